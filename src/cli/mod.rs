@@ -1,0 +1,1 @@
+//! Arguments and subcommands: parse, call the library, print.

@@ -1,0 +1,1 @@
+//! `warroom.toml` and themes: typed values with defaults that know where they came from.

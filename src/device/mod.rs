@@ -1,0 +1,1 @@
+//! Pollers of devices: SNMP v2c and HTTP health URLs become observations.

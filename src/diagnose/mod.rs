@@ -1,0 +1,1 @@
+//! Pure rules: a window of observations and thresholds become findings.

@@ -1,0 +1,1 @@
+//! The async world: schedules probes, judges, records. Knows nothing of screens.

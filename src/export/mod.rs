@@ -1,0 +1,1 @@
+//! A folded incident becomes a document.

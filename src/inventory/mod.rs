@@ -1,0 +1,1 @@
+//! Where targets and devices come from.

@@ -1,0 +1,178 @@
+//! What the console asks of the engine, and what the engine tells the console.
+//!
+//! Pure data, so that the console's state and the engine can each know it without knowing the
+//! other.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Event, EventKind, Milestone, NoteKind, StepMark};
+use super::finding::{Finding, RuledOut, TargetState};
+use super::observation::Observation;
+use super::runbook::Runbook;
+use super::target::TargetId;
+use super::text::SafeText;
+use super::time::Stamp;
+
+/// Number by which the console recognises the answer to one of its commands.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Ticket(pub u64);
+
+/// A request of the console.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Write a person's words down; answered by [`Notice::Saved`] or [`Notice::NotSaved`].
+    Note {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Sort of note.
+        note: NoteKind,
+        /// The words as typed, without marks.
+        text: String,
+        /// When it happened, if another time was given.
+        happened: Option<jiff::Timestamp>,
+    },
+    /// Set a milestone to now.
+    Milestone {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Which.
+        milestone: Milestone,
+    },
+    /// Declare a severity.
+    Severity {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// 1 to 5.
+        level: u8,
+    },
+    /// Keep these lines as evidence.
+    Pin {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Which pane, of which target.
+        title: SafeText,
+        /// Its lines.
+        lines: Vec<SafeText>,
+    },
+    /// Write the postmortem draft.
+    Export {
+        /// To recognise the answer.
+        ticket: Ticket,
+    },
+    /// List runbooks; answered by [`Notice::Runbooks`].
+    ListRunbooks,
+    /// Open a runbook by name or path; answered by [`Notice::RunbookOpened`] or a failure.
+    OpenRunbook {
+        /// Name or path.
+        name: String,
+    },
+    /// Mark a step.
+    MarkStep {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Hash of the runbook.
+        sha256: String,
+        /// Step id.
+        step: SafeText,
+        /// Title of the step.
+        title: SafeText,
+        /// The mark.
+        mark: StepMark,
+        /// Why.
+        reason: Option<SafeText>,
+    },
+    /// Run a command that the person has seen and confirmed word for word.
+    Run {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Script for `sh -c`.
+        script: String,
+        /// Environment variables that carry parameters.
+        env: Vec<(String, String)>,
+        /// Step id.
+        step: Option<SafeText>,
+        /// Time limit in seconds.
+        timeout_s: u64,
+    },
+    /// Stop the running command.
+    StopRun,
+    /// Leave: finish writing, then end.
+    Leave,
+}
+
+/// What the engine has for whoever watches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Now.
+    pub at: Stamp,
+    /// New facts.
+    pub observations: Vec<Observation>,
+    /// New timeline events, own and others', read back from disk.
+    pub events: Vec<Event>,
+    /// Verdicts as they stand (replacing the last ones), if they changed.
+    pub verdicts: Option<Verdicts>,
+    /// Answers and news.
+    pub notices: Vec<Notice>,
+}
+
+/// Findings and states as they stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdicts {
+    /// Open findings, worst first, then oldest.
+    pub findings: Vec<Finding>,
+    /// State of each target in the order the user gave them.
+    pub states: Vec<(TargetId, TargetState)>,
+    /// What was tested and found clean.
+    pub ruled_out: Vec<RuledOut>,
+}
+
+/// Something the engine tells the console once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// It is on disk.
+    Saved {
+        /// Whose.
+        ticket: Ticket,
+        /// What was written.
+        what: SafeText,
+    },
+    /// It is not on disk: kept in memory and tried again, until it can be.
+    NotSaved {
+        /// Whose.
+        ticket: Ticket,
+        /// Why, and what to do.
+        why: SafeText,
+    },
+    /// Health of the recorder changed.
+    Recorder {
+        /// `None`: recording. Otherwise why not.
+        trouble: Option<SafeText>,
+        /// Events that wait in memory.
+        waiting: usize,
+    },
+    /// Runbooks there are: name, title, source.
+    Runbooks(Vec<(SafeText, SafeText, SafeText)>),
+    /// A runbook as it was understood.
+    RunbookOpened(Box<Runbook>),
+    /// A line of output of the running command.
+    RunOutput(SafeText),
+    /// The running command ended; the words say how.
+    RunEnded(SafeText),
+    /// Something could not be done; says what, on what, and what to try.
+    Failed(SafeText),
+    /// Something worth a line on the screen.
+    Info(SafeText),
+}
+
+/// What a writer hands to the recorder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The event's content.
+    pub kind: EventKind,
+    /// When it happened, if not now.
+    pub happened: Option<jiff::Timestamp>,
+    /// To be told when it is durable.
+    pub ticket: Option<Ticket>,
+}

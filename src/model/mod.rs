@@ -1,0 +1,21 @@
+//! What exists: targets, observations, findings, events, incidents, runbooks. Pure data and
+//! pure functions; no IO, no clock, no async. Everything else imports this, and this imports
+//! nothing of the program.
+
+pub mod catalogue;
+pub mod command;
+pub mod device;
+pub mod event;
+pub mod finding;
+pub mod incident;
+pub mod local;
+pub mod observation;
+pub mod runbook;
+pub mod secret;
+pub mod stats;
+pub mod target;
+pub mod text;
+pub mod thresholds;
+pub mod time;
+pub mod tls;
+pub mod window;

@@ -1,0 +1,589 @@
+//! Observations: facts as a probe saw them, never edited, never judged.
+//!
+//! A probe turns a question into observations; rules turn observations into findings. What was
+//! not tried is not in here as a failure: [`Outcome::CannotTry`] says what was missing.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::device::DeviceReport;
+use super::local::LocalState;
+use super::target::TargetId;
+use super::text::SafeText;
+use super::time::{Mono, Rtt, Stamp};
+use super::tls::TlsSession;
+
+/// Number of an observation within one session; evidence refers to it as `o123`.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct ObsId(pub u64);
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Number within the session.
+    pub id: ObsId,
+    /// When the answer, or the lack of one, was known.
+    pub at: Stamp,
+    /// Whom it is about.
+    pub target: TargetId,
+    /// How it was learned, and why not in a better way.
+    pub how: How,
+    /// What was seen.
+    pub body: Body,
+}
+
+/// The way a probe took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct How {
+    /// The method.
+    pub method: Method,
+    /// Why the next better method was not used ("raw ICMP needs CAP_NET_RAW"); `None` if this
+    /// is the best there is.
+    pub why_not_better: Option<SafeText>,
+}
+
+impl How {
+    /// A method that nothing is better than.
+    pub const fn best(method: Method) -> Self {
+        Self {
+            method,
+            why_not_better: None,
+        }
+    }
+}
+
+/// How a probe reached out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// ICMP echo over a raw socket (root or CAP_NET_RAW).
+    IcmpRaw,
+    /// ICMP echo over a datagram socket (`net.ipv4.ping_group_range`).
+    IcmpDatagram,
+    /// UDP to a closed port; answers are read from the socket's error queue.
+    UdpErrorQueue,
+    /// A TCP handshake; both SYN/ACK and RST are answers.
+    TcpConnect,
+    /// The host's own `ping` program, as the last resort.
+    SystemPing,
+    /// A DNS message over UDP.
+    DnsUdp,
+    /// A DNS message over TCP.
+    DnsTcp,
+    /// A TLS handshake that captures the presented chain.
+    TlsHandshake,
+    /// An HTTP request.
+    HttpRequest,
+    /// SNMP version 2c.
+    SnmpV2c,
+    /// Tables of the local kernel and files of this host.
+    LocalTables,
+    /// `/etc/hosts`.
+    HostsFile,
+    /// The address was given literally.
+    Literal,
+}
+
+impl Method {
+    /// Short name for screens and reports.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Method::IcmpRaw => "ICMP raw",
+            Method::IcmpDatagram => "ICMP datagram",
+            Method::UdpErrorQueue => "UDP + error queue",
+            Method::TcpConnect => "TCP connect",
+            Method::SystemPing => "ping(8)",
+            Method::DnsUdp => "DNS/UDP",
+            Method::DnsTcp => "DNS/TCP",
+            Method::TlsHandshake => "TLS handshake",
+            Method::HttpRequest => "HTTP",
+            Method::SnmpV2c => "SNMP v2c",
+            Method::LocalTables => "local tables",
+            Method::HostsFile => "/etc/hosts",
+            Method::Literal => "literal",
+        }
+    }
+    /// Whether answers come as ICMP errors, which hosts and routers ration (RFC 1812 4.3.2.8).
+    pub const fn answers_are_rationed(self) -> bool {
+        matches!(self, Method::UdpErrorQueue)
+    }
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<T> {
+    /// An answer.
+    Ok(T),
+    /// Somebody said no.
+    Refused {
+        /// Who, where known: the target, a router, or this host itself.
+        by: Option<IpAddr>,
+        /// What they said.
+        why: Refusal,
+        /// Time from sending to the refusal.
+        after: Rtt,
+    },
+    /// Silence.
+    Timeout {
+        /// How long was waited.
+        after: Rtt,
+    },
+    /// It was not tried, or the attempt could not decide anything; says what would be needed.
+    CannotTry {
+        /// What is missing.
+        need: SafeText,
+    },
+}
+
+impl<T> Outcome<T> {
+    /// The answer.
+    pub fn ok(&self) -> Option<&T> {
+        match self {
+            Outcome::Ok(v) => Some(v),
+            _ => None,
+        }
+    }
+}
+
+/// A refusal in the terms of whoever refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// An ICMP or ICMPv6 error.
+    Icmp(IcmpError),
+    /// A TCP RST.
+    TcpReset,
+    /// The local kernel ("network is unreachable").
+    Kernel(SafeText),
+    /// The protocol above ("alert handshake_failure").
+    Protocol(SafeText),
+}
+
+/// ICMP errors of both families under one name each (RFC 792, RFC 1812, RFC 4443).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IcmpError {
+    /// v4 11/0, v6 3/0.
+    TimeExceeded,
+    /// v4 3/0, v6 1/0 (no route to destination).
+    NetUnreachable,
+    /// v4 3/1, v6 1/3 (address unreachable).
+    HostUnreachable,
+    /// v4 3/3, v6 1/4.
+    PortUnreachable,
+    /// v4 3/2, v6 4/1.
+    ProtocolUnreachable,
+    /// v4 3/4, v6 2/0, with the next-hop MTU in bytes (0 from a router older than RFC 1191).
+    TooBig {
+        /// Next-hop MTU in bytes.
+        mtu: u32,
+    },
+    /// v4 3/9, 3/10, 3/13, v6 1/1, 1/5, 1/6.
+    AdminProhibited,
+    /// Anything else.
+    Other {
+        /// ICMP type.
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+    },
+}
+
+impl IcmpError {
+    /// From an ICMPv4 type and code; `info` is the next-hop MTU where there is one.
+    pub const fn from_v4(kind: u8, code: u8, info: u32) -> Self {
+        match (kind, code) {
+            (11, 0) => Self::TimeExceeded,
+            (3, 0) => Self::NetUnreachable,
+            (3, 1) => Self::HostUnreachable,
+            (3, 2) => Self::ProtocolUnreachable,
+            (3, 3) => Self::PortUnreachable,
+            (3, 4) => Self::TooBig { mtu: info },
+            (3, 9 | 10 | 13) => Self::AdminProhibited,
+            _ => Self::Other { kind, code },
+        }
+    }
+    /// From an ICMPv6 type and code; `info` is the MTU where there is one.
+    pub const fn from_v6(kind: u8, code: u8, info: u32) -> Self {
+        match (kind, code) {
+            (3, 0) => Self::TimeExceeded,
+            (1, 0) => Self::NetUnreachable,
+            (1, 3) => Self::HostUnreachable,
+            (1, 4) => Self::PortUnreachable,
+            (4, 1) => Self::ProtocolUnreachable,
+            (2, 0) => Self::TooBig { mtu: info },
+            (1, 1 | 5 | 6) => Self::AdminProhibited,
+            _ => Self::Other { kind, code },
+        }
+    }
+    /// In words.
+    pub fn label(self) -> String {
+        match self {
+            Self::TimeExceeded => "time exceeded".into(),
+            Self::NetUnreachable => "network unreachable".into(),
+            Self::HostUnreachable => "host unreachable".into(),
+            Self::PortUnreachable => "port unreachable".into(),
+            Self::ProtocolUnreachable => "protocol unreachable".into(),
+            Self::TooBig { mtu } => format!("packet too big (next-hop MTU {mtu})"),
+            Self::AdminProhibited => "administratively prohibited".into(),
+            Self::Other { kind, code } => format!("ICMP type {kind} code {code}"),
+        }
+    }
+}
+
+/// What was seen, by kind of probe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// A name became addresses.
+    Resolve(Resolution),
+    /// One echo or its equivalent.
+    Ping(PingSample),
+    /// One round of a traceroute.
+    Trace(TraceRound),
+    /// One path MTU measurement.
+    Pmtu(PmtuSample),
+    /// One TCP connection attempt.
+    Tcp(TcpSample),
+    /// One question to one DNS server.
+    Dns(DnsSample),
+    /// One TLS handshake.
+    Tls(TlsSample),
+    /// One HTTP exchange.
+    Http(HttpSample),
+    /// Interfaces, routes, neighbours and resolver configuration of this host.
+    Local(LocalState),
+    /// One poll of a device.
+    Device(DeviceReport),
+}
+
+/// How a target's name became addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The name.
+    pub name: SafeText,
+    /// Addresses in the order they will be used, or why there are none.
+    pub outcome: Outcome<Vec<IpAddr>>,
+}
+
+/// One ping.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PingSample {
+    /// Where it went.
+    pub dst: IpAddr,
+    /// TCP port where the method is a TCP handshake.
+    pub port: Option<u16>,
+    /// Sequence number, counting from 0 per destination and method.
+    pub seq: u32,
+    /// When it was sent.
+    pub sent: Mono,
+    /// The answer.
+    pub outcome: Outcome<Echo>,
+}
+
+/// A ping's answer. A port-unreachable (UDP) and a SYN/ACK or RST (TCP) from the target count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// Round-trip time.
+    pub rtt: Rtt,
+    /// TTL or hop limit of the answer as it arrived, where the socket gives it.
+    pub reply_ttl: Option<u8>,
+}
+
+/// One round of a traceroute: one probe for each TTL that was asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TraceRound {
+    /// Where it went.
+    pub dst: IpAddr,
+    /// Round number from 0.
+    pub round: u32,
+    /// One entry for each probe that was *sent*, by rising TTL. A TTL that is missing was left
+    /// out on purpose (the router's ICMP budget), which is not silence.
+    pub hops: Vec<HopSample>,
+}
+
+impl TraceRound {
+    /// The TTL at which the destination itself answered.
+    pub fn reached(&self) -> Option<u8> {
+        self.hops
+            .iter()
+            .find(|h| matches!(h.answer, HopAnswer::Reached { .. }))
+            .map(|h| h.ttl)
+    }
+}
+
+/// One probe of a traceroute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HopSample {
+    /// Time to live of the probe, from 1.
+    pub ttl: u8,
+    /// What came back.
+    pub answer: HopAnswer,
+}
+
+/// What came back for one TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HopAnswer {
+    /// A router on the way.
+    TimeExceeded {
+        /// The router.
+        from: IpAddr,
+        /// Round-trip time.
+        rtt: Rtt,
+        /// TTL of the ICMP message as it arrived.
+        return_ttl: Option<u8>,
+    },
+    /// The destination itself.
+    Reached {
+        /// The address that answered (normally the destination).
+        from: IpAddr,
+        /// Round-trip time.
+        rtt: Rtt,
+        /// TTL of the answer as it arrived.
+        return_ttl: Option<u8>,
+    },
+    /// Somebody says that it goes no further.
+    Unreachable {
+        /// Who says so.
+        from: IpAddr,
+        /// Time to the message; seconds mean that ARP or ND failed first.
+        rtt: Rtt,
+        /// What they say.
+        error: IcmpError,
+    },
+    /// Nothing came back in time.
+    Silent,
+}
+
+impl HopAnswer {
+    /// Who answered, and how fast.
+    pub const fn from(self) -> Option<(IpAddr, Rtt)> {
+        match self {
+            HopAnswer::TimeExceeded { from, rtt, .. }
+            | HopAnswer::Reached { from, rtt, .. }
+            | HopAnswer::Unreachable { from, rtt, .. } => Some((from, rtt)),
+            HopAnswer::Silent => None,
+        }
+    }
+}
+
+/// One path MTU measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PmtuSample {
+    /// Where it went.
+    pub dst: IpAddr,
+    /// The result. `Timeout` and `CannotTry` mean that small probes were not answered either, so
+    /// nothing can be said of large ones.
+    pub outcome: Outcome<Pmtu>,
+}
+
+/// A path MTU, in bytes of the whole IP packet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pmtu {
+    /// Largest packet that passed.
+    pub mtu: u32,
+    /// MTU of the first link, the most this host can send.
+    pub link_mtu: u32,
+    /// How the limit showed.
+    pub how: PmtuHow,
+    /// Sizes tried end to end, in the order tried.
+    pub tries: Vec<SizeTry>,
+}
+
+/// How the path MTU was learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PmtuHow {
+    /// Packets of the first link's full size pass.
+    FullSize,
+    /// A router said so (RFC 1191, RFC 8201).
+    TooBig {
+        /// The router.
+        router: IpAddr,
+        /// Its hop number, where known.
+        hop: Option<u8>,
+    },
+    /// Larger packets vanish without a word.
+    Silent {
+        /// Smallest size that vanished, in bytes.
+        first_bad: u32,
+        /// Probes of `first_bad` bytes sent, none of which was answered.
+        bad_sent: u32,
+        /// Probes of the good size sent and answered after the bad ones vanished.
+        good_sent: u32,
+        /// See `good_sent`.
+        good_answered: u32,
+        /// Last hop that still answered packets of `first_bad` bytes.
+        last_seen: Option<Hop>,
+        /// The next hop, which answers small packets only; `None` where it is silent.
+        beyond: Option<Hop>,
+    },
+}
+
+/// A router or host at a distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hop {
+    /// Distance in hops, from 1.
+    pub ttl: u8,
+    /// Its address.
+    pub addr: IpAddr,
+}
+
+/// One size tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SizeTry {
+    /// Packet size in bytes, IP header included.
+    pub size: u32,
+    /// TTL if the probe was meant for a hop on the way; `None` for the destination.
+    pub ttl: Option<u8>,
+    /// Probes sent.
+    pub sent: u32,
+    /// Probes answered as hoped (by the destination, or by the hop of that TTL).
+    pub answered: u32,
+}
+
+/// One TCP connection attempt to a port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TcpSample {
+    /// Address and port.
+    pub dst: SocketAddr,
+    /// True if the user named this port; false if it was only tried to see what answers.
+    pub asked: bool,
+    /// Handshake time, or why not.
+    pub outcome: Outcome<Rtt>,
+}
+
+/// Which servers a DNS question went to and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerRole {
+    /// A resolver that this host is configured to use.
+    Configured,
+    /// A resolver that the user named.
+    Named,
+}
+
+/// One question to one DNS server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsSample {
+    /// The server.
+    pub server: SocketAddr,
+    /// Why this server.
+    pub role: ServerRole,
+    /// Name asked for, presentation form.
+    pub name: SafeText,
+    /// Record type asked for (`A`, `AAAA`…).
+    pub rtype: SafeText,
+    /// True if the question only asked whether the server is alive; its rcode means nothing then.
+    pub liveness_only: bool,
+    /// The answer. A SERVFAIL or NXDOMAIN is an answer.
+    pub outcome: Outcome<DnsAnswer>,
+}
+
+/// A DNS answer, whatever its rcode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsAnswer {
+    /// Response code by its standard name: `NOERROR`, `NXDOMAIN`, `SERVFAIL`, `REFUSED`…
+    pub rcode: SafeText,
+    /// Time from query to answer.
+    pub rtt: Rtt,
+    /// Authoritative answer.
+    pub aa: bool,
+    /// The UDP answer was truncated, so TCP was asked as well.
+    pub tc: bool,
+    /// Recursion available.
+    pub ra: bool,
+    /// Authenticated data.
+    pub ad: bool,
+    /// Records of the answer section.
+    pub records: Vec<DnsRecord>,
+    /// SOA of the authority section, which a negative answer carries (RFC 2308).
+    pub soa: Option<SafeText>,
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRecord {
+    /// Owner name.
+    pub name: SafeText,
+    /// Type.
+    pub rtype: SafeText,
+    /// Time to live in seconds.
+    pub ttl: u32,
+    /// Data in presentation form.
+    pub data: SafeText,
+}
+
+/// One TLS handshake.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TlsSample {
+    /// Address and port.
+    pub dst: SocketAddr,
+    /// Name that was asked for (SNI) and that the certificate is judged against; an address if
+    /// the target is one.
+    pub name: SafeText,
+    /// True if the user asked for TLS on this port (URL, known port); false if it was only tried.
+    pub asked: bool,
+    /// What was presented.
+    pub outcome: Outcome<TlsSession>,
+}
+
+/// One HTTP exchange.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpSample {
+    /// The URL, credentials masked.
+    pub url: SafeText,
+    /// Address and port that it went to.
+    pub dst: SocketAddr,
+    /// True if the user asked for this URL; false if it was only tried.
+    pub asked: bool,
+    /// The response.
+    pub outcome: Outcome<HttpResponse>,
+}
+
+/// An HTTP response, whatever its status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpResponse {
+    /// Status code.
+    pub status: u16,
+    /// `HTTP/1.1`, `HTTP/2`.
+    pub version: SafeText,
+    /// Time of each phase.
+    pub phases: HttpPhases,
+    /// `Server` header.
+    pub server: Option<SafeText>,
+    /// `Location` header.
+    pub location: Option<SafeText>,
+    /// `Date` header, as sent.
+    pub date: Option<SafeText>,
+    /// Body bytes read (capped).
+    pub body_bytes: u64,
+    /// First line of the body where it is text.
+    pub body_start: Option<SafeText>,
+}
+
+/// Phases of an HTTP exchange; they add up to [`HttpPhases::total`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpPhases {
+    /// TCP handshake.
+    pub connect: Rtt,
+    /// TLS handshake, zero for plain HTTP.
+    pub tls: Rtt,
+    /// From request sent to first byte of the response.
+    pub first_byte: Rtt,
+    /// Rest of the body.
+    pub body: Rtt,
+}
+
+impl HttpPhases {
+    /// Sum of the phases.
+    pub const fn total(self) -> Rtt {
+        Rtt(self.connect.0 + self.tls.0 + self.first_byte.0 + self.body.0)
+    }
+}

@@ -1,0 +1,185 @@
+//! A window over the observations: what rules judge and screens show, folded once.
+//!
+//! [`Window::take`] files each observation under its target and probe, keeps a bounded history
+//! and throws the rest away. The live console, the headless check and replay share it.
+
+mod path;
+mod ping;
+mod service;
+
+pub use path::{HopStats, PathWindow};
+pub use ping::{PingPoint, PingSeries};
+pub use service::{DnsKey, Recent};
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::device::DeviceReport;
+use super::local::LocalState;
+use super::observation::{
+    Body, DnsSample, How, HttpSample, Method, ObsId, Observation, PmtuSample, Resolution,
+    TcpSample, TlsSample,
+};
+use super::target::{Target, TargetId};
+use super::text::SafeText;
+use super::time::Stamp;
+
+/// One ping series: address, method, and TCP port where the method is a TCP handshake.
+pub type PingKey = (IpAddr, Method, Option<u16>);
+
+/// Everything seen lately.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    /// Targets in the order the user gave them; the local one, if present, first.
+    pub order: Vec<TargetId>,
+    /// What was seen of each.
+    pub targets: BTreeMap<TargetId, TargetWindow>,
+    /// The last look at the local tables.
+    pub local: Option<Dated<LocalState>>,
+    /// Time of the newest observation.
+    pub newest: Option<Stamp>,
+}
+
+/// Something with the observation that it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dated<T> {
+    /// The observation.
+    pub id: ObsId,
+    /// When.
+    pub at: Stamp,
+    /// How.
+    pub how: How,
+    /// What.
+    pub value: T,
+}
+
+/// What was seen of one target.
+#[derive(Clone, Debug)]
+pub struct TargetWindow {
+    /// The target.
+    pub target: Target,
+    /// Last resolution of its name.
+    pub resolution: Option<Dated<Resolution>>,
+    /// Pings by address, method and TCP port.
+    pub pings: BTreeMap<PingKey, PingSeries>,
+    /// Traceroutes by address and method.
+    pub paths: BTreeMap<(IpAddr, Method), PathWindow>,
+    /// Path MTU by address, newest last.
+    pub pmtu: BTreeMap<IpAddr, Recent<PmtuSample>>,
+    /// TCP ports.
+    pub tcp: BTreeMap<SocketAddr, Recent<TcpSample>>,
+    /// DNS answers by server, name and type.
+    pub dns: BTreeMap<DnsKey, Recent<DnsSample>>,
+    /// TLS sessions.
+    pub tls: BTreeMap<SocketAddr, Recent<TlsSample>>,
+    /// HTTP responses.
+    pub http: BTreeMap<SocketAddr, Recent<HttpSample>>,
+    /// Device polls: one series for each device and kind of poll.
+    pub devices: BTreeMap<(SafeText, Method), Recent<DeviceReport>>,
+}
+
+impl TargetWindow {
+    /// Nothing seen yet.
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            resolution: None,
+            pings: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            pmtu: BTreeMap::new(),
+            tcp: BTreeMap::new(),
+            dns: BTreeMap::new(),
+            tls: BTreeMap::new(),
+            http: BTreeMap::new(),
+            devices: BTreeMap::new(),
+        }
+    }
+
+    /// The series to show and to judge loss by: of the address in use the method with answers
+    /// that is not rationed, else the one with most answers.
+    pub fn best_ping(&self) -> Option<(&PingKey, &PingSeries)> {
+        self.pings.iter().max_by_key(|((_, method, _), s)| {
+            (
+                s.answered() > 0,
+                !method.answers_are_rationed(),
+                s.answered(),
+                s.sent(),
+            )
+        })
+    }
+
+    /// The traceroute to show: the one that reached its destination, else the one that got
+    /// farthest, else the one with most rounds.
+    pub fn best_path(&self) -> Option<(&(IpAddr, Method), &PathWindow)> {
+        self.paths
+            .iter()
+            .max_by_key(|(_, p)| (p.reached_ttl().is_some(), p.farthest(), p.rounds()))
+    }
+}
+
+impl Window {
+    /// A window for these targets.
+    pub fn new(targets: impl IntoIterator<Item = Target>) -> Self {
+        let mut window = Self::default();
+        for target in targets {
+            window.add(target);
+        }
+        window
+    }
+
+    /// Adds a target; one that is there already stays as it is.
+    pub fn add(&mut self, target: Target) {
+        if !self.targets.contains_key(&target.id) {
+            self.order.push(target.id.clone());
+            self.targets
+                .insert(target.id.clone(), TargetWindow::new(target));
+        }
+    }
+
+    /// Files one observation. One about an unknown target is dropped: it cannot be shown.
+    pub fn take(&mut self, obs: &Observation) {
+        if self.newest.is_none_or(|n| n.mono <= obs.at.mono) {
+            self.newest = Some(obs.at);
+        }
+        if let Body::Local(state) = &obs.body {
+            self.local = Some(dated(obs, state));
+            return;
+        }
+        let Some(t) = self.targets.get_mut(&obs.target) else {
+            return;
+        };
+        match &obs.body {
+            Body::Local(_) => {}
+            Body::Resolve(r) => t.resolution = Some(dated(obs, r)),
+            Body::Ping(p) => t
+                .pings
+                .entry((p.dst, obs.how.method, p.port))
+                .or_default()
+                .take(obs, p),
+            Body::Trace(r) => t
+                .paths
+                .entry((r.dst, obs.how.method))
+                .or_default()
+                .take(obs, r),
+            Body::Pmtu(p) => t.pmtu.entry(p.dst).or_default().push(dated(obs, p)),
+            Body::Tcp(s) => t.tcp.entry(s.dst).or_default().push(dated(obs, s)),
+            Body::Dns(s) => t.dns.entry(DnsKey::of(s)).or_default().push(dated(obs, s)),
+            Body::Tls(s) => t.tls.entry(s.dst).or_default().push(dated(obs, s)),
+            Body::Http(s) => t.http.entry(s.dst).or_default().push(dated(obs, s)),
+            Body::Device(d) => t
+                .devices
+                .entry((d.device.clone(), obs.how.method))
+                .or_default()
+                .push(dated(obs, d)),
+        }
+    }
+}
+
+fn dated<T: Clone>(obs: &Observation, value: &T) -> Dated<T> {
+    Dated {
+        id: obs.id,
+        at: obs.at,
+        how: obs.how.clone(),
+        value: value.clone(),
+    }
+}

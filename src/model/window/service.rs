@@ -1,0 +1,78 @@
+//! The last few results of a probe that is asked now and then.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::Dated;
+use crate::model::observation::DnsSample;
+use crate::model::text::SafeText;
+
+/// Results kept.
+const KEPT: usize = 32;
+
+/// The last few results, oldest first.
+#[derive(Clone, Debug)]
+pub struct Recent<T> {
+    items: VecDeque<Dated<T>>,
+    total: u32,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self {
+            items: VecDeque::new(),
+            total: 0,
+        }
+    }
+}
+
+impl<T> Recent<T> {
+    pub(super) fn push(&mut self, item: Dated<T>) {
+        if self.items.len() == KEPT {
+            self.items.pop_front();
+        }
+        self.items.push_back(item);
+        self.total = self.total.saturating_add(1);
+    }
+    /// Results since the start.
+    pub fn total(&self) -> u32 {
+        self.total
+    }
+    /// The newest.
+    pub fn last(&self) -> Option<&Dated<T>> {
+        self.items.back()
+    }
+    /// Those kept, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Dated<T>> + ExactSizeIterator {
+        self.items.iter()
+    }
+    /// The newest ones that all satisfy `test`, newest first.
+    pub fn run_of<'a>(
+        &'a self,
+        test: impl Fn(&T) -> bool + 'a,
+    ) -> impl Iterator<Item = &'a Dated<T>> {
+        self.items.iter().rev().take_while(move |d| test(&d.value))
+    }
+}
+
+/// One question at one server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DnsKey {
+    /// The server.
+    pub server: SocketAddr,
+    /// The name.
+    pub name: SafeText,
+    /// The type.
+    pub rtype: SafeText,
+}
+
+impl DnsKey {
+    /// Key of a sample.
+    pub fn of(s: &DnsSample) -> Self {
+        Self {
+            server: s.server,
+            name: s.name.clone(),
+            rtype: s.rtype.clone(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Sockets of our own: error queue, kernel timestamps, packets.

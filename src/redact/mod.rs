@@ -1,0 +1,1 @@
+//! Secrets are masked before the first byte reaches a disk. Pure.

@@ -1,0 +1,1 @@
+//! Markdown becomes steps, and confirmed commands run.

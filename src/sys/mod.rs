@@ -1,0 +1,2 @@
+//! The operating system: terminal, signals, processes, privileges.
+pub mod clock;
