@@ -28,7 +28,8 @@ mod tls;
 
 pub use answers::{last_answer, silence};
 pub use facts::Facts;
-pub use firm::pending;
+pub use firm::{expected_services, pending, speaks_tls};
+pub use loss::judged_series;
 pub use ledger::{Change, Ledger};
 
 use crate::model::finding::{Finding, RuledOut, TargetState};
