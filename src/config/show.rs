@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::{Config, ConfiguredDevice, Origin, Sourced, duration};
 use crate::model::secret::MASK;
-use crate::model::target::{Host, Target};
+use crate::model::target::Target;
 
 /// Column in which the origins stand, where values are short enough.
 const ORIGIN_COLUMN: usize = 44;
@@ -140,11 +140,7 @@ fn one_device(configured: &ConfiguredDevice, out: &mut Vec<String>) {
     let line = format!("name = {}", quoted(&device.name));
     out.push(with_origin(&line, &configured.origin));
     if let Some(snmp) = &device.snmp {
-        let address = match &snmp.host {
-            Host::Addr(std::net::IpAddr::V6(a)) => format!("[{a}]:{}", snmp.port),
-            host => format!("{host}:{}", snmp.port),
-        };
-        out.push(format!("snmp = {}", quoted(address)));
+        out.push(format!("snmp = {}", quoted(snmp)));
         if let Some(origin) = &configured.community_origin {
             out.push(with_origin(&format!("# community = {MASK}"), origin));
         }
