@@ -13,11 +13,11 @@ impl Lab {
     /// Loses that share of what travels towards `dst` on a link, whatever the protocol.
     pub fn loss(&self, link: u8, percent: u8) {
         let far = LINKS[usize::from(link) - 1].far;
-        self.nft(
+        self.filter(
             far,
-            &format!(
-                "table inet loss {{ chain c {{ type filter hook prerouting priority -300; {KEEP_ND} iifname l{link} numgen random mod 100 < {percent} drop; }} }}"
-            ),
+            "loss",
+            "prerouting priority -300",
+            &format!("{KEEP_ND} iifname l{link} numgen random mod 100 < {percent} drop;"),
         );
         let seen = self.ping(Role::Dst.addr(V4), &["-c", "100", "-i", "0.01", "-W", "1"]);
         let lost = seen.sent - seen.received;
@@ -39,12 +39,8 @@ impl Lab {
 
     /// A router that sends hardly any ICMP errors (one in three seconds) but forwards well.
     pub fn icmp_rate_limit(&self, router: Role) {
-        self.nft(
-            router,
-            "table inet ratelimit { chain c { type filter hook output priority 0;
-               icmp type time-exceeded limit rate 20/minute burst 1 packets accept; icmp type time-exceeded drop;
-               icmpv6 type time-exceeded limit rate 20/minute burst 1 packets accept; icmpv6 type time-exceeded drop; } }",
-        );
+        self.filter(router, "ratelimit", "output priority 0", "icmp type time-exceeded limit rate 20/minute burst 1 packets accept; icmp type time-exceeded drop;
+               icmpv6 type time-exceeded limit rate 20/minute burst 1 packets accept; icmpv6 type time-exceeded drop;");
         let dst = Role::Dst.addr(V4);
         let ttl = router.hop().to_string();
         let seen = self.ping(dst, &["-c", "5", "-i", "0.1", "-W", "1", "-t", &ttl]);
@@ -60,11 +56,7 @@ impl Lab {
 
     /// A router that sends no ICMP errors at all but forwards well.
     pub fn silent(&self, router: Role) {
-        self.nft(
-            router,
-            "table inet silent { chain c { type filter hook output priority 0;
-               icmp type { time-exceeded, destination-unreachable } drop; icmpv6 type { time-exceeded, destination-unreachable } drop; } }",
-        );
+        self.filter(router, "silent", "output priority 0", "icmp type { time-exceeded, destination-unreachable } drop; icmpv6 type { time-exceeded, destination-unreachable } drop;");
         let dst = Role::Dst.addr(V4);
         assert_eq!(
             self.hop(dst, router.hop()),
@@ -92,10 +84,11 @@ impl Lab {
     /// The same, but nobody is told: the ICMP message is lost, in both families.
     pub fn mtu_black_hole(&self, link: u8, bytes: u16) {
         let l = LINKS[usize::from(link) - 1];
-        self.nft(
+        self.filter(
             l.near,
-            "table inet ptb { chain c { type filter hook output priority 0;
-               icmp type destination-unreachable icmp code 4 drop; icmpv6 type packet-too-big drop; } }",
+            "ptb",
+            "output priority 0",
+            "icmp type destination-unreachable icmp code 4 drop; icmpv6 type packet-too-big drop;",
         );
         for role in [l.near, l.far] {
             self.ip(role, &format!("link set l{link} mtu {bytes}\n"));
@@ -136,7 +129,8 @@ impl Lab {
     }
 
     fn forget_mtu(&self) {
-        self.ip(Role::Src, "route flush cache\n-6 route flush cache\n");
+        self.ip(Role::Src, "route flush cache\n");
+        self.ip6(Role::Src, "route flush cache\n");
     }
 
     /// An address on the last link where there is no host: the last router's ARP or ND fails.
@@ -155,7 +149,12 @@ impl Lab {
     /// A router forwards nothing towards `dst` any more and says nothing.
     pub fn swallow(&self, router: Role) {
         let out = router.hop() + 1;
-        self.nft(router, &format!("table inet swallow {{ chain c {{ type filter hook forward priority 0; oifname l{out} drop; }} }}"));
+        self.filter(
+            router,
+            "swallow",
+            "forward priority 0",
+            &format!("oifname l{out} drop;"),
+        );
         self.must_not_answer(Role::Dst.addr(V4));
         assert_eq!(
             self.hop(Role::Dst.addr(V4), router.hop()),
@@ -213,7 +212,12 @@ impl Lab {
 
     /// A router swallows one TCP port.
     pub fn filter_port(&self, router: Role, port: u16) {
-        self.nft(router, &format!("table inet filterport {{ chain c {{ type filter hook forward priority 0; tcp dport {port} drop; }} }}"));
+        self.filter(
+            router,
+            "filterport",
+            "forward priority 0",
+            &format!("tcp dport {port} drop;"),
+        );
         let url = format!("http://{}:{port}/", Role::Dst.addr(V4));
         self.must_say(&["curl", "-sS", "-m", "1", &url], "timed out");
         self.must_answer(Role::Dst.addr(V4));
@@ -221,19 +225,23 @@ impl Lab {
 
     /// The service host ignores ping and nothing else.
     pub fn ignore_ping(&self) {
-        self.nft(
+        self.filter(
             Role::Dst,
-            "table inet noping { chain c { type filter hook input priority 0; icmp type echo-request drop; icmpv6 type echo-request drop; } }",
+            "noping",
+            "input priority 0",
+            "icmp type echo-request drop; icmpv6 type echo-request drop;",
         );
         self.must_not_answer(Role::Dst.addr(V4));
     }
 
     /// The service host answers ping and nothing else.
     pub fn only_ping(&self) {
-        self.nft(
+        self.filter(
             Role::Dst,
+            "onlyping",
+            "input priority 0",
             &format!(
-                "table inet onlyping {{ chain c {{ type filter hook input priority 0; icmp type echo-request accept; icmpv6 type echo-request accept; {KEEP_ND} drop; }} }}"
+                "icmp type echo-request accept; icmpv6 type echo-request accept; {KEEP_ND} drop;"
             ),
         );
         let dst = Role::Dst.addr(V4);
@@ -246,9 +254,11 @@ impl Lab {
 
     /// The second resolver's address swallows questions.
     pub fn dead_resolver(&self) {
-        self.nft(
+        self.filter(
             Role::Dns,
-            &format!("table inet deadns {{ chain c {{ type filter hook input priority 0; ip daddr {RESOLVER_2} th dport 53 drop; }} }}"),
+            "deadns",
+            "input priority 0",
+            &format!("ip daddr {RESOLVER_2} th dport 53 drop;"),
         );
         let said = self.dig(RESOLVER_2, "www.lab.test");
         assert!(
@@ -259,7 +269,8 @@ impl Lab {
 
     /// `src` has no default route, in both families.
     pub fn no_default_route(&self) {
-        self.ip(Role::Src, "route del default\n-6 route del default\n");
+        self.ip(Role::Src, "route del default\n");
+        self.ip6(Role::Src, "route del default\n");
         self.must_say(
             &["ping", "-n", "-c", "1", &Role::Dst.addr(V4).to_string()],
             "unreachable",
@@ -270,7 +281,7 @@ impl Lab {
     pub fn dead_gateway(&self) -> IpAddr {
         self.ip(
             Role::Src,
-            &format!("route replace default via {NO_SUCH_NEIGHBOUR}\n-6 route replace default via fd71:0:0:1::99\n"),
+            &format!("route replace default via {NO_SUCH_NEIGHBOUR}\nroute replace default via fd71:0:0:1::99\n"),
         );
         let seen = self.ping(Role::Dst.addr(V4), &["-c", "1", "-W", "5"]);
         assert!(

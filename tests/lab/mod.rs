@@ -174,12 +174,20 @@ impl Lab {
         must("ip", &["-n", &self.ns(role), "-batch", "-"], batch);
     }
 
-    /// Loads packet filter rules in a namespace.
-    pub fn nft(&self, role: Role, rules: &str) {
+    /// The same for IPv6, where the lines don't say so by an address.
+    pub fn ip6(&self, role: Role, batch: &str) {
+        must("ip", &["-6", "-n", &self.ns(role), "-batch", "-"], batch);
+    }
+
+    /// Adds a packet filter in a namespace: a hook with its priority, and rules.
+    pub fn filter(&self, role: Role, name: &str, hook: &str, rules: &str) {
+        let table = format!(
+            "table inet {name} {{\nchain c {{\ntype filter hook {hook};\n{rules}\n}}\n}}\n"
+        );
         must(
             "ip",
             &["netns", "exec", &self.ns(role), "nft", "-f", "-"],
-            rules,
+            &table,
         );
     }
 
