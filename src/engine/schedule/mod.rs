@@ -50,8 +50,8 @@ pub struct World {
     pub family: Family,
     /// Trusted roots.
     pub roots: Arc<Roots>,
-    /// Devices configured.
-    pub devices: Arc<Vec<Device>>,
+    /// Devices to poll, each under the target that it belongs to.
+    pub devices: Arc<Vec<(TargetId, Device)>>,
     /// ICMP errors that others may be made to send.
     pub budget: Arc<Budget>,
     /// Where resolvers are configured.

@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::World;
 use crate::device;
 use crate::engine::plan::role;
-use crate::model::device::{Device, SnmpAccess};
-use crate::model::observation::{Body, How, Method, Outcome, Resolution};
-use crate::model::secret::Secret;
+use crate::model::observation::{Body, How, Method, Outcome};
 use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
 use crate::model::text::SafeText;
 use crate::probe::{dns as dns_probe, http as http_probe, local as local_probe, resolve as resolve_probe, tcp as tcp_probe, tls as tls_probe};
@@ -127,4 +125,41 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
         world.tell(id, how, Body::Http(sample)).await;
         Cadence::SERVICE.wait(n).await;
     }
+}
+
+pub async fn devices(world: &World, id: &TargetId) {
+    let mine: Vec<_> = world.devices.iter().filter(|(owner, _)| owner == id).map(|(_, d)| d.clone()).collect();
+    if mine.is_empty() {
+        return;
+    }
+    let limits = device::Limits::default();
+    for n in 1u32.. {
+        for device in &mine {
+            for (how, body) in device::poll(device, |h| addresses(world, h), |u, a| fetch(world, u, a), &limits).await {
+                world.tell(id, how, body).await;
+            }
+        }
+        Cadence::DEVICE.wait(n).await;
+    }
+}
+
+async fn addresses(world: &World, host: Host) -> device::Addresses {
+    let mut seen = world.seen.clone();
+    let local = match seen.wait_for(|w| w.local.is_some()).await {
+        Ok(w) => w.local.clone(),
+        Err(_) => None,
+    };
+    let config = local.map(|l| l.value.resolvers).unwrap_or_default();
+    let (_, found) = resolve_probe::resolve(&host, &config, world.family, TIMEOUT).await;
+    match found.outcome {
+        Outcome::Ok(addrs) => Ok(addrs),
+        Outcome::Refused { why: crate::model::observation::Refusal::Protocol(words), .. } => Err(words),
+        Outcome::CannotTry { need } => Err(need),
+        _ => Err(SafeText::new(format!("an address for {host}: no resolver answered"))),
+    }
+}
+
+async fn fetch(world: &World, url: Url, addr: std::net::IpAddr) -> (How, crate::model::observation::HttpSample) {
+    let dst = SocketAddr::new(addr, url.port);
+    http_probe::get(&url, dst, true, &world.roots, TIMEOUT).await
 }
