@@ -6,6 +6,8 @@
 
 pub mod event;
 pub mod exchange;
+pub mod icmp_queue;
+pub mod netlink;
 pub mod pace;
 pub mod packet;
 pub mod refusal;
