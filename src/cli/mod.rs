@@ -1,1 +1,4 @@
 //! Arguments and subcommands: parse, call the library, print.
+
+pub mod config;
+pub mod device;
