@@ -2,6 +2,8 @@
 
 #[path = "devices/agent.rs"]
 mod agent;
+#[path = "devices/command.rs"]
+mod command;
 #[path = "lab/plan.rs"]
 #[allow(dead_code)]
 mod plan;

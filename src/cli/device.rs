@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::device::{Addresses, Limits, health, snmp};
+use crate::device::{Limits, Means};
 use crate::inventory;
 use crate::model::device::{Device, DeviceAnswer, DeviceReport};
-use crate::model::observation::{How, HttpSample, Method, Outcome};
-use crate::model::target::{Host, Target, TargetKind, Url};
+use crate::model::observation::{How, Method, Outcome};
+use crate::model::target::{Target, TargetKind};
 use crate::model::text::SafeText;
 use crate::model::time::Stamp;
 use crate::sys::clock::Clock;
@@ -81,26 +81,20 @@ impl Poll {
     }
 }
 
-/// Runs a subcommand with means of the caller: `resolve` finds addresses, `get` fetches a URL.
-/// The value is the exit status: 0 all that was asked answered and is well, 1 something is
-/// wrong, 3 something could not be asked.
+/// Runs a subcommand. The value is the exit status: 0 all that was asked answered and is well,
+/// 1 something is wrong, 3 something could not be asked. An interface that is down is shown but
+/// is no fault by itself: unused ports look the same.
 ///
 /// # Errors
 /// If there is no such device, or `out` can't be written.
-pub async fn run_with<R, RF, G, GF>(
+pub async fn run(
     command: &DeviceCommand,
     config: &Config,
-    (resolve, get): (R, G),
+    means: &Means,
     limits: &Limits,
     clock: &Clock,
     out: &mut dyn Write,
-) -> Result<u8, DeviceCommandError>
-where
-    R: Fn(Host) -> RF,
-    RF: Future<Output = Addresses>,
-    G: Fn(Url, std::net::IpAddr) -> GF,
-    GF: Future<Output = (How, HttpSample)>,
-{
+) -> Result<u8, DeviceCommandError> {
     let (name, json) = match command {
         DeviceCommand::List => {
             text::list(config, out)?;
@@ -109,29 +103,19 @@ where
         DeviceCommand::Show { device, json } => (device, *json),
     };
     let (device, warning) = find(name, config)?;
+    let poll = |asked: String, (how, report)| Poll {
+        asked: SafeText::new(asked),
+        at: clock.now(),
+        how,
+        report,
+    };
     let agent = async {
-        let access = device.snmp.as_ref()?;
-        let (how, report) = snmp::poll(&device.name, access, &resolve, limits).await;
-        let asked = SafeText::new(access.to_string());
-        let at = clock.now();
-        Some(Poll {
-            asked,
-            at,
-            how,
-            report,
-        })
+        let answer = means.agent(&device, limits).await?;
+        Some(poll(device.snmp.as_ref()?.to_string(), answer))
     };
     let page = async {
-        let url = device.health.as_ref()?;
-        let (how, report) = health::poll(&device.name, url, &resolve, &get, limits).await;
-        let asked = SafeText::new(url.to_string());
-        let at = clock.now();
-        Some(Poll {
-            asked,
-            at,
-            how,
-            report,
-        })
+        let answer = means.health(&device, limits).await?;
+        Some(poll(device.health.as_ref()?.to_string(), answer))
     };
     let (agent, page) = tokio::join!(agent, page);
     let polls: Vec<Poll> = [agent, page].into_iter().flatten().collect();

@@ -69,6 +69,9 @@ pub(super) fn show(
             }
             None => {}
         }
+        if let Some(why) = &poll.how.why_not_better {
+            writeln!(out, "  note          {why}")?;
+        }
         if let Some(reason) = poll.reason() {
             writeln!(out, "  no data       {reason}")?;
         }
@@ -153,6 +156,7 @@ pub(super) fn json(
             json!({
                 "asked": p.asked,
                 "method": p.how.method,
+                "why_not_better": p.how.why_not_better,
                 "at": p.at.wall.to_string(),
                 "age_ms": u64::try_from(now.mono.since(p.at.mono).as_millis()).unwrap_or(u64::MAX),
                 "outcome": p.report.outcome,
