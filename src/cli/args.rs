@@ -99,6 +99,18 @@ pub enum Sub {
     Tcp(ProbeArgs),
     /// Make one HTTP request and time its phases
     Http(ProbeArgs),
+    /// Devices: SNMP agents and health URLs
+    Device {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::device::DeviceCommand,
+    },
+    /// The configuration in force, with the origin of each value
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::config::ConfigCommand,
+    },
     /// Say what a finding means, what it rests on, what could fool it and what to do
     Explain {
         /// Code of the finding; without it all are listed

@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::World;
 use crate::device;
 use crate::engine::plan::role;
-use crate::model::observation::{Body, How, Method, Outcome};
+use crate::model::observation::{Body, Method, Outcome};
 use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
-use crate::model::text::SafeText;
 use crate::probe::{dns as dns_probe, http as http_probe, local as local_probe, resolve as resolve_probe, tcp as tcp_probe, tls as tls_probe};
 
 /// Longest wait for a service to answer.
@@ -132,34 +131,20 @@ pub async fn devices(world: &World, id: &TargetId) {
     if mine.is_empty() {
         return;
     }
+    let mut seen = world.seen.clone();
+    if seen.wait_for(|w| w.local.is_some()).await.is_err() {
+        return;
+    }
     let limits = device::Limits::default();
     for n in 1u32.. {
+        // The resolver configuration may change while the console runs.
+        let resolvers = world.seen.borrow().local.as_ref().map(|l| l.value.resolvers.clone()).unwrap_or_default();
+        let means = device::Means { resolvers, family: world.family, roots: (*world.roots).clone() };
         for device in &mine {
-            for (how, body) in device::poll(device, |h| addresses(world, h), |u, a| fetch(world, u, a), &limits).await {
+            for (how, body) in device::poll(device, &means, &limits).await {
                 world.tell(id, how, body).await;
             }
         }
         Cadence::DEVICE.wait(n).await;
     }
-}
-
-async fn addresses(world: &World, host: Host) -> device::Addresses {
-    let mut seen = world.seen.clone();
-    let local = match seen.wait_for(|w| w.local.is_some()).await {
-        Ok(w) => w.local.clone(),
-        Err(_) => None,
-    };
-    let config = local.map(|l| l.value.resolvers).unwrap_or_default();
-    let (_, found) = resolve_probe::resolve(&host, &config, world.family, TIMEOUT).await;
-    match found.outcome {
-        Outcome::Ok(addrs) => Ok(addrs),
-        Outcome::Refused { why: crate::model::observation::Refusal::Protocol(words), .. } => Err(words),
-        Outcome::CannotTry { need } => Err(need),
-        _ => Err(SafeText::new(format!("an address for {host}: no resolver answered"))),
-    }
-}
-
-async fn fetch(world: &World, url: Url, addr: std::net::IpAddr) -> (How, crate::model::observation::HttpSample) {
-    let dst = SocketAddr::new(addr, url.port);
-    http_probe::get(&url, dst, true, &world.roots, TIMEOUT).await
 }
