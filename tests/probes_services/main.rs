@@ -1,0 +1,11 @@
+//! The service probes against real servers on loopback: scripted ones that misbehave, and
+//! ordinary ones (unbound, openssl) that do not.
+
+mod dns;
+mod http;
+mod local;
+#[path = "../../src/probe/tls/mint.rs"]
+mod mint;
+mod names;
+mod script;
+mod tls;
