@@ -8,4 +8,5 @@ mod local;
 mod mint;
 mod names;
 mod script;
+mod serve;
 mod tls;

@@ -33,14 +33,7 @@ impl Script {
         reply: impl Fn(&[u8], bool) -> Vec<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
         let reply: Arc<Reply> = Arc::new(reply);
-        let (udp, tcp) = loop {
-            let udp = UdpSocket::bind((ip, 0)).await.unwrap();
-            // The same port of TCP may be taken; then another is tried.
-            match TcpListener::bind(udp.local_addr().unwrap()).await {
-                Ok(tcp) => break (udp, tcp),
-                Err(_) => continue,
-            }
-        };
+        let (udp, tcp) = both(ip).await;
         let addr = udp.local_addr().unwrap();
         let queries = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -81,6 +74,17 @@ impl Script {
     pub fn asked(&self) -> usize {
         self.queries.load(Ordering::SeqCst)
     }
+}
+
+/// One port for both transports; the TCP port of the same number may be taken, so some are tried.
+async fn both(ip: IpAddr) -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind((ip, 0)).await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for UDP and TCP");
 }
 
 /// The query as a message that answers it.
