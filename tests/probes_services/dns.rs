@@ -201,6 +201,18 @@ async fn every_rcode_is_an_answer() {
 }
 
 #[tokio::test]
+async fn a_server_on_ipv6_is_asked() {
+    let server = Script::start_at("::1".parse().unwrap(), true, |q, tcp| match tcp {
+        false => vec![truncated(q, false)],
+        true => vec![with_records(q, &[(asked_name(q), a("fd00::7"))])],
+    })
+    .await;
+    let (how, sample) = ask_for(server.addr, "host.example", "AAAA", LONG).await;
+    assert_eq!(how.method, Method::DnsTcp);
+    assert_eq!(data(&answer(sample)), ["host.example AAAA fd00::7"]);
+}
+
+#[tokio::test]
 async fn a_server_without_edns_is_asked_again() {
     let server = Script::start(|q, _| {
         let m = answer_to(q);

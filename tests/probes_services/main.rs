@@ -1,6 +1,8 @@
 //! The service probes against real servers on loopback: scripted ones that misbehave, and
 //! ordinary ones (unbound, openssl) that do not.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod dns;
 mod http;
 mod local;

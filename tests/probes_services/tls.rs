@@ -333,3 +333,46 @@ async fn an_old_protocol_is_refused_with_an_alert() {
     let sample = probe(server.addr, "a.example", &roots(&[]), LONG).await;
     assert_eq!(refusal(&sample), "alert protocol_version (70)");
 }
+
+/// `SSL_CERT_FILE` takes the place of the system's roots. The environment belongs to a process,
+/// so this test runs itself again with another one.
+#[test]
+fn ssl_cert_file_is_honoured() {
+    const INSIDE: &str = "WARROOM_TEST_ROOTS_SAID";
+    if let Ok(want) = std::env::var(INSIDE) {
+        assert_eq!(Roots::load(&[]).unwrap().describe().as_str(), want);
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("roots.pem");
+    let two = ca("One").self_signed().cert.pem() + &ca("Two").self_signed().cert.pem();
+    std::fs::write(&file, two).unwrap();
+    for (value, want) in [
+        (file.clone(), "roots of SSL_CERT_FILE (2)"),
+        (dir.path().join("missing.pem"), "no roots of SSL_CERT_FILE"),
+    ] {
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tls::ssl_cert_file_is_honoured"])
+            .env("SSL_CERT_FILE", value)
+            .env_remove("SSL_CERT_DIR")
+            .env(INSIDE, want)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{want}");
+    }
+}
+
+#[tokio::test]
+async fn names_with_underscores_and_single_labels_are_probed() {
+    let leaf = server(&["db"]).self_signed();
+    let at = serve::tls("127.0.0.1", &[&leaf], Tls::default(), |_| pending()).await;
+    let s = session(probe(at.addr, "db", &roots(&[&leaf]), LONG).await);
+    assert_eq!(s.faults, []);
+    let s = session(probe(at.addr, "my_db.example", &roots(&[&leaf]), LONG).await);
+    assert!(
+        matches!(s.faults.as_slice(), [TlsFault::NameMismatch { .. }]),
+        "{:?}",
+        s.faults
+    );
+}
