@@ -172,6 +172,7 @@ where
     let asking = async {
         let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
             .max_buf_size(MAX_HEAD)
+            .max_header_size(MAX_HEAD)
             .max_headers(MAX_FIELDS)
             .handshake(TokioIo::new(stream))
             .await?;

@@ -205,3 +205,55 @@ fn looks_like(bytes: &[u8]) -> String {
     }
     "there is no -----BEGIN CERTIFICATE----- in it".into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::tls::mint::ca;
+
+    fn load_file(content: &[u8]) -> Result<Roots, RootsError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        std::fs::write(&path, content).unwrap();
+        Roots::load(&[path])
+    }
+
+    #[test]
+    fn files_are_counted_and_named() {
+        let two = ca("One").self_signed().cert.pem() + &ca("Two").self_signed().cert.pem();
+        let said = load_file(two.as_bytes()).unwrap().describe();
+        assert!(said.as_str().ends_with(" + ca.pem (2)"), "{said}");
+    }
+
+    #[test]
+    fn unusable_files_say_what_they_are() {
+        let der = ca("One").self_signed().cert.der().to_vec();
+        let broken = b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
+        let nonsense = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        for (content, want) in [
+            (&b""[..], "it is empty"),
+            (b"hello\n", "no -----BEGIN CERTIFICATE-----"),
+            (b"\x7fELF\0\0\0", "binary"),
+            (&der, "openssl x509 -inform der"),
+            (
+                b"-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n",
+                "private key",
+            ),
+            (broken, "broken"),
+            (nonsense, "certificate 1 of the CA file"),
+        ] {
+            let e = load_file(content).expect_err(want).to_string();
+            assert!(e.contains(want) && e.contains("ca.pem"), "{want}: {e}");
+        }
+        let e = Roots::load(&["/nonexistent/ca.pem".into()]).unwrap_err();
+        assert!(e.to_string().contains("/nonexistent/ca.pem"), "{e}");
+        let e = Roots::load(&["/".into()]).unwrap_err();
+        assert!(e.to_string().contains("cannot read"), "{e}");
+    }
+
+    #[test]
+    fn nothing_trusted_is_said() {
+        let none = Roots::from_groups(vec![("system roots".into(), Vec::new())]);
+        assert_eq!(none.describe().as_str(), "no system roots");
+    }
+}
