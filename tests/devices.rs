@@ -1,4 +1,5 @@
 //! Devices: the real `snmpd`, scripted agents that misbehave, and health URLs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "devices/agent.rs"]
 mod agent;

@@ -27,6 +27,7 @@ pub(super) fn read(
     let name = name(&mut section, config, problems);
     let snmp = section.string("snmp", problems);
     let snmp = snmp.and_then(|at| address(&at, problems));
+    let plain = section.has("community");
     let community = community(&mut section, source, around, problems);
     let health = section.string("health", problems);
     let health = health.and_then(|at| url(&at, config, problems));
@@ -44,6 +45,11 @@ pub(super) fn read(
     if let (None, Some((_, Origin::File(place)))) = (&snmp, &community) {
         let what = format!("device '{name}' has a community but no snmp = \"host\"");
         return problems.add(place, what);
+    }
+    if plain && source.open_to_others {
+        config.warnings.push(SafeText::new(format!(
+            "other users of this host can read the community of device '{name}' at {start}; use community_file, or chmod 600 the file"
+        )));
     }
     let (secret, community_origin) = community.unwrap_or_else(|| fallback(config));
     config.devices.push(ConfiguredDevice {

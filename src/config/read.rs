@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -22,6 +23,8 @@ const MOST_PROBLEMS: usize = 20;
 pub(super) struct Source {
     /// Folder that relative paths in the file are relative to.
     pub folder: PathBuf,
+    /// Whether users other than its owner can read it.
+    pub open_to_others: bool,
     shown: SafeText,
     pub text: String,
 }
@@ -34,8 +37,12 @@ impl Source {
             why: SafeText::new(why),
         };
         let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes))
+        let file = File::open(path).map_err(|e| unreadable(e.to_string()))?;
+        let open_to_others = file
+            .metadata()
+            .is_ok_and(|m| m.is_file() && m.mode() & 0o044 != 0);
+        file.take(LARGEST + 1)
+            .read_to_end(&mut bytes)
             .map_err(|e| unreadable(e.to_string()))?;
         if bytes.len() as u64 > LARGEST {
             return Err(unreadable("it is larger than 1 MiB".into()));
@@ -47,6 +54,7 @@ impl Source {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self {
             folder,
+            open_to_others,
             shown,
             text,
         })
@@ -158,6 +166,11 @@ impl<'s> Section<'s> {
         self.known.push(key);
         let i = self.entries.iter().position(|e| e.key == key)?;
         Some(self.entries.remove(i))
+    }
+
+    /// Whether a key is there and was not taken yet.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|e| e.key == key)
     }
 
     /// The full name of a key of this table.

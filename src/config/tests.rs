@@ -260,3 +260,46 @@ fn what_is_no_text_is_refused_with_a_sentence() {
         .to_string();
     assert!(said.contains("cannot read the configuration"), "{said}");
 }
+
+#[test]
+fn a_community_in_a_file_for_all_to_read_is_pointed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let around = around(dir.path());
+    let file = dir.path().join("warroom.toml");
+    write(
+        &file,
+        "[[device]]\nname = 'sw1'\nsnmp = 'sw1'\ncommunity = 's3cr3t'\n",
+    );
+    let warnings = load_in(Some(&file), &around).unwrap().warnings;
+    assert!(
+        warnings[0]
+            .as_str()
+            .contains("other users of this host can read")
+    );
+    assert!(!warnings[0].as_str().contains("s3cr3t"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(load_in(Some(&file), &around).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn the_documentation_shows_what_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/configuration.md")).unwrap();
+    let example = page
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|t| t.split("```").next());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("warroom.toml");
+    fs::write(&file, example.unwrap()).unwrap();
+    let secret = dir.path().join("sw1.community");
+    fs::write(&secret, "s3cr3t\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let config = load_in(Some(&file), &around(dir.path())).unwrap();
+    assert_eq!(
+        config.thresholds,
+        Thresholds::default(),
+        "it says that these are the defaults"
+    );
+    assert_eq!((config.targets.len(), config.devices.len()), (4, 1));
+}

@@ -163,7 +163,9 @@ fn the_command_shows_the_real_agent_and_never_the_community() {
     ] {
         assert!(said.contains(part), "no '{part}' in\n{said}");
     }
+    println!("{said}");
     let (status, wrong) = show(&config, "wrong", false, &quick());
+    println!("{wrong}");
     assert_eq!(status, 1);
     assert!(
         wrong.contains("does not answer a wrong community"),
