@@ -1,1 +1,2 @@
 //! The async world: schedules probes, judges, records. Knows nothing of screens.
+pub mod recorder;

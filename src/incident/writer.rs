@@ -67,8 +67,9 @@ pub struct Writer {
     joined: Event,
     /// The file being written; `None` until the next attempt makes a new one.
     current: Option<Current>,
-    /// A file that was removed underneath: its lines are copied from the descriptor.
-    removed: Option<Current>,
+    /// A file that was removed underneath: its lines are copied from the descriptor. With it, how
+    /// many of `unsynced` it holds.
+    removed: Option<(Current, usize)>,
     part: u32,
     /// Written but not acknowledged.
     unsynced: Vec<Event>,
@@ -190,10 +191,11 @@ impl Writer {
         }
         current.entered = true;
         if current.is_removed() || self.events.is_gone() {
-            self.removed = Some(current);
+            self.removed = Some((current, self.unsynced.len()));
             return Err(Error::Vanished { path });
         }
         self.current = Some(current);
+        self.removed = None;
         self.unsynced.clear();
         Ok(())
     }
@@ -221,7 +223,7 @@ impl Writer {
         match self.current.take_if(|c| gone(c)) {
             Some(current) => {
                 let path = self.events.path.join(&current.name);
-                self.removed = Some(current);
+                self.removed = Some((current, self.unsynced.len()));
                 Err(Error::Vanished { path })
             }
             None => Ok(()),
@@ -256,7 +258,6 @@ impl Writer {
         match self.fill(&mut next) {
             Ok(()) => {
                 self.files.push(next.name.clone());
-                self.removed = None;
                 self.current = Some(next);
                 Ok(())
             }
@@ -294,16 +295,19 @@ impl Writer {
     }
 
     fn fill(&mut self, next: &mut Current) -> std::result::Result<(), WriteError> {
-        if let Some(removed) = &self.removed {
-            return next.copy(removed);
-        }
-        let mut joined = self.joined.clone();
-        if let EventKind::Joined { heads, .. } = &mut joined.kind {
-            *heads = Folder::heads(&self.events, &next.name);
-        }
         let mut usable = true;
-        next.write(&mut joined, &mut usable)?;
-        for event in &mut self.unsynced {
+        let mut copied = 0;
+        if let Some((removed, holds)) = &self.removed {
+            next.copy(removed)?;
+            copied = *holds;
+        } else {
+            let mut joined = self.joined.clone();
+            if let EventKind::Joined { heads, .. } = &mut joined.kind {
+                *heads = Folder::heads(&self.events, &next.name);
+            }
+            next.write(&mut joined, &mut usable)?;
+        }
+        for event in self.unsynced.iter_mut().skip(copied) {
             next.write(event, &mut usable)?;
         }
         Ok(())
