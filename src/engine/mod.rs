@@ -9,6 +9,7 @@
 mod core;
 mod desk;
 pub mod plan;
+pub mod recorder;
 pub mod schedule;
 
 use std::path::PathBuf;
