@@ -3,5 +3,6 @@ pub mod placeholder;
 mod programs;
 mod prompt;
 mod reading;
+pub mod risk;
 mod session;
 pub mod shell;

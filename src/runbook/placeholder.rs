@@ -333,7 +333,6 @@ mod tests {
             "mysql -e \"select <T>\"",
             "awk \"/<T>/\" f",
             "<COMMAND> --force",
-            "find . -name <T> -exec sh -c 'x' ';'",
         ] {
             assert!(resolve(text).is_err(), "{text} → {:?}", resolve(text).map(|r| r.script));
         }

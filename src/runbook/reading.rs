@@ -48,14 +48,14 @@ fn judge(simple: &Simple) -> Result<Option<Look>, String> {
     };
     let name = first.text.as_str();
     let says = |what: &str| Err(format!("it does not read as commands: `{}` {what}", shown(name)));
-    if first.is_dynamic() || first.quoted {
-        return Ok(Some(Look::Plausible));
-    }
     if name.ends_with(':') && name != ":" {
         return says("looks like a label");
     }
     if is_metric(call, simple) {
         return says("looks like a metric query");
+    }
+    if first.is_dynamic() || first.quoted {
+        return Ok(Some(Look::Plausible));
     }
     if programs::is_known(name) || programs::is_known(programs::base_name(name)) && name.contains('/') {
         if is_prose(call) {
