@@ -4,10 +4,13 @@
 //! one confirmed script. Opening, listing and linting execute nothing. A value never becomes
 //! part of a command's text: see [`placeholder`].
 
+pub mod execute;
 pub mod fence;
 pub mod front;
 mod inline;
+pub mod library;
 mod outline;
+mod output;
 mod parse;
 pub mod placeholder;
 mod programs;
