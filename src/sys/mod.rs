@@ -1,3 +1,5 @@
 //! The operating system: terminal, signals, processes, privileges.
+
 pub mod clock;
 pub mod privileges;
+pub mod process;
