@@ -150,7 +150,7 @@ impl Line {
             indent,
         };
         for piece in &self.pieces {
-            for word in piece.text.as_str().split_inclusive(' ') {
+            for word in words(piece.text.as_str()) {
                 wrapped.word(piece.role, word);
             }
         }
@@ -207,6 +207,21 @@ impl Wrapping {
         self.lines.push(line);
         self.used = self.indent;
     }
+}
+
+/// Words with the spaces that follow them. A space that carries a combining mark is no end of a
+/// word: clusters stay whole.
+fn words(text: &str) -> Vec<&str> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    for (at, cluster) in text.grapheme_indices(true) {
+        if cluster == " " {
+            out.push(&text[from..=at]);
+            from = at + 1;
+        }
+    }
+    out.push(&text[from..]);
+    out
 }
 
 /// The longest beginning of `text` that is at most `width` cells wide; clusters stay whole.
