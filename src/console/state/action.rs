@@ -19,8 +19,10 @@ pub enum Place {
     Output,
     /// A menu.
     Menu,
-    /// A question answered by one key.
+    /// A command to confirm.
     Confirm,
+    /// Leave?
+    Leave,
     /// A line of text.
     Input,
     /// The list of actions.
@@ -37,6 +39,7 @@ impl Place {
             Place::Output,
             Place::Menu,
             Place::Confirm,
+            Place::Leave,
             Place::Input,
             Place::Palette,
         ];
@@ -54,6 +57,7 @@ impl Place {
             Place::Confirm => 1 << 14,
             Place::Input => 1 << 15,
             Place::Palette => 1 << 16,
+            Place::Leave => 1 << 17,
         }
     }
 }
@@ -90,9 +94,10 @@ const READING: Places = Places(
 );
 const MENU: Places = Places::one(Place::Menu);
 const CONFIRM: Places = Places::one(Place::Confirm);
+const QUESTION: Places = CONFIRM.and(Places::one(Place::Leave));
 const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
-const MOVES: Places = SCREENS.and(READING).and(MENU);
-const EVERYWHERE: Places = MOVES.and(CONFIRM).and(TYPING);
+const MOVES: Places = SCREENS.and(READING).and(MENU).and(CONFIRM);
+const EVERYWHERE: Places = MOVES.and(QUESTION).and(TYPING);
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,6 +154,8 @@ pub enum Action {
     Confirm,
     /// No.
     Refuse,
+    /// Ask for the values of a command again.
+    Edit,
     /// Choose by number.
     Choose,
     /// Show only timeline lines that hold a word.
@@ -225,8 +232,9 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Open, &[Enter], SCREENS.and(MENU).and(TYPING), 5, "open", "one level deeper; on a step: run its command; in an input: accept"),
     entry(A::Next, &[Char(']'), Char('l'), Right], OF_TARGET.and(RUNBOOK), 6, "next", "next target; on a step: its next command"),
     entry(A::Previous, &[Char('['), Char('h'), Left], OF_TARGET.and(RUNBOOK), 7, "previous", "target before; on a step: the command before"),
-    entry(A::Confirm, &[Char('y')], CONFIRM, 1, "yes", "yes, do it"),
-    entry(A::Refuse, &[Char('n')], CONFIRM, 2, "no", "no, go back"),
+    entry(A::Confirm, &[Char('y')], QUESTION, 1, "yes", "yes, do it"),
+    entry(A::Refuse, &[Char('n')], QUESTION, 2, "no", "no, go back"),
+    entry(A::Edit, &[Char('e')], CONFIRM, 3, "edit values", "ask for the command's values again"),
     entry(A::Choose, &[Char('1'), Char('2'), Char('3'), Char('4'), Char('5'), Char('6')], MENU, 0, "choose", "choose the line of that number"),
     entry(A::Stop, &[Char('x')], Places::one(Place::Output), 1, "stop", "stop the running command"),
     entry(A::Back, &[Esc], EVERYWHERE, 8, "back", "one level back; gives up a question"),

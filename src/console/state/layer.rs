@@ -144,7 +144,8 @@ impl Layer {
             Layer::Output { .. } => Place::Output,
             Layer::Milestones { .. } | Layer::Severity { .. } => Place::Menu,
             Layer::ConfirmRun(c) if c.asks_name() => Place::Input,
-            Layer::ConfirmRun(_) | Layer::ConfirmLeave { .. } => Place::Confirm,
+            Layer::ConfirmRun(_) => Place::Confirm,
+            Layer::ConfirmLeave { .. } => Place::Leave,
             Layer::Note(_) | Layer::Parameter { .. } | Layer::Reason { .. } | Layer::Filter(_) => {
                 Place::Input
             }
