@@ -27,6 +27,7 @@ mod read;
 pub mod secret_file;
 mod sections;
 pub mod show;
+pub mod theme;
 
 pub use find::Surroundings;
 pub use origin::{Origin, Place};

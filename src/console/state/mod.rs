@@ -1,4 +1,32 @@
 //! Pure state of the console: a message in, commands out. Knows no terminal, no async, no IO.
+//!
+//! ```text
+//! Message → App::update → Commands          what happens          app, keys, layer, news
+//! App → pane::body → lines with roles       what the screen says  pane/, sheet/, doc, table
+//! ```
+//!
+//! The second half is here and not in the view so that the screen, a pinned copy and a test read
+//! the same words; the view places lines and paints roles.
 
+pub mod action;
+pub mod app;
+pub mod doc;
+pub mod facts;
+pub mod input;
 pub mod key;
+mod keys;
+pub mod layer;
 pub mod message;
+pub mod moves;
+mod news;
+pub mod outbox;
+pub mod pane;
+pub mod room;
+pub mod runbooks;
+pub mod screen;
+pub mod sheet;
+pub mod symbols;
+pub mod table;
+
+pub use app::{App, AppInit};
+pub use screen::Screen;
