@@ -1,2 +1,5 @@
 //! The operating system: terminal, signals, processes, privileges.
 pub mod clock;
+pub mod signals;
+pub mod tty;
+pub mod wake;
