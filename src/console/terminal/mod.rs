@@ -1,6 +1,8 @@
 //! Owns the terminal.
 pub mod decoder;
+pub mod facts;
+pub mod painter;
+pub mod pen;
+mod sequences;
 #[cfg(test)]
 mod decoder_tests;
-pub mod facts;
-mod sequences;
