@@ -1,4 +1,20 @@
 //! Pure state of the console: a message in, commands out. Knows no terminal, no async, no IO.
+//!
+//! ```text
+//! Message → App::update → Commands          what happens          app, keys, layer, news
+//! App → pane::body → lines with roles       what the screen says  pane/, sheet/, doc, table
+//! ```
+//!
+//! The second half is here and not in the view so that the screen, a pinned copy and a test read
+//! the same words; the view places lines and paints roles.
 
+pub mod app;
+pub mod doc;
 pub mod key;
 pub mod message;
+pub mod screen;
+pub mod symbols;
+pub mod table;
+
+pub use app::{App, AppInit};
+pub use screen::Screen;
