@@ -1,18 +1,7 @@
 //! What the terminal can do, from the environment alone: nothing is ever asked of the terminal,
 //! because its answer would arrive among the keys.
 
-/// How many colours to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
-    /// None: bold, dim, reverse and underline only.
-    Mono,
-    /// The sixteen.
-    Sixteen,
-    /// The 256 of xterm.
-    Indexed,
-    /// Red, green, blue.
-    Rgb,
-}
+use crate::config::theme::Depth;
 
 /// What may be written to this terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +25,13 @@ impl Facts {
         let set = |name: &str| var(name).filter(|v| !v.is_empty());
         let term = set("TERM").unwrap_or_default();
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
-        let depth = if set("NO_COLOR").is_some() {
-            Depth::Mono
-        } else {
-            depth(&term, &set("COLORTERM").unwrap_or_default())
-        };
         Self {
             utf8: locale.is_some_and(|l| is_utf8(&l)),
-            depth,
+            depth: Depth::detect(
+                set("NO_COLOR").as_deref(),
+                Some(&term),
+                set("COLORTERM").as_deref(),
+            ),
             full_screen: !matches!(term.as_str(), "" | "dumb" | "unknown"),
         }
     }
@@ -52,20 +40,6 @@ impl Facts {
 fn is_utf8(locale: &str) -> bool {
     let lower = locale.to_ascii_lowercase();
     lower.contains("utf-8") || lower.contains("utf8")
-}
-
-fn depth(term: &str, colorterm: &str) -> Depth {
-    const MONO: [&str; 5] = ["vt52", "vt100", "vt102", "vt220", "vt320"];
-    const AT_LEAST_INDEXED: [&str; 6] = ["kitty", "alacritty", "foot", "wezterm", "ghostty", "st-"];
-    if matches!(colorterm, "truecolor" | "24bit") || term.ends_with("-direct") {
-        Depth::Rgb
-    } else if term.contains("256") || AT_LEAST_INDEXED.iter().any(|t| term.contains(t)) {
-        Depth::Indexed
-    } else if MONO.contains(&term) || term.ends_with("-m") || term.ends_with("-mono") {
-        Depth::Mono
-    } else {
-        Depth::Sixteen
-    }
 }
 
 #[cfg(test)]
@@ -82,24 +56,19 @@ mod tests {
     #[test]
     fn depth_by_term_and_colorterm() {
         let depth = |term, colorterm| facts(&[("TERM", term), ("COLORTERM", colorterm)]).depth;
-        assert_eq!(
-            depth("xterm-256color", ""),
-            Depth::Indexed,
-            "empty is unset"
-        );
-        assert_eq!(depth("xterm-256color", "truecolor"), Depth::Rgb);
-        assert_eq!(depth("xterm-direct", ""), Depth::Rgb);
+        assert_eq!(depth("xterm-256color", ""), Depth::Full, "empty is unset");
+        assert_eq!(depth("xterm", "truecolor"), Depth::Full);
         assert_eq!(depth("linux", ""), Depth::Sixteen);
         assert_eq!(depth("screen", ""), Depth::Sixteen);
         assert_eq!(depth("vt100", ""), Depth::Mono);
-        assert_eq!(depth("\x1b]0;x\x07", "\x1b[2J"), Depth::Sixteen);
+        assert_eq!(depth("\x1b]0;x\x07", ""), Depth::Sixteen);
     }
 
     #[test]
     fn no_color_wins_unless_empty() {
         let with = |v| facts(&[("TERM", "xterm-256color"), ("NO_COLOR", v)]).depth;
         assert_eq!(with("1"), Depth::Mono);
-        assert_eq!(with(""), Depth::Indexed);
+        assert_eq!(with(""), Depth::Full);
     }
 
     #[test]

@@ -17,6 +17,7 @@ const SIZE_CAP: u16 = 1000;
 /// Draws frames and knows what the terminal shows, so that only differences are sent.
 ///
 /// A frame that was painted must be written: the next one builds on it.
+#[derive(Debug)]
 pub struct Painter {
     terminal: Terminal<Wire>,
     before: &'static [u8],
@@ -86,6 +87,7 @@ fn bounded((cols, rows): (u16, u16)) -> Size {
 }
 
 /// ratatui's idea of a terminal, in memory.
+#[derive(Debug)]
 struct Wire {
     size: Size,
     pen: Pen,
@@ -191,7 +193,7 @@ impl Backend for Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::terminal::facts::Depth;
+    use crate::config::theme::Depth;
     use ratatui::widgets::Paragraph;
 
     fn painter(cols: u16, rows: u16) -> Painter {
@@ -222,10 +224,12 @@ mod tests {
     fn a_cursor_costs_bytes_only_when_it_moves() {
         let mut painter = painter(20, 3);
         show(&mut painter, "x");
-        let mut at = |x| painter.paint(|f| {
-            f.render_widget("x", f.area());
-            f.set_cursor_position((x, 1));
-        });
+        let mut at = |x| {
+            painter.paint(|f| {
+                f.render_widget("x", f.area());
+                f.set_cursor_position((x, 1));
+            })
+        };
         assert_eq!(at(4), b"\x1b[2;5H\x1b[?25h");
         assert_eq!(at(4), b"");
         assert_eq!(at(5), b"\x1b[2;6H");
@@ -261,6 +265,10 @@ mod tests {
             assert!(bytes.contains('h'));
         }
         painter.resize((20, 3));
-        assert_eq!(show(&mut painter, "hello"), "", "the same size is no change");
+        assert_eq!(
+            show(&mut painter, "hello"),
+            "",
+            "the same size is no change"
+        );
     }
 }

@@ -7,7 +7,8 @@ use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use super::facts::{Depth, Facts};
+use super::facts::Facts;
+use crate::config::theme::Depth;
 
 /// Longest symbol of one cell in bytes; what is longer shows its first character only.
 const SYMBOL_CAP: usize = 32;
@@ -135,14 +136,13 @@ fn colour(colour: Color, base: u8) -> String {
         Color::Indexed(n) if n < 8 => write!(text, "{}", base + n),
         Color::Indexed(n) if n < 16 => write!(text, "{}", base + 60 + (n - 8)),
         Color::Indexed(n) => write!(text, "{};5;{n}", base + 8),
-        Color::Rgb(r, g, b) => write!(text, "{};2;{r};{g};{b}", base + 8),
-        // `in_depth` leaves none of the names.
+        // `in_depth` leaves nothing else.
         _ => write!(text, "{}", base + 9),
     };
     text
 }
 
-/// Every colour becomes `Reset`, `Indexed` or `Rgb`, no deeper than `depth`.
+/// Every colour becomes `Reset` or `Indexed`, no deeper than `depth`.
 fn in_depth(colour: Color, depth: Depth) -> Color {
     if depth == Depth::Mono {
         return Color::Reset;
@@ -152,7 +152,7 @@ fn in_depth(colour: Color, depth: Depth) -> Color {
         None => colour,
     };
     match (colour, depth) {
-        (Color::Rgb(r, g, b), Depth::Indexed) => Color::Indexed(cube(r, g, b)),
+        (Color::Rgb(r, g, b), Depth::Full) => Color::Indexed(cube(r, g, b)),
         (Color::Rgb(r, g, b), Depth::Sixteen) => Color::Indexed(sixteen(r, g, b)),
         (Color::Indexed(n), Depth::Sixteen) if n >= 16 => {
             let (r, g, b) = rgb_of(n);
@@ -256,7 +256,10 @@ mod tests {
     fn only_what_differs_is_written() {
         let red = Style::new().fg(Color::Red);
         let bold = red.add_modifier(Modifier::BOLD);
-        assert_eq!(styled(Depth::Sixteen, &[red, red, bold, red]), "E[31mE[1mE[0;31m");
+        assert_eq!(
+            styled(Depth::Sixteen, &[red, red, bold, red]),
+            "E[31mE[1mE[0;31m"
+        );
         assert_eq!(styled(Depth::Sixteen, &[Style::new()]), "");
     }
 
@@ -272,8 +275,7 @@ mod tests {
     #[test]
     fn colours_fit_the_depth() {
         let orange = Style::new().fg(Color::Rgb(255, 135, 0));
-        assert_eq!(styled(Depth::Rgb, &[orange]), "E[38;2;255;135;0m");
-        assert_eq!(styled(Depth::Indexed, &[orange]), "E[38;5;208m");
+        assert_eq!(styled(Depth::Full, &[orange]), "E[38;5;208m");
         assert_eq!(styled(Depth::Sixteen, &[orange]), "E[93m");
         let grey = Style::new().bg(Color::Indexed(240));
         assert_eq!(styled(Depth::Sixteen, &[grey]), "E[100m");
@@ -284,7 +286,10 @@ mod tests {
         for n in 16..=231 {
             let (r, g, b) = rgb_of(n);
             let again = rgb_of(cube(r, g, b));
-            let far = r.abs_diff(again.0).max(g.abs_diff(again.1)).max(b.abs_diff(again.2));
+            let far = r
+                .abs_diff(again.0)
+                .max(g.abs_diff(again.1))
+                .max(b.abs_diff(again.2));
             assert!(far <= 7, "{n}");
         }
     }
@@ -296,7 +301,16 @@ mod tests {
             Pen::new(facts(Depth::Mono, utf8)).symbol(s, &mut out);
             out
         };
-        for bad in ["\x1b", "\u{9b}", "\r", "\x07", "\u{202e}", "a\u{200d}", "\u{e0041}", "\x1b\u{301}"] {
+        for bad in [
+            "\x1b",
+            "\u{9b}",
+            "\r",
+            "\x07",
+            "\u{202e}",
+            "a\u{200d}",
+            "\u{e0041}",
+            "\x1b\u{301}",
+        ] {
             assert!(show(bad, true).chars().all(|c| c == '?'), "{bad:?}");
         }
         assert_eq!(show("é", true), "é");
