@@ -16,8 +16,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// What takes the screen: alternate screen, home, cursor hidden, bracketed paste.
 pub const TAKE: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
-/// What gives it back. It begins with ESC, so it ends any sequence that was cut in the middle.
-pub const GIVE_BACK: &[u8] = b"\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// What takes it again when it was never given back: without the switch of screens, which would
+/// overwrite the cursor that the terminal saved at the first one.
+pub const TAKE_AGAIN: &[u8] = b"\x1b[?25l\x1b[?2004h";
+/// What gives it back. It begins with ESC, so it ends any sequence that was cut in the middle;
+/// the style is reset last, because switching screens may bring a saved one back.
+pub const GIVE_BACK: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[0m";
 
 /// The descriptor that [`restore`] writes to; -1 as long as no terminal was taken.
 static FD: AtomicI32 = AtomicI32::new(-1);

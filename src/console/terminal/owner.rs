@@ -16,7 +16,7 @@ use super::output::Output;
 use super::painter::Painter;
 use crate::sys::clock::Clock;
 use crate::sys::signals;
-use crate::sys::tty::{self, TAKE, Tty, TtyError, Typed};
+use crate::sys::tty::{self, TAKE, TAKE_AGAIN, Tty, TtyError, Typed};
 
 /// Size that is assumed when the terminal does not know its own.
 const USUAL_SIZE: (u16, u16) = (80, 24);
@@ -65,10 +65,11 @@ impl Owner {
         if !self.tty.foreground() {
             return Ok(());
         }
-        self.output.halt();
         self.tty.take()?;
         self.painter.resize(size_of(&self.tty));
-        self.painter.repaint(TAKE);
+        // A frame that is being written may end; all of it is painted over.
+        self.painter
+            .repaint(if self.shown { TAKE_AGAIN } else { TAKE });
         self.output.resume();
         self.input.resume();
         self.shown = true;

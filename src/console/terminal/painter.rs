@@ -52,9 +52,12 @@ impl Painter {
         }
     }
 
-    /// The next frame begins with `before` and paints everything.
+    /// The next frame begins with `before` and paints everything. What an earlier call put before
+    /// it and no frame has carried yet stays first.
     pub fn repaint(&mut self, before: &'static [u8]) {
-        self.before = before;
+        if self.before.is_empty() {
+            self.before = before;
+        }
         self.stale = true;
     }
 

@@ -103,6 +103,7 @@ pub async fn run(
             typed,
             dirty: true,
             urgent: true,
+            started: Instant::now(),
             drawn: None,
             leave_by: None,
         }
@@ -156,6 +157,7 @@ struct Session<'a, C> {
     dirty: bool,
     /// The next frame answers a person.
     urgent: bool,
+    started: Instant,
     drawn: Option<Instant>,
     leave_by: Option<Instant>,
 }
@@ -346,7 +348,7 @@ impl<C: Console> Session<'_, C> {
     /// When the next frame is due; `None` when nothing changed.
     fn frame_due(&self) -> Option<Instant> {
         let pace = if self.urgent { FRAME } else { NEWS_FRAME };
-        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + pace);
+        let due = self.drawn.map_or(self.started, |drawn| drawn + pace);
         self.dirty.then_some(due)
     }
 
