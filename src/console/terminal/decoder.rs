@@ -114,7 +114,7 @@ impl Decoder {
             } => out.push(Typed::Key(Key::Alt(by as char))),
             _ => {}
         }
-        self.to_ground();
+        self.reset();
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -126,7 +126,7 @@ impl Decoder {
         }
     }
 
-    fn to_ground(&mut self) {
+    fn reset(&mut self) {
         self.state = State::Ground;
         self.held.clear();
     }
@@ -139,14 +139,14 @@ impl Decoder {
             State::Csi => self.csi(byte, out),
             State::Ss3 => self.ss3(byte, out),
             State::Text { by, esc, .. } => self.text(byte, by, esc, out),
-            State::Mouse { missing: 1 } => self.to_ground(),
+            State::Mouse { missing: 1 } => self.reset(),
             State::Mouse { missing } => {
                 self.state = State::Mouse {
                     missing: missing - 1,
                 }
             }
             State::LinuxF => {
-                self.to_ground();
+                self.reset();
                 out.extend(sequences::linux_function(byte).map(Typed::Key));
             }
             State::Paste { ended } => self.paste(byte, ended, out),
@@ -154,7 +154,7 @@ impl Decoder {
     }
 
     fn ground(&mut self, byte: u8, alt: bool, out: &mut Vec<Typed>) {
-        self.to_ground();
+        self.reset();
         match byte {
             0x1b => self.state = State::Esc,
             0x00..=0x1f | 0x7f => out.extend(sequences::control(byte).map(Typed::Key)),
@@ -190,7 +190,7 @@ impl Decoder {
         if let Some(c) = c.filter(|c| !c.is_control()) {
             out.push(Typed::Key(character(c, alt)));
         }
-        self.to_ground();
+        self.reset();
     }
 
     fn escape(&mut self, byte: u8, out: &mut Vec<Typed>) {
@@ -223,13 +223,13 @@ impl Decoder {
                     && !self.held.is_empty()
                     && self.held.iter().all(u8::is_ascii_digit);
                 if rxvt {
-                    self.to_ground();
+                    self.reset();
                 } else if self.held.len() <= PARAMETERS_CAP {
                     self.held.push(byte);
                 }
             }
             0x40..=0x7e => self.final_csi(byte, out),
-            _ => self.to_ground(),
+            _ => self.reset(),
         }
     }
 
@@ -238,14 +238,14 @@ impl Decoder {
             (b"", b'M') => self.state = State::Mouse { missing: 3 },
             (b"", b'[') => self.state = State::LinuxF,
             (b"200", b'~') => {
-                self.to_ground();
+                self.reset();
                 self.state = State::Paste { ended: 0 };
             }
             (held, _) => {
                 if held.len() <= PARAMETERS_CAP {
                     out.extend(sequences::csi(held, byte).map(Typed::Key));
                 }
-                self.to_ground();
+                self.reset();
             }
         }
     }
@@ -262,21 +262,21 @@ impl Decoder {
                 if self.held.is_empty() {
                     out.extend(sequences::ss3(byte).map(Typed::Key));
                 }
-                self.to_ground();
+                self.reset();
             }
-            _ => self.to_ground(),
+            _ => self.reset(),
         }
     }
 
     fn text(&mut self, byte: u8, by: u8, esc: bool, out: &mut Vec<Typed>) {
         match byte {
-            b'\\' if esc => self.to_ground(),
+            b'\\' if esc => self.reset(),
             // An ESC that does not end the text begins something else.
             _ if esc => {
                 self.restart();
                 self.escape(byte, out);
             }
-            0x07 | 0x18 | 0x1a => self.to_ground(),
+            0x07 | 0x18 | 0x1a => self.reset(),
             _ => {
                 self.state = State::Text {
                     by,
@@ -288,7 +288,7 @@ impl Decoder {
     }
 
     fn restart(&mut self) {
-        self.to_ground();
+        self.reset();
         self.state = State::Esc;
     }
 
@@ -322,7 +322,7 @@ impl Decoder {
             .replace("\r\n", "\n")
             .replace('\r', "\n");
         self.pasted = Vec::new();
-        self.to_ground();
+        self.reset();
         out.push(Typed::Paste(text));
     }
 }
