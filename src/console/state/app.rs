@@ -1,13 +1,25 @@
 //! The state of the console and its one door, [`App::update`].
+//!
+//! This file holds what there is; what a key does is in [`super::keys`], what the engine's news
+//! change is in [`super::news`].
 
+use std::collections::BTreeMap;
+
+use super::action::Place;
+use super::layer::Layer;
 use super::message::Message;
+use super::outbox::Outbox;
+use super::room::Room;
+use super::runbooks::{Run, Runbooks};
 use super::screen::Screen;
 use super::symbols::Symbols;
 use crate::model::command::{Command, Verdicts};
-use crate::model::target::Target;
+use crate::model::finding::{Finding, TargetState};
+use crate::model::incident::Incident;
+use crate::model::target::{Target, TargetId};
 use crate::model::text::SafeText;
 use crate::model::time::Stamp;
-use crate::model::window::Window;
+use crate::model::window::{TargetWindow, Window};
 
 /// What the console starts with.
 #[derive(Clone, Debug)]
@@ -30,34 +42,93 @@ pub struct AppInit {
     pub size: (u16, u16),
 }
 
+/// Where somebody is on one screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The item that keys act on.
+    pub item: usize,
+    /// First line shown, where lines are scrolled.
+    pub scroll: usize,
+}
+
+/// One line of news above the footer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remark {
+    /// What it says.
+    pub text: SafeText,
+    /// Whether something could not be done.
+    pub trouble: bool,
+    /// When it came.
+    pub at: Stamp,
+}
+
+/// How the recorder is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorder {
+    /// Why nothing gets to disk, if so.
+    pub trouble: Option<SafeText>,
+    /// Events that wait in memory.
+    pub waiting: usize,
+}
+
 /// The console.
 #[derive(Debug)]
 pub struct App {
     pub(crate) init: AppInit,
     pub(crate) symbols: &'static Symbols,
     pub(crate) window: Window,
+    pub(crate) incident: Incident,
     pub(crate) verdicts: Verdicts,
-    pub(crate) screen: Screen,
+    pub(crate) recorder: Recorder,
+    pub(crate) outbox: Outbox,
+    pub(crate) remark: Option<Remark>,
     pub(crate) now: Stamp,
     pub(crate) size: (u16, u16),
-    dirty: bool,
-    leaving: bool,
+    pub(crate) screen: Screen,
+    pub(crate) cursors: [Cursor; Screen::ALL.len()],
+    /// Place of the current target in the window's order.
+    pub(crate) target: usize,
+    pub(crate) layers: Vec<Layer>,
+    /// Selected event, by its place among those shown; `None` follows the newest.
+    pub(crate) event: Option<usize>,
+    pub(crate) filter: String,
+    pub(crate) runbooks: Runbooks,
+    pub(crate) parameters: BTreeMap<String, String>,
+    /// Values to offer when parameters are asked for again.
+    pub(crate) former: BTreeMap<String, String>,
+    pub(crate) run: Option<Run>,
+    pub(super) dirty: bool,
+    pub(super) leaving: bool,
 }
 
 impl App {
     /// The console before anything happened.
     pub fn new(init: AppInit) -> Self {
+        let symbols = if init.utf8 {
+            Symbols::utf8()
+        } else {
+            Symbols::ascii()
+        };
         Self {
-            symbols: if init.utf8 {
-                Symbols::utf8()
-            } else {
-                Symbols::ascii()
-            },
+            symbols,
             window: Window::new(init.targets.iter().cloned()),
+            incident: Incident::default(),
             verdicts: Verdicts::default(),
-            screen: Screen::default(),
+            recorder: Recorder::default(),
+            outbox: Outbox::default(),
+            remark: None,
             now: init.started,
             size: init.size,
+            screen: Screen::default(),
+            cursors: Default::default(),
+            target: 0,
+            layers: Vec::new(),
+            event: None,
+            filter: String::new(),
+            runbooks: Runbooks::default(),
+            parameters: BTreeMap::new(),
+            former: BTreeMap::new(),
+            run: None,
             dirty: true,
             leaving: false,
             init,
@@ -65,13 +136,30 @@ impl App {
     }
 
     /// Takes one thing in; what is to be done about it comes out.
+    ///
+    /// Whoever feeds it sends a [`Message::Tick`] with the present before each key, so that a
+    /// dialog can tell a key meant for it from one that was under way when it appeared.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
-            Message::Resize { cols, rows } => self.size = (cols, rows),
-            Message::Key(_) | Message::Paste(_) | Message::Batch(_) | Message::Tick(_) => {}
+            Message::Key(key) => {
+                self.dirty = true;
+                self.key(key)
+            }
+            Message::Paste(text) => {
+                self.paste(&text);
+                Vec::new()
+            }
+            Message::Resize { cols, rows } => {
+                self.dirty |= self.size != (cols, rows);
+                self.size = (cols, rows);
+                Vec::new()
+            }
+            Message::Batch(batch) => self.news(*batch),
+            Message::Tick(stamp) => {
+                self.clock(stamp);
+                Vec::new()
+            }
         }
-        self.dirty = true;
-        Vec::new()
     }
 
     /// Whether the screen no longer shows the state.
@@ -85,5 +173,84 @@ impl App {
     /// True once leaving was confirmed and [`Command::Leave`] was emitted.
     pub fn leaving(&self) -> bool {
         self.leaving
+    }
+    /// The screen shown.
+    pub fn screen(&self) -> Screen {
+        self.screen
+    }
+    /// What lies on top of it.
+    pub fn layer(&self) -> Option<&Layer> {
+        self.layers.last()
+    }
+    /// Where keys go.
+    pub fn place(&self) -> Place {
+        self.layer().map_or(Place::On(self.screen), Layer::place)
+    }
+    /// How the screen is divided.
+    pub fn room(&self) -> Room {
+        Room::of(self.size.0, self.size.1)
+    }
+    /// The incident as it stands.
+    pub fn incident(&self) -> &Incident {
+        &self.incident
+    }
+
+    /// The current target's window; `None` only where there are no targets at all.
+    pub fn current(&self) -> Option<&TargetWindow> {
+        self.window.targets.get(self.current_id()?)
+    }
+    /// The current target.
+    pub fn current_id(&self) -> Option<&TargetId> {
+        let order = &self.window.order;
+        order.get(self.target.min(order.len().saturating_sub(1)))
+    }
+    /// State of a target.
+    pub fn state_of(&self, id: &TargetId) -> &TargetState {
+        let known = self.verdicts.states.iter().find(|(t, _)| t == id);
+        known.map_or(&TargetState::Learning, |(_, s)| s)
+    }
+    /// Place on the current screen.
+    pub(crate) fn cursor(&self) -> Cursor {
+        self.cursors[self.screen.index()]
+    }
+    pub(super) fn cursor_mut(&mut self) -> &mut Cursor {
+        &mut self.cursors[self.screen.index()]
+    }
+    /// The finding selected on the overview.
+    pub(crate) fn selected_finding(&self) -> Option<&Finding> {
+        let at = self.cursors[Screen::Overview.index()].item;
+        self.verdicts
+            .findings
+            .get(at.checked_sub(self.window.order.len())?)
+    }
+    /// Whether a command runs.
+    pub fn running(&self) -> bool {
+        self.run.as_ref().is_some_and(|r| r.ended.is_none())
+    }
+
+    pub(super) fn clock(&mut self, stamp: Stamp) {
+        // A dialog that just became answerable says so.
+        let armed = self.armed();
+        let before = self.now.wall.as_second();
+        if stamp.mono >= self.now.mono {
+            self.now = stamp;
+        }
+        self.dirty |= self.now.wall.as_second() != before || self.armed() != armed;
+        let forget = |r: &Remark| {
+            !r.trouble && stamp.mono.since(r.at.mono) >= std::time::Duration::from_secs(6)
+        };
+        if self.remark.as_ref().is_some_and(forget) {
+            self.remark = None;
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn say(&mut self, text: impl Into<SafeText>, trouble: bool) {
+        self.remark = Some(Remark {
+            text: text.into(),
+            trouble,
+            at: self.now,
+        });
+        self.dirty = true;
     }
 }

@@ -8,11 +8,23 @@
 //! The second half is here and not in the view so that the screen, a pinned copy and a test read
 //! the same words; the view places lines and paints roles.
 
+pub mod action;
 pub mod app;
 pub mod doc;
+pub mod facts;
+pub mod input;
 pub mod key;
+mod keys;
+pub mod layer;
 pub mod message;
+pub mod moves;
+mod news;
+pub mod outbox;
+pub mod pane;
+pub mod room;
+pub mod runbooks;
 pub mod screen;
+pub mod sheet;
 pub mod symbols;
 pub mod table;
 

@@ -1,0 +1,414 @@
+//! What a key does: through the action table, at the place that is on top.
+
+use std::time::Duration;
+
+use super::action::{self, Action, Place};
+use super::app::App;
+use super::input::Input;
+use super::key::Key;
+use super::layer::Layer;
+use super::moves::Motion;
+use super::pane;
+use super::runbooks::Listed;
+use super::screen::Screen;
+use crate::model::command::Command;
+use crate::model::event::{Milestone, StepMark};
+use crate::model::note::parse_note;
+use crate::model::text::SafeText;
+
+/// A key this soon after a question appeared was typed before it was read.
+const TOO_EARLY: Duration = Duration::from_millis(300);
+/// Most lines of a pin.
+const PIN_LINES: usize = 400;
+
+impl App {
+    pub(super) fn key(&mut self, key: Key) -> Vec<Command> {
+        // Trouble stays until somebody was here to read it; then any key takes it away.
+        self.remark = None;
+        let place = self.place();
+        match action::find(place, key) {
+            Some(action) => self.act(action, key),
+            None => self.typed(key),
+        }
+    }
+
+    /// Pasted text goes into an input or nowhere.
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(input) = self.layers.last_mut().and_then(Layer::input) {
+            input.insert(text);
+            self.dirty = true;
+        }
+    }
+
+    fn typed(&mut self, key: Key) -> Vec<Command> {
+        if let Some(Layer::Palette { at, input }) = self.layers.last_mut() {
+            match key {
+                Key::Down => *at = at.saturating_add(1),
+                Key::Up => *at = at.saturating_sub(1),
+                key => {
+                    if input.key(key) {
+                        *at = 0;
+                    }
+                }
+            }
+            return Vec::new();
+        }
+        if matches!(self.layers.last(), Some(Layer::ConfirmRun(_)))
+            && let Some(motion) = Motion::of(key)
+        {
+            self.moved(motion);
+        } else if let Some(input) = self.layers.last_mut().and_then(Layer::input) {
+            input.key(key);
+        }
+        Vec::new()
+    }
+
+    /// Does an action; `key` tells numbers apart.
+    pub(super) fn act(&mut self, action: Action, key: Key) -> Vec<Command> {
+        match action {
+            Action::Show(screen) => return self.show(screen),
+            Action::NextScreen => return self.show(self.screen.step(1)),
+            Action::PreviousScreen => return self.show(self.screen.step(-1)),
+            Action::Down => self.moved(Motion::Down),
+            Action::Up => self.moved(Motion::Up),
+            Action::PageDown => self.moved(Motion::PageDown),
+            Action::PageUp => self.moved(Motion::PageUp),
+            Action::Top => self.moved(Motion::Top),
+            Action::Bottom => self.moved(Motion::Bottom),
+            Action::Next => self.aside(1),
+            Action::Previous => self.aside(-1),
+            Action::Open | Action::Confirm => return self.accept(),
+            Action::Back | Action::Refuse => return self.back(),
+            Action::Choose => return self.choose(key),
+            Action::Edit => return self.edit_values(),
+            Action::Note => self.layers.push(Layer::Note(Input::default())),
+            Action::Milestone => self.layers.push(Layer::Milestones {
+                at: self.next_milestone(),
+            }),
+            Action::Severity => self.layers.push(Layer::Severity {
+                at: usize::from(self.incident.severity.unwrap_or(2).saturating_sub(1)),
+            }),
+            Action::Pin => return self.pin(),
+            Action::Runbook => return self.runbook_here(),
+            Action::Export => {
+                let ticket = self.outbox.send("export", "postmortem draft".into(), self.now);
+                self.say("writing the postmortem draft …", false);
+                return vec![Command::Export { ticket }];
+            }
+            Action::StepDone => return self.mark_here(StepMark::Done),
+            Action::StepSkip => return self.mark_here(StepMark::Skipped),
+            Action::StepFailed => return self.mark_here(StepMark::Failed),
+            Action::Output => match self.run {
+                Some(_) => self.layers.push(Layer::Output { back: 0 }),
+                None => self.say("no command was run yet", false),
+            },
+            Action::Stop => {
+                if self.running() {
+                    self.say("stopping the command …", false);
+                    return vec![Command::StopRun];
+                }
+            }
+            Action::Filter => self.layers.push(Layer::Filter(Input::with(&self.filter))),
+            Action::Palette => self.layers.push(Layer::Palette {
+                input: Input::default(),
+                at: 0,
+            }),
+            Action::Help => self.layers.push(Layer::Help { scroll: 0 }),
+            Action::Leave => return self.leave(key),
+        }
+        Vec::new()
+    }
+
+    fn show(&mut self, screen: Screen) -> Vec<Command> {
+        self.screen = screen;
+        if screen == Screen::Runbook {
+            return self.to_runbooks();
+        }
+        Vec::new()
+    }
+
+    /// Esc: the layer goes, else one level up.
+    fn back(&mut self) -> Vec<Command> {
+        if self.layers.pop().is_some() {
+            return Vec::new();
+        }
+        if self.screen == Screen::Timeline && !self.filter.is_empty() {
+            self.filter.clear();
+            self.event = None;
+        } else if self.screen == Screen::Runbook && !self.runbooks.shows_list() {
+            self.runbooks.picking = true;
+            return vec![Command::ListRunbooks];
+        } else {
+            self.screen = Screen::Overview;
+        }
+        Vec::new()
+    }
+
+    /// Enter, or yes: the top layer's, else the screen's.
+    fn accept(&mut self) -> Vec<Command> {
+        let Some(top) = self.layers.last() else {
+            return self.deeper();
+        };
+        if !self.armed() {
+            return Vec::new();
+        }
+        if let Layer::ConfirmRun(c) = top
+            && c.asks_name()
+            && c.typed.text().trim() != c.plan.name.as_str()
+        {
+            self.say(format!("type {} to run it, Esc not to", c.plan.name), true);
+            return Vec::new();
+        }
+        match self.layers.pop() {
+            Some(Layer::Note(input)) => self.send_note(input.text()),
+            Some(Layer::Milestones { at }) => self.send_milestone(at),
+            Some(Layer::Severity { at }) => self.send_severity(at),
+            Some(Layer::Parameter { plan, nth, input }) => {
+                let value = input.text().trim().to_owned();
+                if value.is_empty() {
+                    self.say("without a value the command cannot run", true);
+                    self.layers.push(Layer::Parameter { plan, nth, input });
+                    return Vec::new();
+                }
+                if let Some((name, _)) = plan.needs.get(nth) {
+                    self.parameters.insert(name.clone(), value);
+                }
+                self.ask_next(plan, nth + 1)
+            }
+            Some(Layer::ConfirmRun(confirm)) => self.run_confirmed(confirm),
+            Some(Layer::Reason { mark, step, input }) => {
+                let reason = input.text().trim();
+                if reason.is_empty() {
+                    self.say("say why in a few words, Esc gives up", true);
+                    self.layers.push(Layer::Reason { mark, step, input });
+                    return Vec::new();
+                }
+                self.mark_step(step, mark, Some(SafeText::new(reason)))
+            }
+            Some(Layer::ConfirmLeave { .. }) => self.leave_now(),
+            Some(Layer::Filter(input)) => {
+                self.filter = input.text().trim().to_lowercase();
+                self.event = None;
+                Vec::new()
+            }
+            Some(Layer::Palette { input, at }) => self.from_palette(input.text(), at),
+            Some(other) => {
+                self.layers.push(other);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Whether the question on top has been there long enough to be read.
+    pub fn armed(&self) -> bool {
+        match self.layers.last() {
+            Some(Layer::ConfirmRun(c)) => self.now.mono.since(c.since) >= TOO_EARLY,
+            Some(Layer::ConfirmLeave { since }) => self.now.mono.since(*since) >= TOO_EARLY,
+            _ => true,
+        }
+    }
+
+    /// Enter on a screen: one level deeper.
+    fn deeper(&mut self) -> Vec<Command> {
+        match self.screen {
+            Screen::Overview => {
+                let key = self.selected_finding().map(|f| f.key());
+                match key {
+                    Some(key) => self.layers.push(Layer::Finding { key, scroll: 0 }),
+                    None => {
+                        self.target = self.cursor().item;
+                        self.screen = Screen::Path;
+                    }
+                }
+            }
+            Screen::Runbook => {
+                if !self.runbooks.shows_list() {
+                    return self.try_command();
+                }
+                let list = self.runbooks.list.as_deref().unwrap_or_default();
+                let last = list.len().saturating_sub(1);
+                let name = list
+                    .get(self.runbooks.picked.min(last))
+                    .map(|l: &Listed| l.name.clone());
+                if let Some(name) = name {
+                    return self.open_runbook(name);
+                }
+            }
+            Screen::Timeline => {
+                if let Some(id) = pane::timeline::selected_event(self) {
+                    self.layers.push(Layer::Event { id, scroll: 0 });
+                }
+            }
+            screen => match pane::findings_of(self, screen).first().map(|f| f.key()) {
+                Some(key) => self.layers.push(Layer::Finding { key, scroll: 0 }),
+                None => self.say("no finding here: what is shown is clean so far", false),
+            },
+        }
+        Vec::new()
+    }
+
+    fn choose(&mut self, key: Key) -> Vec<Command> {
+        let Key::Char(c) = key else {
+            return Vec::new();
+        };
+        let n = c.to_digit(10).unwrap_or(0) as usize;
+        let count = match self.layers.last() {
+            Some(Layer::Milestones { .. }) => Milestone::ALL.len(),
+            Some(Layer::Severity { .. }) => 5,
+            _ => 0,
+        };
+        let Some(at) = n.checked_sub(1).filter(|at| *at < count) else {
+            return Vec::new();
+        };
+        match self.layers.pop() {
+            Some(Layer::Milestones { .. }) => self.send_milestone(at),
+            Some(Layer::Severity { .. }) => self.send_severity(at),
+            _ => Vec::new(),
+        }
+    }
+
+    fn next_milestone(&self) -> usize {
+        let set = |m: &&Milestone| self.incident.milestones.contains_key(m);
+        let last = Milestone::ALL.iter().rposition(|m| set(&m));
+        last.map_or(0, |i| (i + 1).min(Milestone::ALL.len() - 1))
+    }
+
+    fn send_note(&mut self, raw: &str) -> Vec<Command> {
+        let (note, text, happened) = parse_note(raw, self.now.wall);
+        if text.is_empty() {
+            self.say("an empty note is not kept", false);
+            return Vec::new();
+        }
+        let ticket = self.outbox.send("note", SafeText::new(&text), self.now);
+        vec![Command::Note {
+            ticket,
+            note,
+            text,
+            happened,
+        }]
+    }
+
+    fn send_milestone(&mut self, at: usize) -> Vec<Command> {
+        let Some(milestone) = Milestone::ALL.get(at).copied() else {
+            return Vec::new();
+        };
+        let ticket = self
+            .outbox
+            .send("milestone", milestone.label().into(), self.now);
+        vec![Command::Milestone { ticket, milestone }]
+    }
+
+    fn send_severity(&mut self, at: usize) -> Vec<Command> {
+        let level = u8::try_from(at.min(4) + 1).unwrap_or(5);
+        let ticket = self
+            .outbox
+            .send("severity", format!("SEV{level}").into(), self.now);
+        vec![Command::Severity { ticket, level }]
+    }
+
+    fn pin(&mut self) -> Vec<Command> {
+        let (title, mut lines) = self.pane_text(self.size.0.max(80));
+        lines.truncate(PIN_LINES);
+        let ticket = self.outbox.send("pin", title.clone(), self.now);
+        vec![Command::Pin {
+            ticket,
+            title,
+            lines,
+        }]
+    }
+
+    /// What the current pane shows, as text: a title and all its lines, `cols` cells wide.
+    pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
+        let doc = pane::whole(self, usize::from(cols));
+        (
+            pane::title(self),
+            doc.lines.iter().map(super::doc::Line::words).collect(),
+        )
+    }
+
+    /// `r`: the runbook that the finding in sight names, else the list.
+    fn runbook_here(&mut self) -> Vec<Command> {
+        let finding = match self.layers.last() {
+            Some(Layer::Finding { key, .. }) => {
+                self.verdicts.findings.iter().find(|f| f.key() == *key)
+            }
+            _ if self.screen == Screen::Overview => self.selected_finding().or_else(|| {
+                let target = self.window.order.get(self.cursor().item)?;
+                let mut of_target = self.verdicts.findings.iter();
+                of_target.find(|f| f.subject == *target)
+            }),
+            _ => pane::findings_of(self, self.screen).first().copied(),
+        };
+        let about = finding.map(|f| (f.subject.clone(), f.runbooks.first().cloned()));
+        self.layers.clear();
+        let Some((subject, name)) = about else {
+            self.runbooks.picking = true;
+            return self.to_runbooks();
+        };
+        // Parameters and the evidence beside the steps are those of the finding.
+        if let Some(at) = self.window.order.iter().position(|t| *t == subject) {
+            self.target = at;
+        }
+        match name {
+            Some(name) => self.open_runbook(name),
+            None => {
+                self.runbooks.picking = true;
+                self.to_runbooks()
+            }
+        }
+    }
+
+    fn mark_here(&mut self, mark: StepMark) -> Vec<Command> {
+        if self.runbooks.shows_list() || self.runbooks.current().is_none() {
+            self.say("open a runbook first: Enter on its line", false);
+            return Vec::new();
+        }
+        let step = self.runbooks.step;
+        if mark == StepMark::Done {
+            return self.mark_step(step, mark, None);
+        }
+        self.layers.push(Layer::Reason {
+            mark,
+            step,
+            input: Input::default(),
+        });
+        Vec::new()
+    }
+
+    fn from_palette(&mut self, typed: &str, at: usize) -> Vec<Command> {
+        let found = pane::palette(self, typed);
+        match found.get(at.min(found.len().saturating_sub(1))) {
+            Some(entry) => self.act(entry.action, entry.keys[0]),
+            None => Vec::new(),
+        }
+    }
+
+    /// `q` and Ctrl-C: asks while something is under way; Ctrl-C on the question leaves.
+    fn leave(&mut self, key: Key) -> Vec<Command> {
+        let asked = matches!(self.layers.last(), Some(Layer::ConfirmLeave { .. }));
+        let busy = self.running() || self.outbox.unsaved() > 0;
+        if asked && key == Key::Ctrl('c') || !busy && self.layers.is_empty() {
+            return self.leave_now();
+        }
+        if !asked {
+            self.layers.push(Layer::ConfirmLeave {
+                since: self.now.mono,
+            });
+        }
+        Vec::new()
+    }
+
+    fn leave_now(&mut self) -> Vec<Command> {
+        if self.leaving {
+            return Vec::new();
+        }
+        self.leaving = true;
+        vec![Command::Leave]
+    }
+
+    /// The place a layer was opened from, for whoever lists actions.
+    pub(crate) fn screen_place(&self) -> Place {
+        Place::On(self.screen)
+    }
+}

@@ -1,0 +1,62 @@
+//! What the engine's news change.
+
+use super::app::{App, Recorder};
+use super::outbox::Fate;
+use crate::model::command::{Batch, Command, Notice};
+
+impl App {
+    /// Takes a batch in: facts, events, verdicts, notices, and the time.
+    pub(super) fn news(&mut self, batch: Batch) -> Vec<Command> {
+        self.clock(batch.at);
+        self.dirty |= !batch.observations.is_empty()
+            || !batch.events.is_empty()
+            || !batch.notices.is_empty()
+            || batch.verdicts.is_some();
+        for observation in &batch.observations {
+            self.window.take(observation);
+        }
+        self.incident.absorb(batch.events);
+        if let Some(verdicts) = batch.verdicts {
+            self.verdicts = verdicts;
+        }
+        for notice in batch.notices {
+            self.notice(notice);
+        }
+        let before = self.outbox.entries().len();
+        self.outbox.settle(&self.incident.timeline, self.now);
+        self.dirty |= self.outbox.entries().len() != before;
+        Vec::new()
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Saved { ticket, what } => {
+                self.outbox.answer(ticket, Fate::Saved);
+                self.say(format!("saved: {what}"), false);
+            }
+            Notice::NotSaved { ticket, why } => {
+                self.outbox.answer(ticket, Fate::Failed(why.clone()));
+                self.say(format!("NOT SAVED: {why}"), true);
+            }
+            Notice::Recorder { trouble, waiting } => self.recorder = Recorder { trouble, waiting },
+            Notice::Runbooks(list) => self.list_runbooks(list),
+            Notice::RunbookOpened(runbook) => self.runbook_opened(runbook),
+            Notice::RunOutput(line) => {
+                if let Some(run) = &mut self.run {
+                    run.line(line);
+                }
+            }
+            Notice::RunEnded(how) => {
+                if let Some(run) = &mut self.run {
+                    run.ended = Some(how.clone());
+                }
+                self.say(format!("command ended: {how}"), false);
+            }
+            Notice::Failed(what) => {
+                self.runbooks.opening = None;
+                self.say(what, true);
+            }
+            Notice::Info(what) => self.say(what, false),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! DNS: every resolver's answer to each question, side by side.
+
+use std::collections::BTreeMap;
+
+use super::{head, wait};
+use crate::console::state::app::App;
+use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::facts;
+use crate::console::state::screen::Screen;
+use crate::console::state::table::{Column, Row, Table};
+use crate::model::observation::{DnsAnswer, DnsSample, ServerRole};
+use crate::model::text::SafeText;
+use crate::model::window::{DnsKey, Recent};
+
+type Asked<'a> = Vec<(&'a DnsKey, &'a Recent<DnsSample>)>;
+
+/// The pane.
+pub fn doc(app: &App, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    head(app, &mut doc, Screen::Dns, cols);
+    let Some(t) = app.current() else {
+        return doc;
+    };
+    let mut questions: BTreeMap<(SafeText, SafeText), Asked> = BTreeMap::new();
+    for (key, recent) in &t.dns {
+        let question = (key.name.clone(), key.rtype.clone());
+        questions.entry(question).or_default().push((key, recent));
+    }
+    if questions.is_empty() {
+        wait(app, &mut doc, "nothing to ask: the target is an address");
+    }
+    for ((name, rtype), asked) in &questions {
+        doc.heading(format!("{name} {rtype}"));
+        let (title, rows) = table(app, asked).lines(cols, app.symbols);
+        doc.line(title);
+        doc.lines(rows);
+        differences(app, asked, &mut doc, cols);
+    }
+    doc
+}
+
+fn table(app: &App, asked: &Asked) -> Table {
+    let mut table = Table::new([
+        Column::new("RESOLVER").flex(10),
+        Column::new("SAYS").flex(10),
+        Column::new("TIME").right(),
+        Column::new("FAILED").right().drop(3),
+        Column::new("FLAGS").drop(4),
+        Column::new("TTL").right().drop(2),
+        Column::new("ANSWER").flex(14),
+    ]);
+    for (key, recent) in asked {
+        let Some(last) = recent.last() else { continue };
+        table.row(row(app, key, recent, &last.value));
+    }
+    table
+}
+
+fn row(app: &App, key: &DnsKey, recent: &Recent<DnsSample>, last: &DnsSample) -> Row {
+    let s = app.symbols;
+    let mut server = if key.server.port() == 53 {
+        key.server.ip().to_string()
+    } else {
+        key.server.to_string()
+    };
+    if last.role == ServerRole::Named {
+        server.push_str(" (named)");
+    }
+    let failed = recent.iter().filter(|d| !facts::dns_good(&d.value)).count();
+    let failed = Line::plain(format!("{failed}/{}", recent.iter().len()));
+    let Some(a) = last.outcome.ok() else {
+        let why = facts::trouble(&last.outcome).unwrap_or_default();
+        return Row::new(vec![
+            Line::plain(server),
+            Line::of(Role::Critical, format!("{} no answer", s.critical)),
+            Line::new(),
+            failed,
+            Line::new(),
+            Line::new(),
+            Line::of(Role::Muted, why),
+        ]);
+    };
+    let says = match a.rcode.as_str() {
+        "NOERROR" if a.records.is_empty() && !last.liveness_only => {
+            Line::of(Role::Muted, "no such records")
+        }
+        "NOERROR" => Line::of(Role::Ok, format!("{} NOERROR", s.ok)),
+        _ if last.liveness_only => Line::of(Role::Ok, format!("{} alive", s.ok)),
+        "NXDOMAIN" => Line::of(Role::Warning, format!("{} NXDOMAIN", s.warning)),
+        code => Line::of(Role::Critical, format!("{} {code}", s.critical)),
+    };
+    let ttl = a.records.iter().map(|r| r.ttl).min();
+    Row::new(vec![
+        Line::plain(server),
+        says,
+        Line::plain(a.rtt.to_string()),
+        failed,
+        Line::of(Role::Muted, flags(a)),
+        Line::plain(ttl.map(|t| t.to_string()).unwrap_or_default()),
+        answer(a),
+    ])
+}
+
+fn answer(a: &DnsAnswer) -> Line {
+    if a.records.is_empty() {
+        return match &a.soa {
+            Some(soa) => Line::of(Role::Muted, format!("SOA {soa}")),
+            None => Line::new(),
+        };
+    }
+    let all: Vec<_> = a.records.iter().map(|r| r.data.as_str()).collect();
+    Line::plain(all.join(", "))
+}
+
+fn flags(a: &DnsAnswer) -> String {
+    let all = [(a.aa, "aa"), (a.tc, "tc"), (a.ra, "ra"), (a.ad, "ad")];
+    let set: Vec<_> = all.iter().filter(|f| f.0).map(|f| f.1).collect();
+    set.join(" ")
+}
+
+/// Says where resolvers give different records.
+fn differences(app: &App, asked: &Asked, doc: &mut Doc, cols: usize) {
+    let mut sets: Vec<Vec<&SafeText>> = asked
+        .iter()
+        .filter_map(|(_, r)| r.last()?.value.outcome.ok())
+        .filter(|a| a.rcode.as_str() == "NOERROR")
+        .map(|a| {
+            let mut data: Vec<_> = a.records.iter().map(|r| &r.data).collect();
+            data.sort();
+            data
+        })
+        .collect();
+    sets.sort();
+    sets.dedup();
+    if sets.len() > 1 {
+        let text = Line::of(
+            Role::Warning,
+            format!(
+                "{} the resolvers give {} different answers",
+                app.symbols.warning,
+                sets.len()
+            ),
+        );
+        doc.paragraph(text, cols, 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! HTTP: status, the phases of the exchange as a waterfall, what the server says.
+
+use super::{head, method, wait};
+use crate::console::state::app::App;
+use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::facts;
+use crate::console::state::screen::Screen;
+use crate::model::observation::{HttpPhases, HttpResponse, HttpSample};
+use crate::model::time::Rtt;
+use crate::model::window::{Dated, Recent};
+
+/// The pane.
+pub fn doc(app: &App, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    head(app, &mut doc, Screen::Http, cols);
+    let Some(t) = app.current() else {
+        return doc;
+    };
+    let shown: Vec<_> = t
+        .http
+        .values()
+        .filter(|r| {
+            let last = r.last();
+            last.is_some_and(|d| d.value.asked || d.value.outcome.ok().is_some())
+        })
+        .collect();
+    if shown.is_empty() {
+        wait(app, &mut doc, "nothing here speaks HTTP");
+    }
+    for recent in shown {
+        if let Some(last) = recent.last() {
+            exchange(app, last, &mut doc, cols);
+            history(app, recent, &mut doc, cols);
+        }
+        doc.gap();
+    }
+    doc
+}
+
+fn exchange(app: &App, dated: &Dated<HttpSample>, doc: &mut Doc, cols: usize) {
+    let sample = &dated.value;
+    let line = Line::of(Role::Title, sample.url.clone())
+        .with(Role::Muted, format!(" at {}, {}", sample.dst, super::ago(app, dated.at)));
+    doc.paragraph(line, cols, 1);
+    let Some(r) = sample.outcome.ok() else {
+        let why = facts::trouble(&sample.outcome).unwrap_or_default();
+        let text = Line::of(Role::Critical, format!("{} {why}", app.symbols.critical));
+        doc.paragraph(text, cols, 1);
+        doc.paragraph(method(&dated.how), cols, 1);
+        return;
+    };
+    doc.paragraph(status(app, r), cols, 1);
+    doc.gap();
+    phases(app, r.phases, doc, cols);
+    doc.gap();
+    for (name, value) in [
+        ("server", &r.server),
+        ("location", &r.location),
+        ("date", &r.date),
+        ("body", &r.body_start),
+    ] {
+        if let Some(value) = value {
+            let text = Line::of(Role::Muted, format!("{name:<9}")).text(value.clone());
+            doc.line(Line::plain(" ").join(text).cut(cols));
+        }
+    }
+}
+
+fn status(app: &App, r: &HttpResponse) -> Line {
+    let s = app.symbols;
+    let (role, sign, word) = match r.status {
+        500.. => (Role::Critical, s.critical, "server error"),
+        400.. => (Role::Warning, s.warning, "client error"),
+        300.. => (Role::Info, s.info, "redirect"),
+        _ => (Role::Ok, s.ok, "fine"),
+    };
+    Line::of(role, format!("{sign} {} {word}", r.status))
+        .with(Role::Muted, format!("  {}, ", r.version))
+        .text(format!("{} in all", r.phases.total()))
+        .with(Role::Muted, format!(", body {} bytes", r.body_bytes))
+}
+
+fn phases(app: &App, p: HttpPhases, doc: &mut Doc, cols: usize) {
+    let total = p.total().0.max(1);
+    let bar = cols.saturating_sub(30).min(50);
+    let mut before = 0u64;
+    let parts = [
+        ("connect", p.connect),
+        ("TLS", p.tls),
+        ("first byte", p.first_byte),
+        ("body", p.body),
+    ];
+    for ((name, time), fill) in parts.into_iter().zip(app.symbols.fills) {
+        if name == "TLS" && time == Rtt(0) {
+            continue;
+        }
+        let cells = |t: u64| (u128::from(t) * bar as u128 / u128::from(total)) as usize;
+        let (from, to) = (cells(before), cells(before + time.0));
+        before += time.0;
+        let mut line = Line::plain(format!(" {name:<10} {:>9}  ", time.to_string()));
+        line.space(from);
+        line.push(Role::Accent, fill.repeat((to - from).max(1)));
+        doc.line(line.cut(cols));
+    }
+}
+
+/// The last exchanges in one line.
+fn history(app: &App, recent: &Recent<HttpSample>, doc: &mut Doc, cols: usize) {
+    let wide = cols.saturating_sub(30).min(32);
+    let skip = recent.iter().len().saturating_sub(wide);
+    let totals: Vec<Option<Rtt>> = recent
+        .iter()
+        .skip(skip)
+        .map(|d| d.value.outcome.ok().map(|r| r.phases.total()))
+        .collect();
+    if totals.len() < 2 {
+        return;
+    }
+    let line = Line::of(Role::Muted, format!(" last {:<3}  ", totals.len()))
+        .join(facts::spark(app, &totals))
+        .with(Role::Muted, "  total time of each");
+    doc.line(line.cut(cols));
+}

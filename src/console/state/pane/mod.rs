@@ -1,0 +1,193 @@
+//! What each screen says. One file per screen; each writes lines with roles.
+//!
+//! Nothing here knows a terminal: columns and rows are numbers, the view places what it gets.
+
+pub mod devices;
+pub mod dns;
+pub mod http;
+pub mod local;
+pub mod mtu;
+pub mod overview;
+pub mod path;
+pub mod runbook;
+pub mod timeline;
+pub mod tls;
+
+use super::action::{ACTIONS, Action, Entry};
+use super::app::App;
+use super::doc::{Doc, Line, Role};
+use super::facts;
+use super::screen::Screen;
+use crate::model::finding::{Code, Finding, Severity};
+use crate::model::target::{TargetId, TargetKind};
+use crate::model::text::SafeText;
+use crate::model::time::{Stamp, human};
+
+/// Everything the current screen has to say, however long; scrolling is the caller's.
+pub fn whole(app: &App, cols: usize) -> Doc {
+    of_screen(app, app.screen, cols)
+}
+
+/// Everything one screen has to say about the current target.
+pub fn of_screen(app: &App, screen: Screen, cols: usize) -> Doc {
+    match screen {
+        Screen::Overview => overview::whole(app, cols),
+        Screen::Path => path::doc(app, cols),
+        Screen::Dns => dns::doc(app, cols),
+        Screen::Tls => tls::doc(app, cols),
+        Screen::Mtu => mtu::doc(app, cols),
+        Screen::Http => http::doc(app, cols),
+        Screen::Devices => devices::doc(app, cols),
+        Screen::Runbook => runbook::whole(app, cols),
+        Screen::Timeline => timeline::doc(app, cols),
+    }
+}
+
+/// The lines that the body shows now: at most as many as there are rows.
+pub fn body(app: &App) -> Vec<Line> {
+    let room = app.room();
+    match app.screen {
+        Screen::Overview => overview::body(app, room),
+        Screen::Runbook => runbook::body(app, room),
+        Screen::Timeline => timeline::body(app, room),
+        _ => {
+            let doc = whole(app, room.cols);
+            let mut lines = doc.window(room.body, app.cursor().scroll).to_vec();
+            let below = doc.len().saturating_sub(app.cursor().scroll + lines.len());
+            more_below(&mut lines, below, room.body);
+            lines
+        }
+    }
+}
+
+/// Says in the last line that there is more, where there is.
+pub(super) fn more_below(lines: &mut Vec<Line>, below: usize, rows: usize) {
+    if below > 0 && lines.len() == rows && rows > 3 {
+        lines.pop();
+        lines.push(Line::of(
+            Role::Muted,
+            format!(" … {} more lines: j or PgDn", below + 1),
+        ));
+    }
+}
+
+/// Title of the pane as it is pinned: what, and of whom.
+pub fn title(app: &App) -> SafeText {
+    let what = app.screen.title();
+    match app.current_id().filter(|_| app.screen.of_target()) {
+        Some(id) => SafeText::new(format!("{what} of {id}")),
+        None => SafeText::new(what),
+    }
+}
+
+/// The screen that shows what a fault is made of.
+pub fn screen_of(code: &Code) -> Screen {
+    let name = code.as_str();
+    let starts = |p: &[&str]| p.iter().any(|p| name.starts_with(p));
+    if starts(&["pmtu"]) {
+        Screen::Mtu
+    } else if starts(&["resolver", "name-", "dns", "lame"]) {
+        Screen::Dns
+    } else if starts(&["tls"]) {
+        Screen::Tls
+    } else if starts(&["http", "connection-reset", "backend"]) {
+        Screen::Http
+    } else if starts(&["device", "interface", "bgp"]) {
+        Screen::Devices
+    } else {
+        Screen::Path
+    }
+}
+
+/// Findings that belong on a screen, of the current target where it shows one; worst first.
+pub fn findings_of(app: &App, screen: Screen) -> Vec<&Finding> {
+    let subject = app.current_id();
+    app.verdicts
+        .findings
+        .iter()
+        .filter(|f| screen_of(&f.code) == screen)
+        .filter(|f| !screen.of_target() || Some(&f.subject) == subject)
+        .collect()
+}
+
+/// The role of a severity.
+pub const fn severity_role(severity: Severity) -> Role {
+    match severity {
+        Severity::Critical => Role::Critical,
+        Severity::Warning => Role::Warning,
+        Severity::Info => Role::Info,
+    }
+}
+
+/// Which target this is, its state, and what was found.
+pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
+    let Some(id) = app.current_id() else {
+        doc.line(Line::of(Role::Muted, " no targets"));
+        return;
+    };
+    let count = app.window.order.len();
+    let mut line = Line::plain(" ").with(Role::Title, id.as_str());
+    if count > 1 {
+        let at = app.target.min(count - 1) + 1;
+        line.push(Role::Muted, format!("  {at} of {count} "));
+        line.push(Role::Key, "[");
+        line.push(Role::Key, " ]");
+    }
+    line.push(Role::Text, "   ");
+    doc.line(line.join(facts::state(app, id)).cut(cols));
+    for finding in findings_of(app, screen) {
+        let sign = app.symbols.severity(finding.severity);
+        let text = Line::of(
+            severity_role(finding.severity),
+            format!("{sign} {}", finding.summary),
+        );
+        doc.paragraph(text, cols, 1);
+    }
+    doc.gap();
+}
+
+/// The current target's window, or one line that there is nothing yet.
+pub(super) fn wait(app: &App, doc: &mut Doc, why: &str) {
+    let learned = app.current().and_then(facts::newest).is_some();
+    let text = if learned {
+        format!(" {} {why}", app.symbols.none)
+    } else {
+        format!(" {} waiting for first answer", app.symbols.pending)
+    };
+    doc.line(Line::of(Role::Muted, text));
+}
+
+/// How something was learned, and why not better.
+pub(super) fn method(how: &crate::model::observation::How) -> Line {
+    let mut line = Line::of(Role::Muted, "method ").text(how.method.label());
+    if let Some(why) = &how.why_not_better {
+        line.push(Role::Muted, format!(" ({why})"));
+    }
+    line
+}
+
+/// `4 s ago`.
+pub(super) fn ago(app: &App, at: Stamp) -> String {
+    format!("{} ago", human(app.now.mono.since(at.mono)))
+}
+
+/// Whether the current target is this host itself.
+pub(super) fn is_local(app: &App) -> bool {
+    app.current()
+        .is_some_and(|t| t.target.kind == TargetKind::Local || t.target.id == TargetId::local())
+}
+
+/// Actions of the current screen whose name or help holds what was typed.
+pub fn palette(app: &App, typed: &str) -> Vec<&'static Entry> {
+    let wanted = typed.trim().to_lowercase();
+    let place = app.screen_place();
+    let mut found: Vec<_> = ACTIONS
+        .iter()
+        .filter(|e| e.places.has(place))
+        .filter(|e| !matches!(e.action, Action::Palette))
+        .filter(|e| e.name.contains(&wanted) || e.help.to_lowercase().contains(&wanted))
+        .collect();
+    // A name that begins with it is what is meant.
+    found.sort_by_key(|e| (!e.name.starts_with(&wanted), !e.name.contains(&wanted)));
+    found
+}

@@ -1,0 +1,146 @@
+//! MTU: the largest packet that passes, the sizes tried, and where larger ones end.
+
+use super::{head, method, wait};
+use crate::console::state::app::App;
+use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::facts;
+use crate::console::state::screen::Screen;
+use crate::console::state::table::{Column, Row, Table};
+use crate::model::observation::{Hop, Pmtu, PmtuHow, SizeTry};
+
+/// The pane.
+pub fn doc(app: &App, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    head(app, &mut doc, Screen::Mtu, cols);
+    let Some(t) = app.current() else {
+        return doc;
+    };
+    if t.pmtu.is_empty() {
+        wait(app, &mut doc, "path MTU not measured for this target");
+    }
+    for (dst, recent) in &t.pmtu {
+        let Some(last) = recent.last() else { continue };
+        let line = Line::of(Role::Muted, "path MTU to ")
+            .with(Role::Title, dst.to_string())
+            .with(
+                Role::Muted,
+                format!(
+                    ", measured {} times, last {}",
+                    recent.total(),
+                    super::ago(app, last.at)
+                ),
+            );
+        doc.paragraph(line, cols, 1);
+        doc.paragraph(method(&last.how), cols, 1);
+        match last.value.outcome.ok() {
+            Some(p) => {
+                doc.gap();
+                result(app, p, &mut doc, cols);
+                tries(app, p, &mut doc, cols);
+            }
+            None => {
+                let why = facts::trouble(&last.value.outcome).unwrap_or_default();
+                let text = Line::of(
+                    Role::Unknown,
+                    format!("{} can't be known: {why}", app.symbols.unknown),
+                );
+                doc.paragraph(text, cols, 1);
+            }
+        }
+        doc.gap();
+    }
+    doc
+}
+
+fn hop(h: &Hop) -> String {
+    format!("hop {} ({})", h.ttl, h.addr)
+}
+
+fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
+    let s = app.symbols;
+    let of_link = format!("; the first link carries {}", p.link_mtu);
+    match &p.how {
+        PmtuHow::FullSize => {
+            let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
+                Role::Muted,
+                ", the full size of the first link: nothing is lost to size",
+            );
+            doc.paragraph(text, cols, 1);
+        }
+        PmtuHow::TooBig { router, hop } => {
+            let at = hop.map_or(String::new(), |h| format!(" at hop {h}"));
+            let text = Line::of(Role::Info, format!("{} {} bytes pass", s.info, p.mtu))
+                .with(Role::Text, format!(", {router}{at} says so"))
+                .with(Role::Muted, format!("{of_link}; senders learn it, nothing to do"));
+            doc.paragraph(text, cols, 1);
+        }
+        PmtuHow::Silent {
+            first_bad,
+            bad_sent,
+            good_sent,
+            good_answered,
+            last_seen,
+            beyond,
+        } => {
+            let text = Line::of(
+                Role::Critical,
+                format!("{} {} bytes pass, {first_bad} vanish without a word", s.critical, p.mtu),
+            )
+            .with(Role::Muted, of_link);
+            doc.paragraph(text, cols, 1);
+            let text = Line::plain(format!(
+                "0 of {bad_sent} probes of {first_bad} bytes answered; {good_answered} of \
+                 {good_sent} of {} bytes, sent in between",
+                p.mtu
+            ));
+            doc.paragraph(text, cols, 1);
+            let place = match (last_seen, beyond) {
+                (Some(a), Some(b)) => format!("between {} and {}", hop(a), hop(b)),
+                (Some(a), None) => format!("after {}", hop(a)),
+                (None, Some(b)) => format!("before {}", hop(b)),
+                (None, None) => "somewhere on the path".into(),
+            };
+            let text = Line::of(Role::Muted, "lost ").with(Role::Text, place);
+            doc.paragraph(text, cols, 1);
+        }
+    }
+}
+
+fn tries(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
+    let to_end: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_none()).collect();
+    if !to_end.is_empty() {
+        doc.heading("SIZES TRIED, IN ORDER");
+        doc.lines(table(app, &to_end, cols));
+    }
+    let to_hops: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_some()).collect();
+    if !to_hops.is_empty() {
+        doc.heading("SIZES TRIED TO HOPS ON THE WAY");
+        doc.lines(table(app, &to_hops, cols));
+    }
+}
+
+fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
+    let mut table = Table::new([
+        Column::new("HOP").right().drop(1),
+        Column::new("BYTES").right(),
+        Column::new("SENT").right(),
+        Column::new("ANSWERED").right(),
+        Column::new("RESULT"),
+    ]);
+    for t in tries {
+        let verdict = match t.answered {
+            0 => Line::of(Role::Critical, format!("{} vanish", app.symbols.critical)),
+            n if n < t.sent => Line::of(Role::Warning, format!("{} some pass", app.symbols.warning)),
+            _ => Line::of(Role::Ok, format!("{} pass", app.symbols.ok)),
+        };
+        table.row(Row::new(vec![
+            Line::plain(t.ttl.map(|n| n.to_string()).unwrap_or_default()),
+            Line::plain(t.size.to_string()),
+            Line::plain(t.sent.to_string()),
+            Line::plain(t.answered.to_string()),
+            verdict,
+        ]));
+    }
+    let (head, rows) = table.lines(cols, app.symbols);
+    std::iter::once(head).chain(rows).collect()
+}

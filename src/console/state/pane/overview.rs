@@ -1,0 +1,250 @@
+//! Overview: what is broken, and where, without a keystroke.
+
+use super::{severity_role, timeline};
+use crate::console::state::app::App;
+use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::facts;
+use crate::console::state::room::Room;
+use crate::console::state::screen::Screen;
+use crate::console::state::table::{Column, Row, Table};
+use crate::model::finding::{Finding, Severity, TargetState};
+use crate::model::target::TargetId;
+use crate::model::time::human;
+
+const COLUMNS: [Column; 9] = [
+    Column::new("TARGET").flex(14),
+    Column::new("PING").right().drop(6),
+    Column::new("LOSS").right().drop(3),
+    Column::new("").drop(9),
+    Column::new("PATH").drop(8),
+    Column::new("DNS").drop(4),
+    Column::new("TLS").drop(5),
+    Column::new("HTTP").drop(7),
+    Column::new("MTU").drop(2),
+];
+
+/// The three parts, unshortened.
+pub fn whole(app: &App, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    let (head, rows) = targets(app, cols);
+    doc.line(head);
+    doc.lines(rows);
+    doc.heading("FINDINGS");
+    doc.lines(findings(app, cols).lines);
+    doc.heading("TIMELINE");
+    doc.lines(timeline::tail(app, cols, 20));
+    doc
+}
+
+/// The three parts, sized to what is there.
+pub fn body(app: &App, room: Room) -> Vec<Line> {
+    let (head, rows) = targets(app, room.cols);
+    let found = findings(app, room.cols);
+    let shares = share(room.body, rows.len() + 1, found.len() + 1);
+    let mut out = vec![head];
+    let targets = Doc { lines: rows };
+    out.extend_from_slice(targets.window(shares.targets.saturating_sub(1), 0));
+    let hidden = targets.len().saturating_sub(shares.targets.saturating_sub(1));
+    out.push(section(app, room.cols, "FINDINGS", counts(app, hidden)));
+    out.extend_from_slice(found.window(shares.findings.saturating_sub(1), 0));
+    if shares.timeline >= 2 {
+        let more = Line::of(Role::Muted, "9 all");
+        out.push(section(app, room.cols, "TIMELINE", more));
+        out.extend(timeline::tail(app, room.cols, shares.timeline - 1));
+    }
+    out.truncate(room.body);
+    out
+}
+
+struct Shares {
+    targets: usize,
+    findings: usize,
+    timeline: usize,
+}
+
+/// Rows for each part. Targets and findings come first; the timeline takes what is left, and is
+/// given a few rows where there is room for all three.
+fn share(rows: usize, targets: usize, findings: usize) -> Shares {
+    let timeline_least = if rows >= 14 { 4 } else { 0 };
+    let room = rows.saturating_sub(timeline_least);
+    let targets_most = (room / 2).max(2);
+    // A part that needs less than its half leaves the rest to the other.
+    let findings_most = room.saturating_sub(targets.min(targets_most));
+    let found = findings.min(findings_most);
+    let targets = targets.min(room.saturating_sub(found));
+    Shares {
+        targets,
+        findings: found,
+        timeline: rows.saturating_sub(targets + found),
+    }
+}
+
+/// A rule with a heading in it.
+pub fn section(app: &App, cols: usize, title: &str, right: Line) -> Line {
+    let rule = app.symbols.rule;
+    let mut line = Line::of(Role::Border, rule.repeat(2))
+        .with(Role::Title, format!(" {title} "));
+    let tail = if right.is_empty() {
+        Line::new()
+    } else {
+        Line::plain(" ").join(right).text(" ").with(Role::Border, rule)
+    };
+    let fill = cols.saturating_sub(line.width() + tail.width());
+    line.push(Role::Border, rule.repeat(fill));
+    line.join(tail).cut(cols)
+}
+
+fn counts(app: &App, hidden_targets: usize) -> Line {
+    if hidden_targets == 0 {
+        return Line::new();
+    }
+    Line::of(Role::Muted, format!("{} {hidden_targets} more targets", app.symbols.pending))
+}
+
+/// How many findings of a severity are open.
+pub fn count(app: &App, severity: Severity) -> usize {
+    let all = app.verdicts.findings.iter();
+    all.filter(|f| f.severity == severity).count()
+}
+
+fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
+    let columns = COLUMNS
+        .into_iter()
+        .chain([Column::new("STATE").flex(10)]);
+    let mut table = Table::new(columns);
+    let here = app.cursors[Screen::Overview.index()].item;
+    for (n, id) in app.window.order.iter().enumerate() {
+        let mut row = Row::new(cells(app, id));
+        row.selected = n == here;
+        table.row(row);
+    }
+    table.lines(cols, app.symbols)
+}
+
+fn cells(app: &App, id: &TargetId) -> Vec<Line> {
+    let name = Line::plain(id.as_str());
+    let Some(t) = app.window.targets.get(id) else {
+        return vec![name];
+    };
+    vec![
+        name,
+        facts::ping_cell(app, t),
+        facts::loss_cell(app, t),
+        facts::spark_cell(app, t, 8),
+        facts::path_cell(app, t),
+        facts::dns_cell(app, t),
+        facts::tls_cell(app, t),
+        facts::http_cell(app, t),
+        facts::mtu_cell(app, t),
+        facts::state(app, id),
+    ]
+}
+
+fn findings(app: &App, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    let here = app.cursors[Screen::Overview.index()].item;
+    let from = app.window.order.len();
+    for (n, finding) in app.verdicts.findings.iter().enumerate() {
+        doc.lines(entry(app, finding, cols, here == from + n));
+    }
+    if doc.is_empty() {
+        doc.line(Line::of(Role::Muted, format!(" {}", nothing_found(app))));
+    }
+    for id in &app.window.order {
+        if let Some(line) = ruled_out(app, id) {
+            doc.line(line.cut(cols));
+        }
+    }
+    doc
+}
+
+fn nothing_found(app: &App) -> &'static str {
+    let states = &app.verdicts.states;
+    let firm = |s: &TargetState| !matches!(s, TargetState::Learning);
+    if states.is_empty() || !states.iter().all(|(_, s)| firm(s)) {
+        "nothing found yet, still learning"
+    } else if states.iter().any(|(_, s)| matches!(s, TargetState::Unknown(_))) {
+        "nothing found in what can be known from here"
+    } else {
+        "nothing wrong from here: look above the network, or at what changed"
+    }
+}
+
+/// Summary with age, then the first line of evidence.
+fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
+    let mark = if selected { app.symbols.marker } else { " " };
+    let sign = app.symbols.severity(f.severity);
+    let role = severity_role(f.severity);
+    let age = app.now.wall.duration_since(f.since);
+    let age = human(std::time::Duration::try_from(age).unwrap_or_default());
+    let mut right = Line::new();
+    if f.confidence < 0.8 {
+        right.push(Role::Muted, format!("{}  ", f.confidence_word()));
+    }
+    right.push(Role::Muted, age);
+    if !f.runbooks.is_empty() {
+        right = right.text("  ").with(Role::Key, "r").with(Role::Muted, " runbook");
+    }
+    let left_room = cols.saturating_sub(right.width() + 2);
+    let left = Line::of(Role::Accent, mark)
+        .with(role, format!("{sign} "))
+        .text(f.summary.clone());
+    let mut lines = if cols >= 60 {
+        vec![left.fit(left_room).text(" ").join(right)]
+    } else {
+        vec![left.cut(cols)]
+    };
+    if let Some(e) = f.evidence.first() {
+        let text = Line::plain("   ").with(Role::Muted, e.text.clone());
+        lines.push(text.cut(cols));
+    }
+    for line in &mut lines {
+        line.selected = selected;
+    }
+    lines
+}
+
+/// What is clean at a target.
+fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
+    let clean: Vec<_> = app
+        .verdicts
+        .ruled_out
+        .iter()
+        .filter(|r| r.subject == *id)
+        .collect();
+    if clean.is_empty() {
+        return None;
+    }
+    let mut line = Line::plain(" ")
+        .with(Role::Ok, format!("{} ", app.symbols.ok))
+        .text(id.as_str())
+        .with(Role::Muted, " clean: ");
+    for (n, r) in clean.iter().enumerate() {
+        if n > 0 {
+            line.push(Role::Muted, format!(" {} ", app.symbols.sep));
+        }
+        line.push(Role::Muted, format!("{} {}", r.what, r.text));
+    }
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_never_take_more_than_there_is() {
+        for rows in 0..40 {
+            for targets in 1..20 {
+                for findings in 1..20 {
+                    let s = share(rows, targets, findings);
+                    assert!(s.targets + s.findings + s.timeline <= rows.max(2), "{rows}");
+                    if rows >= 19 {
+                        assert!(s.timeline >= 4 && s.targets >= targets.min(3));
+                        assert!(s.findings >= findings.min(3));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Menus and small questions.
+
+use crate::console::state::action::key_name;
+use crate::console::state::app::App;
+use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::outbox::Fate;
+use crate::console::state::pane;
+use crate::model::event::Milestone;
+use crate::model::time::clock_utc;
+
+fn item(app: &App, selected: bool, n: usize, name: &str, right: Line) -> Line {
+    let mark = if selected { app.symbols.marker } else { " " };
+    Line::of(Role::Accent, mark)
+        .with(Role::Key, format!("{} ", n + 1))
+        .join(Line::plain(name).fit(16))
+        .join(right)
+        .selected(selected)
+}
+
+/// The milestones, with those set.
+pub fn milestones(app: &App, at: usize) -> Doc {
+    let mut doc = Doc::new();
+    for (n, m) in Milestone::ALL.into_iter().enumerate() {
+        let right = match app.incident.milestones.get(&m) {
+            Some(set) => Line::of(
+                Role::Muted,
+                format!("{} {}", clock_utc(set.at), set.basis.label()),
+            ),
+            None => Line::of(Role::Muted, app.symbols.none),
+        };
+        doc.line(item(app, n == at, n, m.label(), right));
+    }
+    doc
+}
+
+/// The severities.
+pub fn severities(app: &App, at: usize) -> Doc {
+    let words = [
+        "worst: everything down",
+        "major: many users hit",
+        "partial, or a workaround",
+        "minor",
+        "cosmetic, or a question",
+    ];
+    let mut doc = Doc::new();
+    for (n, text) in words.into_iter().enumerate() {
+        let now = app.incident.severity.map(usize::from) == Some(n + 1);
+        let mut right = Line::of(Role::Muted, text);
+        if now {
+            right.push(Role::Accent, "  (now)");
+        }
+        doc.line(item(app, n == at, n, &format!("SEV{}", n + 1), right));
+    }
+    doc
+}
+
+/// What would be left undone.
+pub fn leave(app: &App, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    if let Some(run) = app.run.as_ref().filter(|r| r.ended.is_none()) {
+        let line = Line::of(Role::Warning, format!("{} a command runs: ", app.symbols.warning))
+            .with(Role::Code, run.script.clone());
+        doc.lines(line.wrap(cols, 2));
+    }
+    let open = app.outbox.entries().iter().filter(|e| e.fate != Fate::Saved);
+    for entry in open.take(5) {
+        let line = Line::of(
+            Role::Critical,
+            format!("{} not on disk yet: ", app.symbols.critical),
+        )
+        .text(entry.text.clone());
+        doc.lines(line.wrap(cols, 2));
+    }
+    if doc.is_empty() {
+        doc.line(Line::plain("Nothing is under way."));
+    }
+    doc.gap();
+    let line = if app.armed() {
+        Line::of(Role::Key, "y")
+            .text(" leaves   ")
+            .with(Role::Key, "n")
+            .text(" or ")
+            .with(Role::Key, "Esc")
+            .text(" stays")
+    } else {
+        Line::of(Role::Pending, app.symbols.pending)
+    };
+    doc.line(line);
+    doc
+}
+
+/// Actions that match what was typed.
+pub fn palette(app: &App, typed: &str, at: usize, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    let found = pane::palette(app, typed);
+    let last = found.len().saturating_sub(1);
+    for (n, entry) in found.iter().enumerate() {
+        let here = n == at.min(last);
+        let mark = if here { app.symbols.marker } else { " " };
+        let key = entry.keys.first().map(|k| key_name(*k)).unwrap_or_default();
+        let line = Line::of(Role::Accent, mark)
+            .join(Line::plain(entry.name).fit(16))
+            .join(Line::of(Role::Key, key).fit(10))
+            .with(Role::Muted, entry.help);
+        doc.line(line.cut(cols).selected(here));
+    }
+    if doc.is_empty() {
+        doc.line(Line::of(Role::Muted, "no action of that name"));
+    }
+    doc
+}

@@ -1,0 +1,108 @@
+//! What lies over a screen says: help, details, questions, output. And the line one types into.
+
+pub mod command;
+pub mod finding;
+pub mod help;
+pub mod menu;
+
+use super::app::App;
+use super::doc::{Doc, Line, Role};
+use super::input::Input;
+use super::layer::Layer;
+use super::pane::timeline;
+use crate::model::event::StepMark;
+
+/// A box over the body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sheet {
+    /// In its upper edge.
+    pub title: &'static str,
+    /// What it says.
+    pub doc: Doc,
+    /// First line shown.
+    pub scroll: usize,
+}
+
+/// A line of text being typed, above the footer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt<'a> {
+    /// What is asked.
+    pub label: String,
+    /// What was typed.
+    pub input: &'a Input,
+    /// What Enter does, and how to write more.
+    pub hint: &'static str,
+}
+
+/// The box of the top layer, for that many columns of text.
+pub fn of(app: &App) -> Option<Sheet> {
+    let cols = app.room().sheet_cols();
+    let sheet = |title, doc, scroll| Some(Sheet { title, doc, scroll });
+    match app.layers.last()? {
+        Layer::Help { scroll } => sheet("KEYS", help::content(app, cols), *scroll),
+        Layer::Milestones { at } => sheet("MILESTONE: NOW", menu::milestones(app, *at), 0),
+        Layer::Severity { at } => sheet("SEVERITY", menu::severities(app, *at), 0),
+        Layer::Finding { key, scroll } => sheet("FINDING", finding::of(app, key, cols), *scroll),
+        Layer::Event { id, scroll } => sheet("EVENT", timeline::detail(app, id, cols), *scroll),
+        Layer::ConfirmRun(c) => sheet("RUN THIS?", command::confirm(app, c, cols), c.scroll),
+        Layer::Output { back } => {
+            let doc = command::output(app, cols);
+            let last = last(app, doc.len());
+            sheet("OUTPUT", doc, last.saturating_sub(*back))
+        }
+        Layer::ConfirmLeave { .. } => sheet("LEAVE?", menu::leave(app, cols), 0),
+        Layer::Palette { input, at } => {
+            sheet("COMMANDS", menu::palette(app, input.text(), *at, cols), 0)
+        }
+        Layer::Note(_) | Layer::Parameter { .. } | Layer::Reason { .. } | Layer::Filter(_) => None,
+    }
+}
+
+/// The line being typed into, if the top layer has one.
+pub fn prompt(app: &App) -> Option<Prompt<'_>> {
+    let (label, input, hint) = match app.layers.last()? {
+        Layer::Note(input) => (
+            "note".into(),
+            input,
+            "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
+        ),
+        Layer::Filter(input) => ("filter".into(), input, "lines that hold these words; empty shows all"),
+        Layer::Parameter { plan, nth, input } => {
+            let name = plan.needs.get(*nth).map(|(n, _)| n.as_str());
+            (
+                format!("{} =", name.unwrap_or("value")),
+                input,
+                "asked once for this incident; the command is shown before it runs",
+            )
+        }
+        Layer::Reason { mark, input, .. } => {
+            let word = match mark {
+                StepMark::Failed => "failed: what happened",
+                StepMark::Done | StepMark::Skipped => "skipped: why",
+            };
+            (word.into(), input, "goes to the timeline with the step")
+        }
+        Layer::Palette { input, .. } => ("command".into(), input, "Up and Down choose"),
+        Layer::ConfirmRun(c) if c.asks_name() => {
+            (format!("type {}", c.plan.name), &c.typed, "dangerous: the name must be typed in full")
+        }
+        _ => return None,
+    };
+    Some(Prompt { label, input, hint })
+}
+
+/// The last place to scroll the top layer to.
+pub fn last_scroll(app: &App) -> usize {
+    of(app).map_or(0, |s| last(app, s.doc.len()))
+}
+
+fn last(app: &App, lines: usize) -> usize {
+    let (_, rows) = app.room().sheet(lines);
+    lines.saturating_sub(rows)
+}
+
+/// A short heading within a sheet.
+fn heading(doc: &mut Doc, text: &str) {
+    doc.gap();
+    doc.line(Line::of(Role::Title, text));
+}
