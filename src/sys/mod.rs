@@ -3,3 +3,6 @@
 pub mod clock;
 pub mod privileges;
 pub mod process;
+pub mod signals;
+pub mod tty;
+pub mod wake;
