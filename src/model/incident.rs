@@ -1,7 +1,7 @@
 //! An incident as its events tell it: the one fold that the live console, a second responder,
 //! replay and export share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -42,6 +42,23 @@ pub struct Incident {
     pub runbooks: Vec<(String, SafeText, SafeText)>,
     /// All events in the order of the timeline.
     pub timeline: Vec<Event>,
+    /// What was taken in, to know a late event and a second copy.
+    order: Order,
+}
+
+/// What a fold remembers of the order of its events.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Order {
+    writers: BTreeMap<WriterId, Seen>,
+    last: Option<(Timestamp, WriterId, u64)>,
+}
+
+/// What was seen of one writer.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    running: Timestamp,
+    highest: u64,
+    sequences: HashSet<u64>,
 }
 
 /// A milestone as it stands.
@@ -84,18 +101,100 @@ pub struct Writer {
 }
 
 impl Incident {
-    /// Folds events that are in timeline order (see [`timeline_order`]).
+    /// Folds events; fastest if they are in timeline order (see [`timeline_order`]).
     pub fn fold(events: impl IntoIterator<Item = Event>) -> Self {
         let mut incident = Self::default();
-        for event in events {
-            incident.apply(event);
-        }
+        incident.absorb(events);
         incident
     }
 
-    /// Takes one event in. Events must come in timeline order; a late one is the business of
-    /// whoever feeds them (fold again).
+    /// Takes one event in, see [`Incident::absorb`].
     pub fn apply(&mut self, event: Event) {
+        self.absorb([event]);
+    }
+
+    /// Takes events in. One that belongs earlier on the timeline (another writer's, seen late)
+    /// makes it fold again; one that is known already is taken once, and tells that an event
+    /// shown before it was saved is saved now.
+    pub fn absorb(&mut self, events: impl IntoIterator<Item = Event>) {
+        let mut late = Vec::new();
+        for event in events {
+            if self.knows(&event) {
+                self.mark_saved(event);
+            } else if late.is_empty() && self.is_next(&event) {
+                self.take(event);
+            } else {
+                late.push(event);
+            }
+        }
+        if !late.is_empty() {
+            self.fold_again(late);
+        }
+    }
+
+    fn knows(&self, event: &Event) -> bool {
+        self.order
+            .writers
+            .get(&event.writer)
+            .is_some_and(|s| s.sequences.contains(&event.seq))
+    }
+
+    fn mark_saved(&mut self, event: Event) {
+        let known = self
+            .timeline
+            .iter_mut()
+            .rev()
+            .find(|e| e.seq == event.seq && e.writer == event.writer);
+        if let Some(known) = known.filter(|k| !k.is_saved()) {
+            known.prev = event.prev;
+        }
+    }
+
+    fn is_next(&self, event: &Event) -> bool {
+        let seen = self.order.writers.get(&event.writer);
+        let running = seen.map_or(event.at, |s| s.running.max(event.at));
+        seen.is_none_or(|s| event.seq > s.highest)
+            && self
+                .order
+                .last
+                .as_ref()
+                .is_none_or(|last| timeline_order(event, running) > *last)
+    }
+
+    fn fold_again(&mut self, late: Vec<Event>) {
+        let mut writers: BTreeMap<WriterId, BTreeMap<u64, Event>> = BTreeMap::new();
+        for event in std::mem::take(&mut self.timeline).into_iter().chain(late) {
+            let known = writers.entry(event.writer.clone()).or_default();
+            if known.get(&event.seq).is_none_or(|k| !k.is_saved()) {
+                known.insert(event.seq, event);
+            }
+        }
+        let per_writer = writers.into_values().map(|w| w.into_values().collect());
+        *self = Self::default();
+        for event in merge(per_writer) {
+            self.take(event);
+        }
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let seen = self
+            .order
+            .writers
+            .entry(event.writer.clone())
+            .or_insert_with(|| Seen {
+                running: event.at,
+                highest: event.seq,
+                sequences: HashSet::new(),
+            });
+        seen.running = seen.running.max(event.at);
+        seen.highest = seen.highest.max(event.seq);
+        seen.sequences.insert(event.seq);
+        self.order.last = Some(timeline_order(event, seen.running));
+    }
+
+    /// The fold itself: one event that comes next on the timeline.
+    fn take(&mut self, event: Event) {
+        self.remember(&event);
         let when = event.when();
         match &event.kind {
             EventKind::Joined {
@@ -209,13 +308,14 @@ impl Incident {
     }
 
     /// True if something is in it that nobody would want to lose: a person's words, a step, a
-    /// pin, a milestone, or a finding that is more than information.
+    /// pin, a milestone set by hand, or a finding that is more than information.
     pub fn worth_keeping(&self) -> bool {
         self.writers.len() > 1
             || self.timeline.iter().any(|e| match &e.kind {
                 EventKind::FindingOpened { finding } => {
                     finding.severity > super::finding::Severity::Info
                 }
+                EventKind::MilestoneSet { basis, .. } => *basis == Basis::Stated,
                 EventKind::Joined { .. }
                 | EventKind::Left {}
                 | EventKind::FindingCleared { .. }
@@ -253,4 +353,86 @@ pub fn merge(writers: impl IntoIterator<Item = Vec<Event>>) -> Vec<Event> {
     }
     keyed.sort_by(|a, b| a.0.cmp(&b.0));
     keyed.into_iter().map(|(_, e)| e).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::FORMAT;
+    use super::super::time::Mono;
+    use super::*;
+
+    fn note(writer: &str, seq: u64, second: i64, text: &str) -> Event {
+        Event {
+            v: FORMAT,
+            seq,
+            writer: WriterId(writer.into()),
+            at: Timestamp::from_second(second).unwrap(),
+            mono: Mono(seq),
+            happened: None,
+            prev: "0".repeat(64),
+            kind: EventKind::Note {
+                note: NoteKind::Note,
+                text: text.into(),
+            },
+        }
+    }
+
+    fn words(incident: &Incident) -> Vec<String> {
+        let notes = incident.notes(NoteKind::Note);
+        notes.map(|(_, text)| text.to_string()).collect()
+    }
+
+    #[test]
+    fn a_late_event_finds_its_place_however_it_comes() {
+        let events = [
+            note("ana", 0, 10, "a"),
+            note("ben", 0, 11, "b"),
+            note("ana", 1, 12, "c"),
+            note("ben", 1, 13, "d"),
+        ];
+        let straight = Incident::fold(events.clone());
+        assert_eq!(words(&straight), ["a", "b", "c", "d"]);
+        let mut one_by_one = Incident::default();
+        for i in [0, 2, 1, 3] {
+            one_by_one.apply(events[i].clone());
+        }
+        assert_eq!(one_by_one, straight);
+        let mut backwards = Incident::default();
+        for event in events.iter().rev() {
+            backwards.apply(event.clone());
+        }
+        assert_eq!(backwards, straight);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_does_not_reorder_its_writer() {
+        let incident = Incident::fold([
+            note("ana", 0, 100, "a"),
+            note("ana", 1, 40, "b"),
+            note("ben", 0, 50, "x"),
+        ]);
+        assert_eq!(words(&incident), ["x", "a", "b"]);
+    }
+
+    #[test]
+    fn a_second_copy_counts_once_and_marks_it_saved() {
+        let mut waiting = note("ana", 1, 11, "b");
+        waiting.prev.clear();
+        let mut incident = Incident::fold([note("ana", 0, 10, "a"), waiting]);
+        assert!(!incident.timeline[1].is_saved());
+        incident.apply(note("ana", 1, 11, "b"));
+        assert_eq!(words(&incident), ["a", "b"]);
+        assert!(incident.timeline[1].is_saved());
+    }
+
+    #[test]
+    fn only_what_people_would_miss_is_kept() {
+        let mut quiet = note("ana", 1, 10, "");
+        quiet.kind = EventKind::MilestoneSet {
+            milestone: Milestone::Acknowledged,
+            basis: Basis::Measured,
+        };
+        assert!(!Incident::fold([quiet.clone()]).worth_keeping());
+        assert!(Incident::fold([quiet, note("ana", 2, 11, "x")]).worth_keeping());
+    }
 }

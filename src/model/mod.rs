@@ -9,6 +9,7 @@ pub mod event;
 pub mod finding;
 pub mod incident;
 pub mod local;
+pub mod note;
 pub mod observation;
 pub mod runbook;
 pub mod secret;

@@ -1,2 +1,3 @@
 //! The operating system: terminal, signals, processes, privileges.
 pub mod clock;
+pub mod privileges;
