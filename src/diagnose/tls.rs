@@ -19,7 +19,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         if let Some(last) = run.first()
             && let Some(session) = last.value.outcome.ok()
         {
-            if run.len() >= f.thresholds.repeat as usize {
+            // What was only tried, on a host given by address, has no name to be judged against.
+            let judged = last.value.asked || t.target.host().is_some_and(|h| h.name().is_some());
+            if judged && run.len() >= f.thresholds.repeat as usize {
                 for fault in &session.faults {
                     out.push(of_fault(f, t, *dst, last, &run, fault, session));
                 }

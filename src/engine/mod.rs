@@ -9,7 +9,6 @@
 mod core;
 mod desk;
 pub mod plan;
-pub mod recorder;
 pub mod schedule;
 
 use std::path::PathBuf;
@@ -27,7 +26,6 @@ use crate::net::pace::Budget;
 use crate::net::source::Source;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
-use crate::runbook::library::Library;
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
 
@@ -56,10 +54,6 @@ pub struct Setup {
     pub source: Source,
     /// Address families wanted.
     pub family: Family,
-    /// Runbooks.
-    pub library: Library,
-    /// The recorder; none for a headless check.
-    pub recorder: Option<recorder::RecorderHandle>,
 }
 
 /// The ends of a running engine.
@@ -94,7 +88,7 @@ pub fn start(setup: Setup) -> Engine {
         targets: setup.targets.len().max(1),
     };
     let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
-    let desk = desk::Desk::new(setup.library, setup.recorder, setup.clock);
+    let desk = desk::Desk::new();
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));
     Engine { commands, batches, done }
 }

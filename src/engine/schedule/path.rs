@@ -17,7 +17,7 @@ pub async fn mtu(world: &World, target: &TargetId, addr: IpAddr) {
         let hops = world.seen.borrow().targets.get(target).and_then(|t| {
             t.paths.iter().filter(|((a, _), _)| *a == addr).find_map(|(_, p)| p.reached_ttl())
         });
-        let (how, sample) = pmtu::measure(addr, &world.rights, world.clock, &world.source, &world.budget, hops).await;
+        let (how, sample) = pmtu::measure(addr, &world.rights, world.clock, &world.budget, hops, &world.source).await;
         world.tell(target, how, Body::Pmtu(sample)).await;
         tokio::time::sleep(EVERY).await;
     }
