@@ -13,7 +13,12 @@ use crate::probe::resolve::Family;
 /// a URL, dns:name, dns:name@resolver or snmp://host. Without a target it asks whether it is us:
 /// interfaces, default gateway, configured resolvers.
 #[derive(Debug, Parser)]
-#[command(name = "warroom", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "warroom",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Cli {
     /// Options that every subcommand knows.
     #[command(flatten)]
@@ -99,6 +104,18 @@ pub enum Sub {
     Tcp(ProbeArgs),
     /// Make one HTTP request and time its phases
     Http(ProbeArgs),
+    /// Devices: SNMP agents and health URLs
+    Device {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::device::DeviceCommand,
+    },
+    /// The configuration in force, with the origin of each value
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::config::ConfigCommand,
+    },
     /// Say what a finding means, what it rests on, what could fool it and what to do
     Explain {
         /// Code of the finding; without it all are listed

@@ -11,7 +11,12 @@ use crate::model::finding::Code;
 pub fn run(code: Option<&str>, out: &mut Out) -> Result<u8, CliError> {
     let Some(code) = code else {
         for e in CATALOGUE {
-            out.line(format!("{:<24} {:<9} {}", e.code, e.severity.label(), e.meaning));
+            out.line(format!(
+                "{:<24} {:<9} {}",
+                e.code,
+                e.severity.label(),
+                e.meaning
+            ));
         }
         return Ok(HEALTHY);
     };
@@ -22,9 +27,16 @@ pub fn run(code: Option<&str>, out: &mut Out) -> Result<u8, CliError> {
             .find(|c| c.contains(code) || code.contains(c.split('-').next_back().unwrap_or(c)))
             .map_or(String::new(), |c| format!("; did you mean {c}?"));
         let shown = Code::from_name(code);
-        return Err(CliError::usage(format!("there is no finding '{shown}'{near} (warroom explain lists all)")));
+        return Err(CliError::usage(format!(
+            "there is no finding '{shown}'{near} (warroom explain lists all)"
+        )));
     };
-    out.line(format!("{}  ({}, {:?})", e.code, e.severity.label(), e.place));
+    out.line(format!(
+        "{}  ({}, {:?})",
+        e.code,
+        e.severity.label(),
+        e.place
+    ));
     for (what, text) in [
         ("What it means", e.meaning),
         ("What it rests on", e.inferred_from),

@@ -38,11 +38,17 @@ pub struct CliError {
 impl CliError {
     /// The arguments are wrong.
     pub fn usage(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: USAGE }
+        Self {
+            message: message.to_string(),
+            code: USAGE,
+        }
     }
     /// It could not be run.
     pub fn could_not_run(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: COULD_NOT_RUN }
+        Self {
+            message: message.to_string(),
+            code: COULD_NOT_RUN,
+        }
     }
 }
 
@@ -61,11 +67,34 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
         Some(Sub::Mtu(a)) => probe::run(&cli.common, probe::Kind::Mtu, a, &mut out),
         Some(Sub::Tcp(a)) => probe::run(&cli.common, probe::Kind::Tcp, a, &mut out),
         Some(Sub::Http(a)) => probe::run(&cli.common, probe::Kind::Http, a, &mut out),
+        Some(Sub::Device { command }) => devices(&cli.common, command, &mut out),
+        Some(Sub::Config { command }) => {
+            let config = setup::load(&cli.common)?;
+            config::run(command, &config, &mut out).map_err(CliError::could_not_run)
+        }
         Some(Sub::Explain { code }) => explain::run(code.as_deref(), &mut out),
         Some(Sub::Completions { shell }) => generate::completions(*shell, &mut out),
         Some(Sub::Man) => generate::man(&mut out),
         None => Err(CliError::could_not_run("no console yet")),
     }
+}
+
+fn devices(
+    common: &args::Common,
+    command: &device::DeviceCommand,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    let config = setup::load(common)?;
+    let means =
+        crate::device::Means::of_host(&common.ca, common.family()).map_err(CliError::usage)?;
+    let clock = crate::sys::clock::Clock::start();
+    let limits = crate::device::Limits::default();
+    setup::runtime()?
+        .block_on(device::run(command, &config, &means, &limits, &clock, out))
+        .map_err(|e| CliError {
+            code: e.exit_status(),
+            message: e.to_string(),
+        })
 }
 
 /// A warning for people, beside the output that programs read.

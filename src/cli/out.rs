@@ -12,12 +12,18 @@ pub struct Out {
 impl Out {
     /// Standard output, buffered by line.
     pub fn stdout() -> Self {
-        Self { to: Box::new(io::stdout()), utf8: locale_is_utf8() }
+        Self {
+            to: Box::new(io::stdout()),
+            utf8: locale_is_utf8(),
+        }
     }
 
     /// Into memory, for tests.
     pub fn into(to: impl Write + Send + 'static) -> Self {
-        Self { to: Box::new(to), utf8: true }
+        Self {
+            to: Box::new(to),
+            utf8: true,
+        }
     }
 
     /// One line. A reader that has gone ends the program, as with every filter.
@@ -30,7 +36,12 @@ impl Out {
 
     /// Bytes as they are (completion scripts, the man page).
     pub fn raw(&mut self, bytes: &[u8]) {
-        if self.to.write_all(bytes).and_then(|()| self.to.flush()).is_err() {
+        if self
+            .to
+            .write_all(bytes)
+            .and_then(|()| self.to.flush())
+            .is_err()
+        {
             std::process::exit(0);
         }
     }

@@ -70,10 +70,24 @@ pub fn run(common: &Common, kind: Kind, args: &ProbeArgs, out: &mut Out) -> Resu
     let rights = Rights::detect();
     let vantage = Vantage::here(&rights);
     let window = Window::new([target.clone()]);
-    let mut probe = Probe { common, args, target, clock, rights, window, next: 0 };
+    let mut probe = Probe {
+        common,
+        args,
+        target,
+        clock,
+        rights,
+        window,
+        next: 0,
+    };
     let runtime = setup::runtime()?;
     let at = crate::model::time::date_time_utc(clock.now().wall);
-    out.line(format!("warroom {kind:?} {} by {}@{} at {at}", probe.target.id, vantage.user, vantage.host).replace(&format!("{kind:?}"), &format!("{kind:?}").to_lowercase()));
+    out.line(
+        format!(
+            "warroom {kind:?} {} by {}@{} at {at}",
+            probe.target.id, vantage.user, vantage.host
+        )
+        .replace(&format!("{kind:?}"), &format!("{kind:?}").to_lowercase()),
+    );
     let good = runtime.block_on(probe.go(kind, out))?;
     runtime.shutdown_timeout(Duration::from_millis(50));
     Ok(if good { HEALTHY } else { FOUND })
@@ -83,7 +97,13 @@ impl Probe<'_> {
     fn take(&mut self, how: How, body: Body) {
         let id = ObsId(self.next);
         self.next += 1;
-        self.window.take(&Observation { id, at: self.clock.now(), target: self.target.id.clone(), how, body });
+        self.window.take(&Observation {
+            id,
+            at: self.clock.now(),
+            target: self.target.id.clone(),
+            how,
+            body,
+        });
     }
 
     async fn go(&mut self, kind: Kind, out: &mut Out) -> Result<bool, CliError> {
@@ -106,18 +126,31 @@ impl Probe<'_> {
     /// reached from.
     async fn address(&mut self, out: &mut Out) -> Result<IpAddr, CliError> {
         let Some(host) = self.target.host().cloned() else {
-            return Err(CliError::usage(format!("{} names no host; give a host, an address, host:port or a URL", self.target.id)));
+            return Err(CliError::usage(format!(
+                "{} names no host; give a host, an address, host:port or a URL",
+                self.target.id
+            )));
         };
         let config = SystemResolvers::load(std::path::Path::new("/etc/resolv.conf"));
         let (how, found) = resolve::resolve(&host, &config, self.common.family(), TIMEOUT).await;
         let words = match &found.outcome {
-            Outcome::Ok(addrs) => addrs.first().copied().ok_or_else(|| "it has no address of that family".to_owned()),
-            Outcome::Refused { why: crate::model::observation::Refusal::Protocol(w), .. } => Err(w.to_string()),
+            Outcome::Ok(addrs) => addrs
+                .first()
+                .copied()
+                .ok_or_else(|| "it has no address of that family".to_owned()),
+            Outcome::Refused {
+                why: crate::model::observation::Refusal::Protocol(w),
+                ..
+            } => Err(w.to_string()),
             Outcome::CannotTry { need } => Err(need.to_string()),
             _ => Err("no resolver answered".into()),
         };
-        let addr = words.map_err(|w| CliError::could_not_run(format!("cannot resolve {host}: {w}")))?;
-        let from = crate::probe::local::route_exists(addr).ok().flatten().map_or("nowhere: there is no route".to_owned(), |a| a.to_string());
+        let addr =
+            words.map_err(|w| CliError::could_not_run(format!("cannot resolve {host}: {w}")))?;
+        let from = crate::probe::local::route_exists(addr)
+            .ok()
+            .flatten()
+            .map_or("nowhere: there is no route".to_owned(), |a| a.to_string());
         out.line(format!("{addr} ({}), from {from}", how.method.label()));
         let mut found = found;
         found.outcome = Outcome::Ok(vec![addr]);
@@ -130,10 +163,20 @@ impl Probe<'_> {
         let port = self.target.tcp_port();
         Ok(match self.args.via.as_deref() {
             Some("icmp") => vec![PingVia::Icmp],
-            Some("udp") => vec![PingVia::Udp { port: CLOSED_UDP_PORT }],
+            Some("udp") => vec![PingVia::Udp {
+                port: CLOSED_UDP_PORT,
+            }],
             Some(other) => {
-                let port = other.strip_prefix("tcp").map(|p| p.trim_start_matches(':')).and_then(|p| if p.is_empty() { port } else { p.parse().ok() });
-                let port = port.ok_or_else(|| CliError::usage(format!("--via takes icmp, udp or tcp:PORT, not '{}'", crate::model::text::SafeText::capped(other, 40))))?;
+                let port = other
+                    .strip_prefix("tcp")
+                    .map(|p| p.trim_start_matches(':'))
+                    .and_then(|p| if p.is_empty() { port } else { p.parse().ok() });
+                let port = port.ok_or_else(|| {
+                    CliError::usage(format!(
+                        "--via takes icmp, udp or tcp:PORT, not '{}'",
+                        crate::model::text::SafeText::capped(other, 40)
+                    ))
+                })?;
                 vec![PingVia::Tcp { port }]
             }
             None => {
@@ -141,8 +184,14 @@ impl Probe<'_> {
                 if self.rights.icmp(addr.is_ipv6()) {
                     ways.push(PingVia::Icmp);
                 }
-                ways.extend(port.into_iter().chain([443, 80, 22]).map(|port| PingVia::Tcp { port }));
-                ways.push(PingVia::Udp { port: CLOSED_UDP_PORT });
+                ways.extend(
+                    port.into_iter()
+                        .chain([443, 80, 22])
+                        .map(|port| PingVia::Tcp { port }),
+                );
+                ways.push(PingVia::Udp {
+                    port: CLOSED_UDP_PORT,
+                });
                 ways.push(PingVia::System);
                 ways
             }
@@ -154,7 +203,13 @@ impl Probe<'_> {
         let mut chosen = None;
         let mut why = String::new();
         for via in ways {
-            match Pinger::open(addr, via, self.clock, &self.rights, &setup::source(self.common)) {
+            match Pinger::open(
+                addr,
+                via,
+                self.clock,
+                &self.rights,
+                &setup::source(self.common),
+            ) {
                 Ok(pinger) => {
                     // One ping decides whether this way works at all.
                     let (how, sample) = pinger.ping(0, Duration::from_millis(1500)).await;
@@ -170,7 +225,9 @@ impl Probe<'_> {
             }
         }
         let Some(pinger) = chosen else {
-            return Err(CliError::could_not_run(format!("cannot ping {addr}: {why}")));
+            return Err(CliError::could_not_run(format!(
+                "cannot ping {addr}: {why}"
+            )));
         };
         for seq in 1..self.args.count.unwrap_or(5) {
             let every = tokio::time::Instant::now() + Duration::from_secs(1);
@@ -179,14 +236,27 @@ impl Probe<'_> {
             self.take(how, Body::Ping(sample));
             tokio::time::sleep_until(every).await;
         }
-        let Some(((_, method, port), s)) = self.window.targets.values().next().and_then(|t| t.best_ping_of(addr)) else {
+        let Some(((_, method, port), s)) = self
+            .window
+            .targets
+            .values()
+            .next()
+            .and_then(|t| t.best_ping_of(addr))
+        else {
             return Ok(false);
         };
         let lost = s.sent() - s.answered();
         let port = port.map_or(String::new(), |p| format!(" port {p}"));
-        out.line(format!("{} sent, {lost} lost by {}{port}", s.sent(), method.label()));
+        out.line(format!(
+            "{} sent, {lost} lost by {}{port}",
+            s.sent(),
+            method.label()
+        ));
         if let Some(r) = s.summary() {
-            out.line(format!("RTT min {} / median {} / p95 {} / max {} / stdev {}", r.min, r.p50, r.p95, r.max, r.stdev));
+            out.line(format!(
+                "RTT min {} / median {} / p95 {} / max {} / stdev {}",
+                r.min, r.p50, r.p95, r.max, r.stdev
+            ));
         }
         if let Some(why) = s.how().and_then(|h| h.why_not_better.as_ref()) {
             out.line(format!("not a better way because: {why}"));
@@ -214,8 +284,14 @@ impl Probe<'_> {
             Some(PingVia::Tcp { port }) if self.args.via.is_some() => TraceVia::Tcp { port: *port },
             _ => TraceVia::Udp,
         };
-        let tracer = Tracer::open(addr, via, self.clock, &self.rights, &setup::source(self.common))
-            .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
+        let tracer = Tracer::open(
+            addr,
+            via,
+            self.clock,
+            &self.rights,
+            &setup::source(self.common),
+        )
+        .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
         let mut end = 0u8;
         for round in 0..self.args.count.unwrap_or(3) {
             let every = tokio::time::Instant::now() + Duration::from_millis(1100);
@@ -236,13 +312,21 @@ impl Probe<'_> {
                 }
                 if end == 0 {
                     // Nothing beyond the last answer is worth asking twice.
-                    let far = self.window.targets.values().next().and_then(|t| t.best_path()).and_then(|(_, p)| p.farthest());
+                    let far = self
+                        .window
+                        .targets
+                        .values()
+                        .next()
+                        .and_then(|t| t.best_path())
+                        .and_then(|(_, p)| p.farthest());
                     end = far.unwrap_or(3).saturating_add(2).min(30);
                 }
             }
             tokio::time::sleep_until(every).await;
         }
-        let Some(t) = self.window.targets.values().next() else { return Ok(false) };
+        let Some(t) = self.window.targets.values().next() else {
+            return Ok(false);
+        };
         let mut lines = Vec::new();
         for ((a, _), p) in &t.paths {
             summary::path(&a.to_string(), p, &mut lines);
@@ -251,18 +335,38 @@ impl Probe<'_> {
             }
         }
         lines.iter().for_each(|(_, l)| out.line(l));
-        Ok(t.best_path().is_some_and(|(_, p)| p.reached_ttl().is_some()))
+        Ok(t.best_path()
+            .is_some_and(|(_, p)| p.reached_ttl().is_some()))
     }
 
     async fn mtu(&mut self, addr: IpAddr, out: &mut Out) -> Result<bool, CliError> {
         let budget = Budget::new();
-        let (how, sample) = pmtu::measure(addr, &self.rights, self.clock, &budget, None, &setup::source(self.common)).await;
-        let why = how.why_not_better.as_ref().map(|w| format!("not a better way because: {w}"));
-        let good = sample.outcome.ok().is_some_and(|p| !matches!(p.how, crate::model::observation::PmtuHow::Silent { .. }));
+        let (how, sample) = pmtu::measure(
+            addr,
+            &self.rights,
+            self.clock,
+            &budget,
+            None,
+            &setup::source(self.common),
+        )
+        .await;
+        let why = how
+            .why_not_better
+            .as_ref()
+            .map(|w| format!("not a better way because: {w}"));
+        let good = sample
+            .outcome
+            .ok()
+            .is_some_and(|p| !matches!(p.how, crate::model::observation::PmtuHow::Silent { .. }));
         if let Some(p) = sample.outcome.ok() {
             for t in &p.tries {
-                let to = t.ttl.map_or("target".to_owned(), |ttl| format!("hop {ttl}"));
-                out.line(format!("{:>5} bytes to {to}: {} of {} answered", t.size, t.answered, t.sent));
+                let to = t
+                    .ttl
+                    .map_or("target".to_owned(), |ttl| format!("hop {ttl}"));
+                out.line(format!(
+                    "{:>5} bytes to {to}: {} of {} answered",
+                    t.size, t.answered, t.sent
+                ));
             }
         }
         self.take(how, Body::Pmtu(sample));
@@ -272,13 +376,20 @@ impl Probe<'_> {
     }
 
     async fn dns(&mut self, out: &mut Out) -> Result<bool, CliError> {
-        let TargetKind::Dns { name, resolver } = self.target.kind.clone() else { return Ok(false) };
+        let TargetKind::Dns { name, resolver } = self.target.kind.clone() else {
+            return Ok(false);
+        };
         let (servers, role): (Vec<SocketAddr>, _) = match resolver {
-            Some((_, port)) => (vec![SocketAddr::new(self.address(out).await?, port)], ServerRole::Named),
+            Some((_, port)) => (
+                vec![SocketAddr::new(self.address(out).await?, port)],
+                ServerRole::Named,
+            ),
             None => {
                 let config = SystemResolvers::load(std::path::Path::new("/etc/resolv.conf"));
                 if let Some(problem) = config.problem {
-                    return Err(CliError::could_not_run(format!("{problem}; name a resolver: warroom dns {name}@ADDRESS")));
+                    return Err(CliError::could_not_run(format!(
+                        "{problem}; name a resolver: warroom dns {name}@ADDRESS"
+                    )));
                 }
                 (config.servers, ServerRole::Configured)
             }
@@ -289,16 +400,35 @@ impl Probe<'_> {
             match &s.outcome {
                 Outcome::Ok(a) => {
                     good &= a.rcode.as_str() == "NOERROR";
-                    let flags: Vec<_> = [("aa", a.aa), ("tc", a.tc), ("ra", a.ra), ("ad", a.ad)].iter().filter(|(_, on)| *on).map(|(f, _)| *f).collect();
-                    out.line(format!("@{server} {} {}: {} in {} [{}] flags {}", s.name, s.rtype, a.rcode, a.rtt, how.method.label(), flags.join(" ")));
-                    a.records.iter().for_each(|r| out.line(format!("    {} {} {} {}", r.name, r.ttl, r.rtype, r.data)));
+                    let flags: Vec<_> = [("aa", a.aa), ("tc", a.tc), ("ra", a.ra), ("ad", a.ad)]
+                        .iter()
+                        .filter(|(_, on)| *on)
+                        .map(|(f, _)| *f)
+                        .collect();
+                    out.line(format!(
+                        "@{server} {} {}: {} in {} [{}] flags {}",
+                        s.name,
+                        s.rtype,
+                        a.rcode,
+                        a.rtt,
+                        how.method.label(),
+                        flags.join(" ")
+                    ));
+                    a.records.iter().for_each(|r| {
+                        out.line(format!("    {} {} {} {}", r.name, r.ttl, r.rtype, r.data))
+                    });
                     if let Some(soa) = &a.soa {
                         out.line(format!("    authority: {soa}"));
                     }
                 }
                 other => {
                     good = false;
-                    out.line(format!("@{server} {} {}: {}", s.name, s.rtype, summary::refusal_text(other)));
+                    out.line(format!(
+                        "@{server} {} {}: {}",
+                        s.name,
+                        s.rtype,
+                        summary::refusal_text(other)
+                    ));
                 }
             }
         }
@@ -306,13 +436,22 @@ impl Probe<'_> {
     }
 
     async fn tcp(&mut self, addr: IpAddr, out: &mut Out) -> Result<bool, CliError> {
-        let port = self.target.tcp_port().ok_or_else(|| CliError::usage(format!("which port of {0}? write {0}:PORT", self.target.id)))?;
+        let port = self.target.tcp_port().ok_or_else(|| {
+            CliError::usage(format!("which port of {0}? write {0}:PORT", self.target.id))
+        })?;
         let mut good = true;
         for n in 0..self.args.count.unwrap_or(1) {
             if n > 0 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            let (how, s) = tcp::connect(SocketAddr::new(addr, port), true, TIMEOUT, self.clock, &setup::source(self.common)).await;
+            let (how, s) = tcp::connect(
+                SocketAddr::new(addr, port),
+                true,
+                TIMEOUT,
+                self.clock,
+                &setup::source(self.common),
+            )
+            .await;
             good &= s.outcome.ok().is_some();
             out.line(match &s.outcome {
                 Outcome::Ok(rtt) => format!("{} open, {rtt}  [{}]", s.dst, how.method.label()),
@@ -326,7 +465,8 @@ impl Probe<'_> {
         let roots = Roots::load(&self.common.ca).map_err(CliError::usage)?;
         let port = self.target.tcp_port().unwrap_or(443);
         let host = self.target.host().cloned().unwrap_or(Host::Addr(addr));
-        let (how, s) = tls::capture(SocketAddr::new(addr, port), &host, true, &roots, TIMEOUT).await;
+        let (how, s) =
+            tls::capture(SocketAddr::new(addr, port), &host, true, &roots, TIMEOUT).await;
         let good = s.outcome.ok().is_some_and(|t| t.faults.is_empty());
         self.take(how, Body::Tls(s.clone()));
         self.print_summary(out, &["tls"]);
@@ -352,8 +492,17 @@ impl Probe<'_> {
             TargetKind::Url(u) => u.clone(),
             _ => {
                 let port = self.target.tcp_port().unwrap_or(443);
-                let scheme = if matches!(port, 443 | 8443) { Scheme::Https } else { Scheme::Http };
-                Url { scheme, host: self.target.host().cloned().unwrap_or(Host::Addr(addr)), port, path: "/".into() }
+                let scheme = if matches!(port, 443 | 8443) {
+                    Scheme::Https
+                } else {
+                    Scheme::Http
+                };
+                Url {
+                    scheme,
+                    host: self.target.host().cloned().unwrap_or(Host::Addr(addr)),
+                    port,
+                    path: "/".into(),
+                }
             }
         };
         let mut good = true;
@@ -361,7 +510,14 @@ impl Probe<'_> {
             if n > 0 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            let (_, s) = http::get(&url, SocketAddr::new(addr, url.port), true, &roots, Duration::from_secs(10)).await;
+            let (_, s) = http::get(
+                &url,
+                SocketAddr::new(addr, url.port),
+                true,
+                &roots,
+                Duration::from_secs(10),
+            )
+            .await;
             good &= s.outcome.ok().is_some_and(|r| r.status < 500);
             out.line(summary::http_line(&s));
         }
@@ -369,10 +525,16 @@ impl Probe<'_> {
     }
 
     fn print_summary(&self, out: &mut Out, only: &[&str]) {
-        let Some(t) = self.window.targets.values().next() else { return };
+        let Some(t) = self.window.targets.values().next() else {
+            return;
+        };
         let mut on = false;
         for (what, text) in summary::target(t) {
-            on = if what.is_empty() { on } else { only.contains(&what) };
+            on = if what.is_empty() {
+                on
+            } else {
+                only.contains(&what)
+            };
             if on {
                 out.line(text);
             }
@@ -384,14 +546,24 @@ fn fault_text(f: &crate::model::tls::TlsFault) -> String {
     use crate::model::tls::TlsFault as F;
     let day = |t: &jiff::Timestamp| crate::model::time::date_time_utc(*t);
     match f {
-        F::Expired { index, not_after } => format!("certificate {index} expired at {}", day(not_after)),
-        F::NotYetValid { index, not_before } => format!("certificate {index} is not valid before {}", day(not_before)),
+        F::Expired { index, not_after } => {
+            format!("certificate {index} expired at {}", day(not_after))
+        }
+        F::NotYetValid { index, not_before } => format!(
+            "certificate {index} is not valid before {}",
+            day(not_before)
+        ),
         F::NameMismatch { wanted, presented } => {
             let names: Vec<_> = presented.iter().map(|n| n.as_str()).collect();
-            format!("the certificate is not for {wanted} but for {}", names.join(", "))
+            format!(
+                "the certificate is not for {wanted} but for {}",
+                names.join(", ")
+            )
         }
         F::SelfSigned => "the certificate is signed by itself".into(),
-        F::UntrustedIssuer { issuer } => format!("no path to a trusted root: issuer {issuer} is not known here"),
+        F::UntrustedIssuer { issuer } => {
+            format!("no path to a trusted root: issuer {issuer} is not known here")
+        }
         F::Other { reason } => reason.to_string(),
     }
 }

@@ -59,7 +59,13 @@ pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, CliErro
 ///
 /// # Errors
 /// A certificate file that can't be used.
-pub fn engine(common: &Common, config: &Config, targets: Vec<Target>, clock: Clock, rights: Rights) -> Result<Setup, CliError> {
+pub fn engine(
+    common: &Common,
+    config: &Config,
+    targets: Vec<Target>,
+    clock: Clock,
+    rights: Rights,
+) -> Result<Setup, CliError> {
     let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
     Ok(Setup {
         clock,
@@ -75,7 +81,10 @@ pub fn engine(common: &Common, config: &Config, targets: Vec<Target>, clock: Clo
 
 /// The way out of this host.
 pub fn source(common: &Common) -> Source {
-    Source { addr: common.source, device: common.interface.clone() }
+    Source {
+        addr: common.source,
+        device: common.interface.clone(),
+    }
 }
 
 /// A runtime for the engine: two threads are enough, probes wait most of the time.
@@ -87,18 +96,32 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| CliError::could_not_run(format!("cannot start threads: {e}; check the limits of this session (ulimit -u)")))
+        .map_err(|e| {
+            CliError::could_not_run(format!(
+                "cannot start threads: {e}; check the limits of this session (ulimit -u)"
+            ))
+        })
 }
 
 /// The login name, from the user database, else the number.
 pub fn user_name() -> String {
     let uid = nix::unistd::Uid::effective();
-    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid{uid}"), |u| u.name)
+    nix::unistd::User::from_uid(uid)
+        .ok()
+        .flatten()
+        .map_or_else(|| format!("uid{uid}"), |u| u.name)
 }
 
 /// The host's name, up to the first dot.
 pub fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default();
+    let name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|n| n.into_string().ok())
+        .unwrap_or_default();
     let short = name.split('.').next().unwrap_or_default();
-    if short.is_empty() { "localhost".into() } else { short.to_owned() }
+    if short.is_empty() {
+        "localhost".into()
+    } else {
+        short.to_owned()
+    }
 }

@@ -135,11 +135,7 @@ fn failure(error: &Error, addr: IpAddr, after: Rtt) -> Outcome<SnmpStatus> {
     match error.exchange_source() {
         Error::Timeout { .. } => Outcome::Timeout { after },
         Error::Network { source, .. } => {
-            let notice = source.get_ref().and_then(|e| e.downcast_ref::<Notice>());
-            let (by, why) = match notice {
-                Some(notice) => (notice.by, notice.why.clone()),
-                None => (None, refusal_of(source)),
-            };
+            let (by, why) = notice(source);
             Outcome::Refused { by, why, after }
         }
         Error::Snmp { status, .. } => protocol(format!("error status {status}")),
@@ -148,6 +144,15 @@ fn failure(error: &Error, addr: IpAddr, after: Rtt) -> Outcome<SnmpStatus> {
             protocol("what came back is not an SNMP answer".into())
         }
         other => protocol(format!("{:?}", other.kind())),
+    }
+}
+
+/// Who refused and why, out of an error of the socket.
+fn notice(error: &std::io::Error) -> (Option<IpAddr>, Refusal) {
+    let notice = error.get_ref().and_then(|e| e.downcast_ref::<Notice>());
+    match notice {
+        Some(notice) => (notice.by, notice.why.clone()),
+        None => (None, refusal_of(error)),
     }
 }
 
@@ -222,8 +227,8 @@ async fn interfaces(
         if let Some(note) = end.note(name) {
             notes.push(note);
         }
-        // An agent that fell silent is not asked four more times.
-        if end == End::Silence {
+        // An agent that is gone is not asked four more times.
+        if matches!(end, End::Silence | End::Gone(_)) {
             notes.push("the columns after it were not asked for".into());
             break;
         }
@@ -276,6 +281,8 @@ enum End {
     Disorder,
     /// No answer, or no time left.
     Silence,
+    /// Somebody said that the agent can't be reached any more.
+    Gone(String),
     /// Something else went wrong.
     Failed(String),
 }
@@ -289,6 +296,7 @@ impl End {
                 "the agent repeats rows of {column} or sends them out of order; some may be missing"
             ),
             End::Silence => format!("no answer in time while {column} was read"),
+            End::Gone(why) => format!("the agent went away while {column} was read: {why}"),
             End::Failed(why) => format!("{column} could not be read: {why}"),
         })
     }
@@ -361,7 +369,11 @@ fn end_of(error: &Error, options: WalkOptions) -> End {
             _ => End::Disorder,
         },
         Error::Snmp { status, .. } => End::Failed(format!("the agent says {status}")),
-        Error::Network { .. } => End::Failed("the network refused".into()),
+        Error::Network { source, .. } => End::Gone(match notice(source).1 {
+            Refusal::Icmp(error) => error.label(),
+            Refusal::Kernel(text) | Refusal::Protocol(text) => text.to_string(),
+            Refusal::TcpReset => "reset".into(),
+        }),
         other => End::Failed(format!("{:?}", other.kind())),
     }
 }

@@ -6,23 +6,17 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
 
 use async_snmp::{Candidate, Error, RequestRegistration, ResponseIdentity, Transport};
 use hyper::body::Bytes;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
-};
 use tokio::net::UdpSocket;
 
 use crate::model::observation::{IcmpError, Refusal};
 use crate::model::text::SafeText;
+use crate::net::icmp_queue;
 
 /// Datagrams that are not the awaited answer before an exchange is given up.
 const MOST_STRAYS: usize = 1000;
-/// Where an entry of the error queue came from (`linux/errqueue.h`).
-const ORIGIN_ICMP: u8 = 2;
-const ORIGIN_ICMP6: u8 = 3;
 
 /// Who said no, and what. Travels inside an [`io::Error`].
 #[derive(Clone, Debug, thiserror::Error)]
@@ -47,10 +41,7 @@ impl Wire {
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
         let socket = UdpSocket::bind(any).await?;
-        match peer {
-            SocketAddr::V4(_) => setsockopt(&socket.as_fd(), sockopt::Ipv4RecvErr, &true)?,
-            SocketAddr::V6(_) => setsockopt(&socket.as_fd(), sockopt::Ipv6RecvErr, &true)?,
-        }
+        icmp_queue::watch(&socket, peer.is_ipv6(), true)?;
         socket.connect(peer).await?;
         let local = socket.local_addr()?;
         Ok(Self {
@@ -61,40 +52,21 @@ impl Wire {
     }
 
     fn refused(&self, error: io::Error) -> Box<Error> {
-        let notice = self.queued().unwrap_or_else(|| Notice {
-            by: None,
-            why: refusal_of(&error),
-        });
+        let notice = match icmp_queue::take(&self.socket) {
+            Some((by, icmp)) => Notice {
+                by,
+                why: Refusal::Icmp(icmp),
+            },
+            None => Notice {
+                by: None,
+                why: refusal_of(&error),
+            },
+        };
         Error::Network {
             target: self.peer,
             source: io::Error::new(error.kind(), notice),
         }
         .boxed()
-    }
-
-    /// The oldest entry of the error queue, if there is one that ICMP put there.
-    fn queued(&self) -> Option<Notice> {
-        let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
-        let mut payload = [0u8; 512];
-        let mut io = [io::IoSliceMut::new(&mut payload)];
-        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let fd = self.socket.as_raw_fd();
-        let message = recvmsg::<SockaddrStorage>(fd, &mut io, Some(&mut space), flags).ok()?;
-        message.cmsgs().ok()?.find_map(|c| match c {
-            ControlMessageOwned::Ipv4RecvErr(e, from) if e.ee_origin == ORIGIN_ICMP => {
-                Some(Notice {
-                    by: from.map(|a| Ipv4Addr::from(u32::from_be(a.sin_addr.s_addr)).into()),
-                    why: Refusal::Icmp(IcmpError::from_v4(e.ee_type, e.ee_code, e.ee_info)),
-                })
-            }
-            ControlMessageOwned::Ipv6RecvErr(e, from) if e.ee_origin == ORIGIN_ICMP6 => {
-                Some(Notice {
-                    by: from.map(|a| Ipv6Addr::from(a.sin6_addr.s6_addr).into()),
-                    why: Refusal::Icmp(IcmpError::from_v6(e.ee_type, e.ee_code, e.ee_info)),
-                })
-            }
-            _ => None,
-        })
     }
 }
 

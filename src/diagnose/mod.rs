@@ -29,8 +29,8 @@ mod tls;
 pub use answers::{last_answer, silence};
 pub use facts::Facts;
 pub use firm::{expected_services, pending, speaks_tls};
-pub use loss::judged_series;
 pub use ledger::{Change, Ledger};
+pub use loss::judged_series;
 
 use crate::model::finding::{Finding, RuledOut, TargetState};
 use crate::model::target::TargetId;

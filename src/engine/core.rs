@@ -46,7 +46,13 @@ pub struct Core {
 
 impl Core {
     /// A loop that has not started.
-    pub fn new(world: World, window: Window, reach: Reach, thresholds: Thresholds, seen: watch::Sender<Arc<Window>>) -> Self {
+    pub fn new(
+        world: World,
+        window: Window,
+        reach: Reach,
+        thresholds: Thresholds,
+        seen: watch::Sender<Arc<Window>>,
+    ) -> Self {
         Self {
             world,
             window,
@@ -106,7 +112,13 @@ impl Core {
     }
 
     fn take(&mut self, fact: Fact) {
-        let obs = Observation { id: ObsId(self.next_id), at: fact.at, target: fact.target, how: fact.how, body: fact.body };
+        let obs = Observation {
+            id: ObsId(self.next_id),
+            at: fact.at,
+            target: fact.target,
+            how: fact.how,
+            body: fact.body,
+        };
         self.next_id += 1;
         self.window.take(&obs);
         if self.batch.len() >= HELD {
@@ -138,7 +150,11 @@ impl Core {
     fn judge(&mut self, desk: &mut Desk) {
         let now = self.world.clock.now();
         let judged = diagnose::judge(&self.window, &self.thresholds, now);
-        let facts = Facts { window: &self.window, thresholds: &self.thresholds, now };
+        let facts = Facts {
+            window: &self.window,
+            thresholds: &self.thresholds,
+            now,
+        };
         let pending = self
             .window
             .order
@@ -146,18 +162,28 @@ impl Core {
             .filter_map(|id| self.window.targets.get(id))
             .map(|t| {
                 let missing = diagnose::pending(&facts, t, &judged.findings);
-                (t.target.id.clone(), missing.into_iter().map(SafeText::from).collect())
+                (
+                    t.target.id.clone(),
+                    missing.into_iter().map(SafeText::from).collect(),
+                )
             })
             .collect();
         for change in self.ledger.update(judged.findings, now) {
             match change {
                 Change::Opened(mut finding) => {
                     finding.runbooks = desk.runbooks_for(&finding.code);
-                    self.ledger.name_runbooks(&finding.key(), finding.runbooks.clone());
-                    desk.record(EventKind::FindingOpened { finding: Box::new(finding) });
+                    self.ledger
+                        .name_runbooks(&finding.key(), finding.runbooks.clone());
+                    desk.record(EventKind::FindingOpened {
+                        finding: Box::new(finding),
+                    });
                 }
-                Change::Changed(finding) => desk.record(EventKind::FindingOpened { finding: Box::new(finding) }),
-                Change::Cleared(finding) => desk.record(EventKind::FindingCleared { finding: Box::new(finding) }),
+                Change::Changed(finding) => desk.record(EventKind::FindingOpened {
+                    finding: Box::new(finding),
+                }),
+                Change::Cleared(finding) => desk.record(EventKind::FindingCleared {
+                    finding: Box::new(finding),
+                }),
             }
         }
         for (id, state) in &judged.states {
@@ -167,12 +193,23 @@ impl Core {
                 continue;
             }
             let why = match state {
-                TargetState::Degraded(w) | TargetState::Down(w) | TargetState::Unknown(w) => w.clone(),
+                TargetState::Degraded(w) | TargetState::Down(w) | TargetState::Unknown(w) => {
+                    w.clone()
+                }
                 TargetState::Learning | TargetState::Ok => SafeText::default(),
             };
-            desk.record(EventKind::TargetState { target: id.clone(), state: state.label().into(), why });
+            desk.record(EventKind::TargetState {
+                target: id.clone(),
+                state: state.label().into(),
+                why,
+            });
         }
-        self.verdicts = Verdicts { findings: self.ledger.open(), states: judged.states, ruled_out: judged.ruled_out, pending };
+        self.verdicts = Verdicts {
+            findings: self.ledger.open(),
+            states: judged.states,
+            ruled_out: judged.ruled_out,
+            pending,
+        };
     }
 
     /// Gives the console what there is, if it has room; else it is collected further.
@@ -180,7 +217,9 @@ impl Core {
         if self.batch.is_empty() && !desk.has_news() && self.told.as_ref() == Some(&self.verdicts) {
             return;
         }
-        let Ok(room) = batches.try_reserve() else { return };
+        let Ok(room) = batches.try_reserve() else {
+            return;
+        };
         let notices = desk.notices();
         let mut batch = self.next_batch(notices);
         batch.events = desk.events();

@@ -73,7 +73,10 @@ pub fn start(setup: Setup) -> Engine {
     let (batches_in, batches) = mpsc::channel(BATCHES);
     let window = Window::new(setup.targets.iter().cloned());
     let (seen_in, seen) = watch::channel(Arc::new(window.clone()));
-    let reach = plan::Reach { icmp_v4: setup.rights.icmp(false), icmp_v6: setup.rights.icmp(true) };
+    let reach = plan::Reach {
+        icmp_v4: setup.rights.icmp(false),
+        icmp_v6: setup.rights.icmp(true),
+    };
     let world = schedule::World {
         clock: setup.clock,
         rights: Arc::new(setup.rights),
@@ -90,7 +93,11 @@ pub fn start(setup: Setup) -> Engine {
     let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
     let desk = desk::Desk::new();
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));
-    Engine { commands, batches, done }
+    Engine {
+        commands,
+        batches,
+        done,
+    }
 }
 
 /// A device that a target names belongs to that target, the others to this host's row.

@@ -131,7 +131,9 @@ impl Reach {
 pub fn wanted(window: &Window, reach: Reach, now: Mono) -> BTreeSet<Task> {
     let mut tasks = BTreeSet::from([Task::Local]);
     for id in &window.order {
-        let Some(t) = window.targets.get(id) else { continue };
+        let Some(t) = window.targets.get(id) else {
+            continue;
+        };
         match &t.target.kind {
             TargetKind::Local => local(window, t, reach, &mut tasks),
             TargetKind::Dns { name, .. } => dns_target(window, t, name, &mut tasks),
@@ -151,8 +153,17 @@ fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut BTreeSet<T
     let id = &t.target.id;
     let Some(local) = &window.local else { return };
     for gw in local.value.default_routes.iter().filter_map(|r| r.gateway) {
-        let via = if reach.icmp(gw) { Via::Icmp } else { Via::Tcp(443) };
-        tasks.insert(Task::Ping { target: id.clone(), addr: gw, via, slow: true });
+        let via = if reach.icmp(gw) {
+            Via::Icmp
+        } else {
+            Via::Tcp(443)
+        };
+        tasks.insert(Task::Ping {
+            target: id.clone(),
+            addr: gw,
+            via,
+            slow: true,
+        });
     }
     // With no other target the resolvers themselves are the question.
     if window.order.len() == 1 {
@@ -171,7 +182,11 @@ fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut BTreeSet<T
 
 fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut BTreeSet<Task>) {
     let id = &t.target.id;
-    if let TargetKind::Dns { resolver: Some((_, port)), .. } = &t.target.kind {
+    if let TargetKind::Dns {
+        resolver: Some((_, port)),
+        ..
+    } = &t.target.kind
+    {
         tasks.insert(Task::Resolve(id.clone()));
         for addr in t.addresses() {
             tasks.insert(Task::Dns {
@@ -203,7 +218,9 @@ fn ask_configured(window: &Window, id: &TargetId, name: &str, tasks: &mut BTreeS
 fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
     let id = &t.target.id;
     if let Some(Host::Name(name)) = t.target.host()
-        && t.resolution.as_ref().is_some_and(|r| r.how.method != Method::HostsFile)
+        && t.resolution
+            .as_ref()
+            .is_some_and(|r| r.how.method != Method::HostsFile)
     {
         ask_configured(window, id, name, tasks);
     }
@@ -213,9 +230,15 @@ fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut 
         pings(t, addr, reach, now, tasks);
         traces(t, addr, reach, tasks);
         let alive = diagnose::last_answer(t, addr).is_some();
-        let path_known = t.paths.iter().any(|((a, _), p)| *a == addr && (p.reached_ttl().is_some() || p.rounds() >= 3));
+        let path_known = t
+            .paths
+            .iter()
+            .any(|((a, _), p)| *a == addr && (p.reached_ttl().is_some() || p.rounds() >= 3));
         if alive && path_known {
-            tasks.insert(Task::Pmtu { target: id.clone(), addr });
+            tasks.insert(Task::Pmtu {
+                target: id.clone(),
+                addr,
+            });
         }
         services(t, addr, tasks);
         hop_pings(t, addr, reach, now, tasks);
@@ -226,27 +249,46 @@ fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut 
 fn answers(t: &TargetWindow, dst: SocketAddr) -> bool {
     t.tcp.get(&dst).is_some_and(|r| {
         r.iter().any(|d| {
-            matches!(&d.value.outcome, Outcome::Ok(_) | Outcome::Refused { why: crate::model::observation::Refusal::TcpReset, .. })
+            matches!(
+                &d.value.outcome,
+                Outcome::Ok(_)
+                    | Outcome::Refused {
+                        why: crate::model::observation::Refusal::TcpReset,
+                        ..
+                    }
+            )
         })
     })
 }
 
 fn candidate_ports(t: &TargetWindow) -> Vec<u16> {
     let mut ports: Vec<u16> = t.target.tcp_port().into_iter().collect();
-    ports.extend(USUAL_PORTS.iter().filter(|p| !ports.contains(p)).copied().collect::<Vec<_>>());
+    ports.extend(
+        USUAL_PORTS
+            .iter()
+            .filter(|p| !ports.contains(p))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
     ports
 }
 
 /// The TCP port to ping by: the one asked for if it answers, else one that does.
 fn tcp_port(t: &TargetWindow, addr: IpAddr) -> Option<u16> {
-    candidate_ports(t).into_iter().find(|p| answers(t, SocketAddr::new(addr, *p)))
+    candidate_ports(t)
+        .into_iter()
+        .find(|p| answers(t, SocketAddr::new(addr, *p)))
 }
 
 fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
     let id = &t.target.id;
     let asked = t.target.tcp_port();
     if let Some(port) = asked {
-        tasks.insert(Task::Tcp { target: id.clone(), dst: SocketAddr::new(addr, port), asked: true });
+        tasks.insert(Task::Tcp {
+            target: id.clone(),
+            dst: SocketAddr::new(addr, port),
+            asked: true,
+        });
         let dst = SocketAddr::new(addr, port);
         let in_vain = t.tcp.get(&dst).is_some_and(|r| r.total() >= 2) && !answers(t, dst);
         if !in_vain {
@@ -254,17 +296,30 @@ fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
         }
     }
     for port in USUAL_PORTS.iter().filter(|p| Some(**p) != asked) {
-        tasks.insert(Task::Tcp { target: id.clone(), dst: SocketAddr::new(addr, *port), asked: false });
+        tasks.insert(Task::Tcp {
+            target: id.clone(),
+            dst: SocketAddr::new(addr, *port),
+            asked: false,
+        });
     }
 }
 
 fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
     let id = &t.target.id;
     let mut want = |via| {
-        tasks.insert(Task::Ping { target: id.clone(), addr, via, slow: false });
+        tasks.insert(Task::Ping {
+            target: id.clone(),
+            addr,
+            via,
+            slow: false,
+        });
     };
     let tcp = tcp_port(t, addr);
-    let answered = |m: &[Method]| t.pings.iter().any(|((a, method, _), s)| *a == addr && m.contains(method) && s.answered() > 0);
+    let answered = |m: &[Method]| {
+        t.pings
+            .iter()
+            .any(|((a, method, _), s)| *a == addr && m.contains(method) && s.answered() > 0)
+    };
     let asked_since = |m: &[Method]| {
         t.pings
             .iter()
@@ -294,62 +349,114 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BT
 
 fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut BTreeSet<Task>) {
     let id = &t.target.id;
-    let first = if reach.icmp(addr) { Via::Icmp } else { Via::Udp };
-    tasks.insert(Task::Trace { target: id.clone(), addr, via: first });
+    let first = if reach.icmp(addr) {
+        Via::Icmp
+    } else {
+        Via::Udp
+    };
+    tasks.insert(Task::Trace {
+        target: id.clone(),
+        addr,
+        via: first,
+    });
     // Where on the way does a filtered port end?
     if let Some(port) = t.target.tcp_port() {
         let dst = SocketAddr::new(addr, port);
-        let silent = t.tcp.get(&dst).is_some_and(|r| r.total() >= 2 && r.iter().all(|d| matches!(d.value.outcome, Outcome::Timeout { .. })));
+        let silent = t.tcp.get(&dst).is_some_and(|r| {
+            r.total() >= 2
+                && r.iter()
+                    .all(|d| matches!(d.value.outcome, Outcome::Timeout { .. }))
+        });
         if silent {
-            tasks.insert(Task::Trace { target: id.clone(), addr, via: Via::Tcp(port) });
+            tasks.insert(Task::Trace {
+                target: id.clone(),
+                addr,
+                via: Via::Tcp(port),
+            });
         }
     }
     // The target ignores the first method but answers TCP: how far is it?
-    let in_vain = t
-        .paths
-        .iter()
-        .any(|((a, m), p)| *a == addr && *m != Method::TcpConnect && p.rounds() >= 3 && p.reached_ttl().is_none());
+    let in_vain = t.paths.iter().any(|((a, m), p)| {
+        *a == addr && *m != Method::TcpConnect && p.rounds() >= 3 && p.reached_ttl().is_none()
+    });
     if let Some(port) = tcp_port(t, addr).filter(|_| in_vain) {
-        tasks.insert(Task::Trace { target: id.clone(), addr, via: Via::Tcp(port) });
+        tasks.insert(Task::Trace {
+            target: id.clone(),
+            addr,
+            via: Via::Tcp(port),
+        });
     }
 }
 
 fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
     let id = &t.target.id;
     let open = |port: u16| {
-        t.tcp.get(&SocketAddr::new(addr, port)).is_some_and(|r| r.iter().any(|d| d.value.outcome.ok().is_some()))
+        t.tcp
+            .get(&SocketAddr::new(addr, port))
+            .is_some_and(|r| r.iter().any(|d| d.value.outcome.ok().is_some()))
     };
     let asked = !matches!(t.target.kind, TargetKind::Host(_));
     let (tls, http) = expected_services(t, &open);
-    for (port, is_tls) in tls.map(|p| (p, true)).into_iter().chain(http.map(|p| (p, false))) {
+    for (port, is_tls) in tls
+        .map(|p| (p, true))
+        .into_iter()
+        .chain(http.map(|p| (p, false)))
+    {
         if !open(port) {
             continue;
         }
         let (target, dst) = (id.clone(), SocketAddr::new(addr, port));
-        tasks.insert(if is_tls { Task::Tls { target, dst, asked } } else { Task::Http { target, dst, asked } });
+        tasks.insert(if is_tls {
+            Task::Tls { target, dst, asked }
+        } else {
+            Task::Http { target, dst, asked }
+        });
     }
 }
 
 /// Once the target loses packets, its hops are pinged as well: traceroute probes are too few to
 /// place a small loss, because routers ration their answers to them.
 fn hop_pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
-    let Some(series) = judged_series(t, addr) else { return };
+    let Some(series) = judged_series(t, addr) else {
+        return;
+    };
     let (sent, lost) = series.loss_since(now.minus(Duration::from_secs(60)));
     if lost < 2 || sent < 15 {
         return;
     }
-    let Some(path) = t.paths.iter().filter(|((a, _), _)| *a == addr).map(|(_, p)| p).max_by_key(|p| (p.reached_ttl().is_some(), p.rounds())) else {
+    let Some(path) = t
+        .paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .map(|(_, p)| p)
+        .max_by_key(|p| (p.reached_ttl().is_some(), p.rounds()))
+    else {
         return;
     };
     let end = path.reached_ttl().unwrap_or(u8::MAX);
     for (_, stats) in path.hops().filter(|(ttl, _)| *ttl < end) {
-        let Some(hop) = stats.address().filter(|a| *a != addr) else { continue };
-        let via = if reach.icmp(hop) { Via::Icmp } else { Via::Tcp(443) };
-        tasks.insert(Task::Ping { target: t.target.id.clone(), addr: hop, via, slow: false });
+        let Some(hop) = stats.address().filter(|a| *a != addr) else {
+            continue;
+        };
+        let via = if reach.icmp(hop) {
+            Via::Icmp
+        } else {
+            Via::Tcp(443)
+        };
+        tasks.insert(Task::Ping {
+            target: t.target.id.clone(),
+            addr: hop,
+            via,
+            slow: false,
+        });
     }
 }
 
 /// Role of a server in the sample that a DNS task makes.
 pub const fn role(named: bool) -> ServerRole {
-    if named { ServerRole::Named } else { ServerRole::Configured }
+    if named {
+        ServerRole::Named
+    } else {
+        ServerRole::Configured
+    }
 }

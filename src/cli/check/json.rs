@@ -62,9 +62,16 @@ fn location(l: &Location) -> Value {
 
 fn target(report: &Report, id: &TargetId) -> Option<Value> {
     let t = report.window.targets.get(id)?;
-    let state = report.verdicts.states.iter().find(|(i, _)| i == id).map(|(_, s)| s);
+    let state = report
+        .verdicts
+        .states
+        .iter()
+        .find(|(i, _)| i == id)
+        .map(|(_, s)| s);
     let why = match state {
-        Some(TargetState::Degraded(w) | TargetState::Down(w) | TargetState::Unknown(w)) => Some(w.clone()),
+        Some(TargetState::Degraded(w) | TargetState::Down(w) | TargetState::Unknown(w)) => {
+            Some(w.clone())
+        }
         _ => None,
     };
     let pending: Vec<SafeText> = report
@@ -185,8 +192,12 @@ fn mtu(t: &TargetWindow) -> Vec<Value> {
                     "detail": p.how,
                 }),
                 Outcome::CannotTry { need } => json!({"address": addr, "unknown": need}),
-                Outcome::Refused { why, .. } => json!({"address": addr, "unknown": format!("{why:?}")}),
-                Outcome::Timeout { .. } => json!({"address": addr, "unknown": "small probes are not answered either"}),
+                Outcome::Refused { why, .. } => {
+                    json!({"address": addr, "unknown": format!("{why:?}")})
+                }
+                Outcome::Timeout { .. } => {
+                    json!({"address": addr, "unknown": "small probes are not answered either"})
+                }
             })
         })
         .collect()

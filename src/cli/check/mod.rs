@@ -43,7 +43,10 @@ impl Report {
     /// The targets to report on: those asked about, or this host if none was.
     pub fn subjects(&self) -> impl Iterator<Item = &TargetId> {
         let alone = self.window.order.len() == 1;
-        self.window.order.iter().filter(move |id| alone || **id != TargetId::local())
+        self.window
+            .order
+            .iter()
+            .filter(move |id| alone || **id != TargetId::local())
     }
 }
 
@@ -57,7 +60,11 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     let rights = Rights::detect();
     let vantage = Vantage::here(&rights);
     let targets = setup::targets(&config, &args.targets)?;
-    for warning in targets.iter().filter_map(|t| t.warning.as_ref()).chain(&config.warnings) {
+    for warning in targets
+        .iter()
+        .filter_map(|t| t.warning.as_ref())
+        .chain(&config.warnings)
+    {
         super::warn(warning);
     }
     let setup = setup::engine(common, &config, targets, clock, rights)?;
@@ -67,13 +74,23 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     let (window, verdicts) = runtime.block_on(watch(engine_of(setup), window, args.duration));
     // Probes that still wait for an answer are of no use any more.
     runtime.shutdown_timeout(Duration::from_millis(50));
-    let report = Report { started, finished: clock.now().wall, vantage, window, verdicts };
+    let report = Report {
+        started,
+        finished: clock.now().wall,
+        vantage,
+        window,
+        verdicts,
+    };
     if args.json {
         json::print(&report, out);
     } else {
         text::print(&report, out);
     }
-    let alarm = report.verdicts.findings.iter().any(|f| f.severity > Severity::Info);
+    let alarm = report
+        .verdicts
+        .findings
+        .iter()
+        .any(|f| f.severity > Severity::Info);
     Ok(if alarm { FOUND } else { HEALTHY })
 }
 
@@ -82,7 +99,11 @@ fn engine_of(setup: engine::Setup) -> impl Future<Output = engine::Engine> {
 }
 
 /// Follows the engine until the verdict on every target is firm, or the time is over.
-async fn watch(engine: impl Future<Output = engine::Engine>, mut window: Window, duration: Option<Duration>) -> (Window, Verdicts) {
+async fn watch(
+    engine: impl Future<Output = engine::Engine>,
+    mut window: Window,
+    duration: Option<Duration>,
+) -> (Window, Verdicts) {
     let mut engine = engine.await;
     let end = Instant::now() + duration.unwrap_or(MOST);
     let mut verdicts = Verdicts::default();
@@ -95,8 +116,16 @@ async fn watch(engine: impl Future<Output = engine::Engine>, mut window: Window,
         if duration.is_some() {
             continue;
         }
-        let firm = !verdicts.pending.is_empty() && verdicts.pending.iter().all(|(_, missing)| missing.is_empty());
-        firm_since = if firm { firm_since.or(Some(Instant::now())) } else { None };
+        let firm = !verdicts.pending.is_empty()
+            && verdicts
+                .pending
+                .iter()
+                .all(|(_, missing)| missing.is_empty());
+        firm_since = if firm {
+            firm_since.or(Some(Instant::now()))
+        } else {
+            None
+        };
         if firm_since.is_some_and(|s| s.elapsed() >= SETTLE) {
             break;
         }

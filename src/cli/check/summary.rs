@@ -12,7 +12,10 @@ pub fn target(t: &TargetWindow) -> Lines {
     let mut lines = Lines::new();
     if let Some(r) = &t.resolution {
         let text = match &r.value.outcome {
-            Outcome::Ok(addrs) if r.value.name.as_str() != addrs.first().map(ToString::to_string).unwrap_or_default() => {
+            Outcome::Ok(addrs)
+                if r.value.name.as_str()
+                    != addrs.first().map(ToString::to_string).unwrap_or_default() =>
+            {
                 let list: Vec<_> = addrs.iter().map(ToString::to_string).collect();
                 Some(format!("{} ({})", list.join(", "), r.how.method.label()))
             }
@@ -41,19 +44,37 @@ pub fn local(window: &Window) -> Lines {
     let mut lines = Lines::new();
     let Some(l) = &window.local else { return lines };
     for i in l.value.interfaces.iter().filter(|i| !i.loopback) {
-        let addrs: Vec<_> = i.addresses.iter().map(|(a, len)| format!("{a}/{len}")).collect();
+        let addrs: Vec<_> = i
+            .addresses
+            .iter()
+            .map(|(a, len)| format!("{a}/{len}"))
+            .collect();
         let state = match (i.up, i.carrier) {
             (true, true) => "up",
             (true, false) => "up, no carrier",
             _ => "down",
         };
-        lines.push(("link", format!("{} {state}, MTU {}, {}", i.name, i.mtu, addrs.join(" "))));
+        lines.push((
+            "link",
+            format!("{} {state}, MTU {}, {}", i.name, i.mtu, addrs.join(" ")),
+        ));
     }
     for r in &l.value.default_routes {
-        let via = r.gateway.map_or_else(|| "on link".to_owned(), |g| g.to_string());
-        let neighbour = l.value.neighbours.iter().find(|n| Some(n.addr) == r.gateway);
-        let state = neighbour.map_or_else(String::new, |n| format!(", neighbour {:?}", n.state).to_lowercase());
-        lines.push(("route", format!("default via {via} dev {}{state}", r.interface)));
+        let via = r
+            .gateway
+            .map_or_else(|| "on link".to_owned(), |g| g.to_string());
+        let neighbour = l
+            .value
+            .neighbours
+            .iter()
+            .find(|n| Some(n.addr) == r.gateway);
+        let state = neighbour.map_or_else(String::new, |n| {
+            format!(", neighbour {:?}", n.state).to_lowercase()
+        });
+        lines.push((
+            "route",
+            format!("default via {via} dev {}{state}", r.interface),
+        ));
     }
     if l.value.default_routes.is_empty() {
         lines.push(("route", "no default route".into()));
@@ -86,29 +107,68 @@ pub fn refusal_text<T>(o: &Outcome<T>) -> String {
 }
 
 fn ping(t: &TargetWindow, addr: std::net::IpAddr) -> Lines {
-    let Some(((_, method, port), s)) = t.best_ping_of(addr) else { return Lines::new() };
+    let Some(((_, method, port), s)) = t.best_ping_of(addr) else {
+        return Lines::new();
+    };
     let port = port.map_or(String::new(), |p| format!(" port {p}"));
     let lost = s.sent() - s.answered();
-    let rtt = s.summary().map_or(String::new(), |r| format!(", RTT {} / {} / {} (median / p95 / max)", r.p50, r.p95, r.max));
-    let why = s.how().and_then(|h| h.why_not_better.as_ref()).map_or(String::new(), |w| format!("; {w}"));
-    vec![("ping", format!("{addr}: {lost} of {} lost{rtt}  [{}{port}{why}]", s.sent(), method.label()))]
+    let rtt = s.summary().map_or(String::new(), |r| {
+        format!(
+            ", RTT {} / {} / {} (median / p95 / max)",
+            r.p50, r.p95, r.max
+        )
+    });
+    let why = s
+        .how()
+        .and_then(|h| h.why_not_better.as_ref())
+        .map_or(String::new(), |w| format!("; {w}"));
+    vec![(
+        "ping",
+        format!(
+            "{addr}: {lost} of {} lost{rtt}  [{}{port}{why}]",
+            s.sent(),
+            method.label()
+        ),
+    )]
 }
 
 /// The hops of a path, one line each.
 pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
-    let end = p.reached_ttl().map_or("not reached".to_owned(), |h| format!("{h} hops"));
+    let end = p
+        .reached_ttl()
+        .map_or("not reached".to_owned(), |h| format!("{h} hops"));
     let how = p.how().map_or("", |h| h.method.label());
-    lines.push(("path", format!("{addr}: {end}, {} rounds  [{how}]", p.rounds())));
+    lines.push((
+        "path",
+        format!("{addr}: {end}, {} rounds  [{how}]", p.rounds()),
+    ));
     let last_answer = p.farthest().unwrap_or(0);
-    for (ttl, h) in p.hops().filter(|(ttl, _)| *ttl <= last_answer.saturating_add(1)) {
-        let who = h.addresses.iter().map(|(a, _)| a.to_string()).collect::<Vec<_>>().join(" ");
-        let who = if who.is_empty() { "(silent)".to_owned() } else { who };
-        let rtt = h.summary().map_or(String::new(), |r| format!("  {}", r.p50));
+    for (ttl, h) in p
+        .hops()
+        .filter(|(ttl, _)| *ttl <= last_answer.saturating_add(1))
+    {
+        let who = h
+            .addresses
+            .iter()
+            .map(|(a, _)| a.to_string())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let who = if who.is_empty() {
+            "(silent)".to_owned()
+        } else {
+            who
+        };
+        let rtt = h
+            .summary()
+            .map_or(String::new(), |r| format!("  {}", r.p50));
         let said = match h.last {
             Some(HopAnswer::Unreachable { error, .. }) => format!("  {}", error.label()),
             _ => String::new(),
         };
-        lines.push(("", format!("{ttl:>3}  {who:<24} {}/{}{rtt}{said}", h.answered, h.sent)));
+        lines.push((
+            "",
+            format!("{ttl:>3}  {who:<24} {}/{}{rtt}{said}", h.answered, h.sent),
+        ));
     }
 }
 
@@ -120,8 +180,12 @@ fn mtu(t: &TargetWindow) -> Lines {
             let text = match &d.value.outcome {
                 Outcome::Ok(p) => match &p.how {
                     PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
-                    PmtuHow::TooBig { router, .. } => format!("{} bytes, announced by {router}", p.mtu),
-                    PmtuHow::Silent { first_bad, .. } => format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu),
+                    PmtuHow::TooBig { router, .. } => {
+                        format!("{} bytes, announced by {router}", p.mtu)
+                    }
+                    PmtuHow::Silent { first_bad, .. } => {
+                        format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
+                    }
                 },
                 Outcome::CannotTry { need } => format!("unknown: {need}"),
                 other => format!("unknown: {}", refusal_text(other)),
@@ -153,13 +217,25 @@ fn dns(t: &TargetWindow) -> Lines {
             let d = r.last()?;
             let text = match &d.value.outcome {
                 Outcome::Ok(a) => {
-                    let data: Vec<_> = a.records.iter().take(4).map(|x| x.data.to_string()).collect();
+                    let data: Vec<_> = a
+                        .records
+                        .iter()
+                        .take(4)
+                        .map(|x| x.data.to_string())
+                        .collect();
                     format!("{} in {} {}", a.rcode, a.rtt, data.join(" "))
                 }
                 other => refusal_text(other),
             };
-            let what = if d.value.liveness_only { String::new() } else { format!(" {} {}", k.name, k.rtype) };
-            Some(("dns", format!("@{}{what}: {}", k.server.ip(), text.trim_end())))
+            let what = if d.value.liveness_only {
+                String::new()
+            } else {
+                format!(" {} {}", k.name, k.rtype)
+            };
+            Some((
+                "dns",
+                format!("@{}{what}: {}", k.server.ip(), text.trim_end()),
+            ))
         })
         .collect()
 }
@@ -170,10 +246,19 @@ fn tls(t: &TargetWindow) -> Lines {
         let Some(d) = r.last() else { continue };
         match &d.value.outcome {
             Outcome::Ok(s) => {
-                lines.push(("tls", format!("{dst}: {} {}, TCP {}, handshake {}; judged against {}", s.version, s.cipher, s.connect, s.handshake, s.roots)));
+                lines.push((
+                    "tls",
+                    format!(
+                        "{dst}: {} {}, TCP {}, handshake {}; judged against {}",
+                        s.version, s.cipher, s.connect, s.handshake, s.roots
+                    ),
+                ));
                 for (i, c) in s.chain.iter().enumerate() {
                     let until = crate::model::time::date_time_utc(c.not_after);
-                    lines.push(("", format!("{i:>3}  {} (issuer {}), until {until}", c.subject, c.issuer)));
+                    lines.push((
+                        "",
+                        format!("{i:>3}  {} (issuer {}), until {until}", c.subject, c.issuer),
+                    ));
                 }
             }
             other => lines.push(("tls", format!("{dst}: {}", refusal_text(other)))),
@@ -183,7 +268,11 @@ fn tls(t: &TargetWindow) -> Lines {
 }
 
 fn http(t: &TargetWindow) -> Lines {
-    t.http.values().filter_map(|r| r.last()).map(|d| ("http", http_line(&d.value))).collect()
+    t.http
+        .values()
+        .filter_map(|r| r.last())
+        .map(|d| ("http", http_line(&d.value)))
+        .collect()
 }
 
 /// One HTTP exchange in a line.
@@ -191,8 +280,20 @@ pub fn http_line(s: &HttpSample) -> String {
     match &s.outcome {
         Outcome::Ok(r) => {
             let p = r.phases;
-            let to = r.location.as_ref().map_or(String::new(), |l| format!(" -> {l}"));
-            format!("{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {})", s.url, r.status, p.total(), p.connect, p.tls, p.first_byte, p.body)
+            let to = r
+                .location
+                .as_ref()
+                .map_or(String::new(), |l| format!(" -> {l}"));
+            format!(
+                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {})",
+                s.url,
+                r.status,
+                p.total(),
+                p.connect,
+                p.tls,
+                p.first_byte,
+                p.body
+            )
         }
         other => format!("{}: {}", s.url, refusal_text(other)),
     }
@@ -209,10 +310,19 @@ fn devices(t: &TargetWindow) -> Lines {
             let text = match &d.value.outcome {
                 Outcome::Ok(DeviceAnswer::Snmp(s)) => {
                     let up = s.interfaces.iter().filter(|i| i.oper_status == 1).count();
-                    let since = human(std::time::Duration::from_millis(u64::from(s.uptime_ticks) * 10));
-                    format!("{} ({}), agent up {since}, {up} of {} interfaces up", s.name, s.description, s.interfaces.len())
+                    let since = human(std::time::Duration::from_millis(
+                        u64::from(s.uptime_ticks) * 10,
+                    ));
+                    format!(
+                        "{} ({}), agent up {since}, {up} of {} interfaces up",
+                        s.name,
+                        s.description,
+                        s.interfaces.len()
+                    )
                 }
-                Outcome::Ok(DeviceAnswer::Health(h)) => format!("health {} in {} ms", h.status, h.took_ms),
+                Outcome::Ok(DeviceAnswer::Health(h)) => {
+                    format!("health {} in {} ms", h.status, h.took_ms)
+                }
                 other => refusal_text(other),
             };
             Some(("device", format!("{name}: {text}")))

@@ -9,17 +9,38 @@ use crate::model::time::{clock_utc, date_time_utc, human};
 /// Prints the report.
 pub fn print(report: &Report, out: &mut Out) {
     let v = &report.vantage;
-    let took = std::time::Duration::try_from(report.finished.duration_since(report.started)).unwrap_or_default();
-    out.line(format!("warroom check by {}@{} at {}, {} long", v.user, v.host, date_time_utc(report.started), human(took)));
+    let took = std::time::Duration::try_from(report.finished.duration_since(report.started))
+        .unwrap_or_default();
+    out.line(format!(
+        "warroom check by {}@{} at {}, {} long",
+        v.user,
+        v.host,
+        date_time_utc(report.started),
+        human(took)
+    ));
     out.line(format!("rights: {}", v.privileges));
     for id in report.subjects() {
-        let Some(t) = report.window.targets.get(id) else { continue };
-        let state = report.verdicts.states.iter().find(|(i, _)| i == id).map(|(_, s)| s);
+        let Some(t) = report.window.targets.get(id) else {
+            continue;
+        };
+        let state = report
+            .verdicts
+            .states
+            .iter()
+            .find(|(i, _)| i == id)
+            .map(|(_, s)| s);
         let word = state.map_or("learning", TargetState::label);
         let why = match state {
-            Some(TargetState::Degraded(w) | TargetState::Down(w) | TargetState::Unknown(w)) => format!(": {w}"),
+            Some(TargetState::Degraded(w) | TargetState::Down(w) | TargetState::Unknown(w)) => {
+                format!(": {w}")
+            }
             Some(TargetState::Learning) => {
-                let missing = report.verdicts.pending.iter().find(|(i, _)| i == id).map(|(_, p)| p);
+                let missing = report
+                    .verdicts
+                    .pending
+                    .iter()
+                    .find(|(i, _)| i == id)
+                    .map(|(_, p)| p);
                 let words: Vec<_> = missing.into_iter().flatten().map(|p| p.as_str()).collect();
                 format!(": not yet firm ({})", words.join(", "))
             }
@@ -27,7 +48,11 @@ pub fn print(report: &Report, out: &mut Out) {
         };
         out.line("");
         out.line(format!("{} {id}  {word}{why}", out.symbol(word)));
-        let lines = if report.window.order.len() == 1 { summary::local(&report.window) } else { summary::target(t) };
+        let lines = if report.window.order.len() == 1 {
+            summary::local(&report.window)
+        } else {
+            summary::target(t)
+        };
         for (what, text) in lines {
             out.line(format!("    {what:<6} {text}"));
         }
@@ -38,7 +63,13 @@ pub fn print(report: &Report, out: &mut Out) {
         out.line("");
         out.line("Ruled out");
         for r in clean {
-            out.line(format!("  {} {} {}: {}", out.symbol("ok"), r.subject, r.what, r.text));
+            out.line(format!(
+                "  {} {} {}: {}",
+                out.symbol("ok"),
+                r.subject,
+                r.what,
+                r.text
+            ));
         }
     }
 }
@@ -58,9 +89,22 @@ fn findings(report: &Report, out: &mut Out) {
 }
 
 fn one(f: &Finding, out: &mut Out) {
-    out.line(format!("  {} {}", out.symbol(f.severity.label()), f.summary));
+    out.line(format!(
+        "  {} {}",
+        out.symbol(f.severity.label()),
+        f.summary
+    ));
     let sure = f.confidence_word();
-    out.line(format!("      {} · {} · {} · since {}", f.code, f.severity.label(), sure, clock_utc(f.since)).replace(" · ", if out.utf8 { " · " } else { ", " }));
+    out.line(
+        format!(
+            "      {} · {} · {} · since {}",
+            f.code,
+            f.severity.label(),
+            sure,
+            clock_utc(f.since)
+        )
+        .replace(" · ", if out.utf8 { " · " } else { ", " }),
+    );
     for e in &f.evidence {
         out.line(format!("      - {}", e.text));
     }

@@ -68,7 +68,12 @@ impl World {
     /// Hands a fact over. While the queue is full the probe waits here; when the engine has gone
     /// the fact has no reader and is dropped.
     pub async fn tell(&self, target: &TargetId, how: How, body: Body) {
-        let fact = Fact { target: target.clone(), at: self.clock.now(), how, body };
+        let fact = Fact {
+            target: target.clone(),
+            at: self.clock.now(),
+            how,
+            body,
+        };
         let _ = self.facts.send(fact).await;
     }
 
@@ -84,15 +89,32 @@ pub fn start(task: Task, world: World, stop: CancellationToken) {
             match &task {
                 Task::Local => services::local(&world).await,
                 Task::Resolve(id) => services::resolve(&world, id).await,
-                Task::Ping { target, addr, via, slow } => ping::run(&world, target, *addr, *via, *slow).await,
+                Task::Ping {
+                    target,
+                    addr,
+                    via,
+                    slow,
+                } => ping::run(&world, target, *addr, *via, *slow).await,
                 Task::Trace { target, addr, via } => trace::run(&world, target, *addr, *via).await,
                 Task::Pmtu { target, addr } => path::mtu(&world, target, *addr).await,
-                Task::Tcp { target, dst, asked } => services::tcp(&world, target, *dst, *asked).await,
-                Task::Dns { target, server, named, name, liveness } => {
+                Task::Tcp { target, dst, asked } => {
+                    services::tcp(&world, target, *dst, *asked).await
+                }
+                Task::Dns {
+                    target,
+                    server,
+                    named,
+                    name,
+                    liveness,
+                } => {
                     services::dns(&world, target, *server, *named, name, *liveness).await;
                 }
-                Task::Tls { target, dst, asked } => services::tls(&world, target, *dst, *asked).await,
-                Task::Http { target, dst, asked } => services::http(&world, target, *dst, *asked).await,
+                Task::Tls { target, dst, asked } => {
+                    services::tls(&world, target, *dst, *asked).await
+                }
+                Task::Http { target, dst, asked } => {
+                    services::http(&world, target, *dst, *asked).await
+                }
                 Task::Devices(id) => services::devices(&world, id).await,
             }
         };

@@ -15,9 +15,20 @@ const EVERY: Duration = Duration::from_secs(60);
 pub async fn mtu(world: &World, target: &TargetId, addr: IpAddr) {
     loop {
         let hops = world.seen.borrow().targets.get(target).and_then(|t| {
-            t.paths.iter().filter(|((a, _), _)| *a == addr).find_map(|(_, p)| p.reached_ttl())
+            t.paths
+                .iter()
+                .filter(|((a, _), _)| *a == addr)
+                .find_map(|(_, p)| p.reached_ttl())
         });
-        let (how, sample) = pmtu::measure(addr, &world.rights, world.clock, &world.budget, hops, &world.source).await;
+        let (how, sample) = pmtu::measure(
+            addr,
+            &world.rights,
+            world.clock,
+            &world.budget,
+            hops,
+            &world.source,
+        )
+        .await;
         world.tell(target, how, Body::Pmtu(sample)).await;
         tokio::time::sleep(EVERY).await;
     }

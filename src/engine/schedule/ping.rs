@@ -11,7 +11,7 @@ use super::World;
 use crate::engine::plan::Via;
 use crate::model::observation::{Body, Outcome};
 use crate::model::target::TargetId;
-use crate::probe::ping::{CLOSED_UDP_PORT, Pinger, PingVia};
+use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
 /// Spacing while the verdict is not firm: at most ten a second to one target.
 const FAST: Duration = Duration::from_millis(100);
@@ -34,7 +34,9 @@ const IN_FLIGHT: usize = 64;
 pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via, slow: bool) {
     let how = match via {
         Via::Icmp => PingVia::Icmp,
-        Via::Udp => PingVia::Udp { port: CLOSED_UDP_PORT },
+        Via::Udp => PingVia::Udp {
+            port: CLOSED_UDP_PORT,
+        },
         Via::Tcp(port) => PingVia::Tcp { port },
         Via::System => PingVia::System,
     };
@@ -64,7 +66,9 @@ pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via, slow:
             continue;
         }
         // All places taken means that nothing is answered in time: the next tick tries again.
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            continue;
+        };
         let timeout = history.timeout();
         let (world, target, pinger, n) = (world.clone(), target.clone(), Arc::clone(&pinger), seq);
         seq = seq.wrapping_add(1);
@@ -91,17 +95,33 @@ struct History {
 impl History {
     fn of(world: &World, target: &TargetId, addr: IpAddr) -> Self {
         let seen = world.seen.borrow();
-        let series = seen.targets.get(target).and_then(|t| t.best_ping_of(addr)).map(|(_, s)| s);
-        let recent = |s: &crate::model::window::PingSeries| s.points().rev().take(60).filter(|p| p.rtt.is_none()).count();
+        let series = seen
+            .targets
+            .get(target)
+            .and_then(|t| t.best_ping_of(addr))
+            .map(|(_, s)| s);
+        let recent = |s: &crate::model::window::PingSeries| {
+            s.points()
+                .rev()
+                .take(60)
+                .filter(|p| p.rtt.is_none())
+                .count()
+        };
         Self {
             answered: series.is_some_and(|s| s.answered() > 0),
-            slowest: series.and_then(|s| s.summary()).map_or(Duration::ZERO, |s| s.max.duration()),
+            slowest: series
+                .and_then(|s| s.summary())
+                .map_or(Duration::ZERO, |s| s.max.duration()),
             lossy: series.is_some_and(|s| s.answered() > 0 && recent(s) > 0),
         }
     }
 
     fn timeout(&self) -> Duration {
-        if self.answered { TIMEOUT.max(self.slowest * 3).min(FIRST_TIMEOUT) } else { FIRST_TIMEOUT }
+        if self.answered {
+            TIMEOUT.max(self.slowest * 3).min(FIRST_TIMEOUT)
+        } else {
+            FIRST_TIMEOUT
+        }
     }
 }
 

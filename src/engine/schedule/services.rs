@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::World;
 use crate::device;
 use crate::engine::plan::role;
-use crate::model::observation::{Body, How, Method, Outcome};
+use crate::model::observation::{Body, Method, Outcome};
 use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
-use crate::model::text::SafeText;
-use crate::probe::{dns as dns_probe, http as http_probe, local as local_probe, resolve as resolve_probe, tcp as tcp_probe, tls as tls_probe};
+use crate::probe::{
+    dns as dns_probe, http as http_probe, local as local_probe, resolve as resolve_probe,
+    tcp as tcp_probe, tls as tls_probe,
+};
 
 /// Longest wait for a service to answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,13 +26,34 @@ struct Cadence {
 }
 
 impl Cadence {
-    const SERVICE: Self = Self { quick: 4, every: Duration::from_millis(800), then: Duration::from_secs(10) };
-    const LOCAL: Self = Self { quick: 5, every: Duration::from_millis(500), then: Duration::from_secs(1) };
-    const DEVICE: Self = Self { quick: 2, every: Duration::from_secs(2), then: Duration::from_secs(10) };
-    const ONCE: Self = Self { quick: 2, every: Duration::from_millis(500), then: Duration::from_secs(30) };
+    const SERVICE: Self = Self {
+        quick: 4,
+        every: Duration::from_millis(800),
+        then: Duration::from_secs(10),
+    };
+    const LOCAL: Self = Self {
+        quick: 5,
+        every: Duration::from_millis(500),
+        then: Duration::from_secs(1),
+    };
+    const DEVICE: Self = Self {
+        quick: 2,
+        every: Duration::from_secs(2),
+        then: Duration::from_secs(10),
+    };
+    const ONCE: Self = Self {
+        quick: 2,
+        every: Duration::from_millis(500),
+        then: Duration::from_secs(30),
+    };
 
     async fn wait(&self, n: u32) {
-        tokio::time::sleep(if n < self.quick { self.every } else { self.then }).await;
+        tokio::time::sleep(if n < self.quick {
+            self.every
+        } else {
+            self.then
+        })
+        .await;
     }
 }
 
@@ -39,20 +62,28 @@ pub async fn local(world: &World) {
         let path = world.resolv_conf.clone();
         let looked = tokio::task::spawn_blocking(move || local_probe::look(&path)).await;
         if let Ok(Ok((how, state))) = looked {
-            world.tell(&TargetId::local(), how, Body::Local(state)).await;
+            world
+                .tell(&TargetId::local(), how, Body::Local(state))
+                .await;
         }
         Cadence::LOCAL.wait(n).await;
     }
 }
 
 pub async fn resolve(world: &World, id: &TargetId) {
-    let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else { return };
+    let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else {
+        return;
+    };
     for n in 1u32.. {
         // The resolver configuration comes from the first look at this host.
         let mut seen = world.seen.clone();
-        let known = seen.wait_for(|w| w.local.is_some()).await.map(|w| w.local.clone());
+        let known = seen
+            .wait_for(|w| w.local.is_some())
+            .await
+            .map(|w| w.local.clone());
         let Ok(Some(local)) = known else { return };
-        let (how, mut found) = resolve_probe::resolve(&host, &local.value.resolvers, world.family, TIMEOUT).await;
+        let (how, mut found) =
+            resolve_probe::resolve(&host, &local.value.resolvers, world.family, TIMEOUT).await;
         if let Outcome::Ok(addrs) = &mut found.outcome {
             *addrs = usable(addrs, &local.value);
         }
@@ -62,14 +93,21 @@ pub async fn resolve(world: &World, id: &TargetId) {
         if literal {
             return;
         }
-        let wait = if failed && n < 5 { Duration::from_secs(1) } else { Duration::from_secs(30) };
+        let wait = if failed && n < 5 {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(30)
+        };
         tokio::time::sleep(wait).await;
     }
 }
 
 /// The first address of each family that this host has a way to. Where it has a way to neither,
 /// the first one, so that the missing route shows.
-fn usable(addrs: &[std::net::IpAddr], local: &crate::model::local::LocalState) -> Vec<std::net::IpAddr> {
+fn usable(
+    addrs: &[std::net::IpAddr],
+    local: &crate::model::local::LocalState,
+) -> Vec<std::net::IpAddr> {
     let first = |v6: bool| addrs.iter().find(|a| a.is_ipv6() == v6).copied();
     let routed = |a: &std::net::IpAddr| {
         local.default_routes.iter().any(|r| r.v6 == a.is_ipv6())
@@ -77,23 +115,46 @@ fn usable(addrs: &[std::net::IpAddr], local: &crate::model::local::LocalState) -
     };
     let both: Vec<_> = [first(false), first(true)].into_iter().flatten().collect();
     let with_way: Vec<_> = both.iter().copied().filter(routed).collect();
-    if with_way.is_empty() { both.into_iter().take(1).collect() } else { with_way }
+    if with_way.is_empty() {
+        both.into_iter().take(1).collect()
+    } else {
+        with_way
+    }
 }
 
 pub async fn tcp(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
-    let cadence = if asked { Cadence::SERVICE } else { Cadence::ONCE };
+    let cadence = if asked {
+        Cadence::SERVICE
+    } else {
+        Cadence::ONCE
+    };
     for n in 1u32.. {
-        let (how, sample) = tcp_probe::connect(dst, asked, Duration::from_secs(2), world.clock, &world.source).await;
+        let (how, sample) = tcp_probe::connect(
+            dst,
+            asked,
+            Duration::from_secs(2),
+            world.clock,
+            &world.source,
+        )
+        .await;
         world.tell(id, how, Body::Tcp(sample)).await;
         cadence.wait(n).await;
     }
 }
 
-pub async fn dns(world: &World, id: &TargetId, server: SocketAddr, named: bool, name: &str, liveness: bool) {
+pub async fn dns(
+    world: &World,
+    id: &TargetId,
+    server: SocketAddr,
+    named: bool,
+    name: &str,
+    liveness: bool,
+) {
     for n in 1u32.. {
         let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
         for rtype in types {
-            let (how, sample) = dns_probe::ask(server, role(named), name, rtype, liveness, DNS_TIMEOUT).await;
+            let (how, sample) =
+                dns_probe::ask(server, role(named), name, rtype, liveness, DNS_TIMEOUT).await;
             world.tell(id, how, Body::Dns(sample)).await;
         }
         Cadence::SERVICE.wait(n).await;
@@ -101,7 +162,9 @@ pub async fn dns(world: &World, id: &TargetId, server: SocketAddr, named: bool, 
 }
 
 pub async fn tls(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
-    let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else { return };
+    let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else {
+        return;
+    };
     for n in 1u32.. {
         let (how, sample) = tls_probe::capture(dst, &host, asked, &world.roots, TIMEOUT).await;
         world.tell(id, how, Body::Tls(sample)).await;
@@ -110,11 +173,17 @@ pub async fn tls(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
 }
 
 pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
-    let Some(target) = world.target(id) else { return };
+    let Some(target) = world.target(id) else {
+        return;
+    };
     let url = match &target.kind {
         TargetKind::Url(u) => u.clone(),
         _ => Url {
-            scheme: if dst.port() == 443 { Scheme::Https } else { Scheme::Http },
+            scheme: if dst.port() == 443 {
+                Scheme::Https
+            } else {
+                Scheme::Http
+            },
             host: target.host().cloned().unwrap_or(Host::Addr(dst.ip())),
             port: dst.port(),
             path: "/".into(),
@@ -128,38 +197,39 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
 }
 
 pub async fn devices(world: &World, id: &TargetId) {
-    let mine: Vec<_> = world.devices.iter().filter(|(owner, _)| owner == id).map(|(_, d)| d.clone()).collect();
+    let mine: Vec<_> = world
+        .devices
+        .iter()
+        .filter(|(owner, _)| owner == id)
+        .map(|(_, d)| d.clone())
+        .collect();
     if mine.is_empty() {
+        return;
+    }
+    let mut seen = world.seen.clone();
+    if seen.wait_for(|w| w.local.is_some()).await.is_err() {
         return;
     }
     let limits = device::Limits::default();
     for n in 1u32.. {
+        // The resolver configuration may change while the console runs.
+        let resolvers = world
+            .seen
+            .borrow()
+            .local
+            .as_ref()
+            .map(|l| l.value.resolvers.clone())
+            .unwrap_or_default();
+        let means = device::Means {
+            resolvers,
+            family: world.family,
+            roots: (*world.roots).clone(),
+        };
         for device in &mine {
-            for (how, body) in device::poll(device, |h| addresses(world, h), |u, a| fetch(world, u, a), &limits).await {
+            for (how, body) in device::poll(device, &means, &limits).await {
                 world.tell(id, how, body).await;
             }
         }
         Cadence::DEVICE.wait(n).await;
     }
-}
-
-async fn addresses(world: &World, host: Host) -> device::Addresses {
-    let mut seen = world.seen.clone();
-    let local = match seen.wait_for(|w| w.local.is_some()).await {
-        Ok(w) => w.local.clone(),
-        Err(_) => None,
-    };
-    let config = local.map(|l| l.value.resolvers).unwrap_or_default();
-    let (_, found) = resolve_probe::resolve(&host, &config, world.family, TIMEOUT).await;
-    match found.outcome {
-        Outcome::Ok(addrs) => Ok(addrs),
-        Outcome::Refused { why: crate::model::observation::Refusal::Protocol(words), .. } => Err(words),
-        Outcome::CannotTry { need } => Err(need),
-        _ => Err(SafeText::new(format!("an address for {host}: no resolver answered"))),
-    }
-}
-
-async fn fetch(world: &World, url: Url, addr: std::net::IpAddr) -> (How, crate::model::observation::HttpSample) {
-    let dst = SocketAddr::new(addr, url.port);
-    http_probe::get(&url, dst, true, &world.roots, TIMEOUT).await
 }

@@ -61,7 +61,10 @@ impl Path {
     fn ttls(&self, round: u32) -> Vec<u8> {
         let end = match self.reached {
             Some(ttl) => ttl,
-            None => self.farthest().saturating_add(BEYOND).clamp(BEYOND, MAX_TTL),
+            None => self
+                .farthest()
+                .saturating_add(BEYOND)
+                .clamp(BEYOND, MAX_TTL),
         };
         let mut ttls: Vec<u8> = (1..=end).collect();
         if round % 2 == 1 {
@@ -83,7 +86,11 @@ pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via) {
     };
     let mut path = Path::default();
     let gateway = world.seen.borrow().local.as_ref().and_then(|l| {
-        let routes = l.value.default_routes.iter().filter(|r| r.v6 == addr.is_ipv6());
+        let routes = l
+            .value
+            .default_routes
+            .iter()
+            .filter(|r| r.v6 == addr.is_ipv6());
         routes.min_by_key(|r| r.metric).and_then(|r| r.gateway)
     });
     // Many sessions share the first hop: its budget counts from the first probe on.
@@ -127,8 +134,17 @@ fn affordable(world: &World, path: &Path, ttls: Vec<u8>, dst: IpAddr, via: Trace
 
 /// Wave by wave outward until the target answers, somebody says that it ends here, or the
 /// deepest TTL is reached.
-async fn explore_all(world: &World, tracer: &Tracer, path: &Path, round: u32) -> (crate::model::observation::How, TraceRound) {
-    let mut all = TraceRound { dst: tracer.dst(), round, hops: Vec::new() };
+async fn explore_all(
+    world: &World,
+    tracer: &Tracer,
+    path: &Path,
+    round: u32,
+) -> (crate::model::observation::How, TraceRound) {
+    let mut all = TraceRound {
+        dst: tracer.dst(),
+        round,
+        hops: Vec::new(),
+    };
     let mut from = 1u8;
     loop {
         let wave: Vec<u8> = (from..from + WAVE).filter(|t| *t <= MAX_TTL).collect();
@@ -147,7 +163,10 @@ async fn explore_all(world: &World, tracer: &Tracer, path: &Path, round: u32) ->
                     world.budget.take(owner, now);
                 }
             }
-            ends |= matches!(hop.answer, HopAnswer::Reached { .. } | HopAnswer::Unreachable { .. });
+            ends |= matches!(
+                hop.answer,
+                HopAnswer::Reached { .. } | HopAnswer::Unreachable { .. }
+            );
         }
         all.hops.extend(seen.hops);
         from = from.saturating_add(WAVE);

@@ -132,13 +132,11 @@ mod tests {
             shown(RData::SRV(rdata::SRV::new(1, 2, 443, name(".")))),
             "1 2 443 ."
         );
+        let mut caa = CAA::new_issue(true, None, vec![]);
+        caa.value = b"ca.example.net; a=\"b\"".to_vec();
         assert_eq!(
-            shown(RData::CAA(CAA::new_issue(
-                false,
-                Some(name("ca.example.net")),
-                vec![]
-            ))),
-            r#"0 issue "ca.example.net""#
+            shown(RData::CAA(caa)),
+            r#"128 issue "ca.example.net; a=\"b\"""#
         );
     }
 

@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::observation::{Outcome, Refusal};
 use crate::model::target::Host;
@@ -25,6 +26,7 @@ use crate::model::time::Rtt;
 use crate::probe::dial::{kernel_words, refusal_of};
 
 use super::roots::Roots;
+use super::walk::is_short_rsa;
 
 /// How long a polite close may take.
 const CLOSE_LIMIT: Duration = Duration::from_millis(100);
@@ -201,6 +203,7 @@ fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::Unknown(_) => return format!("alert {code}"),
         AlertDescription::UnknownPSKIdentity => "UnknownPskIdentity".to_owned(),
         AlertDescription::UnknownCA => "UnknownCa".to_owned(),
+        AlertDescription::UnrecognisedName => "UnrecognizedName".to_owned(),
         known => format!("{known:?}"),
     };
     let mut name = String::new();
@@ -231,21 +234,32 @@ impl Recorder {
         std::mem::take(&mut *seen)
     }
 
-    /// A certificate that the library cannot read (X.509 version 1, say) must still be shown: the
-    /// handshake goes on and the missing proof is told. A wrong signature ends it.
+    /// A certificate that the library cannot use (X.509 version 1, a short RSA key) must still be
+    /// shown: the handshake goes on and the missing proof is told. A wrong signature ends it.
     fn forgive(
         &self,
         checked: Result<HandshakeSignatureValid, Error>,
+        cert: &CertificateDer<'_>,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match checked {
-            Err(Error::InvalidCertificate(e)) if e != CertificateError::BadSignature => {
-                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.unproven = Some(e.to_string());
-                Ok(HandshakeSignatureValid::assertion())
+        let why = match checked {
+            Err(Error::InvalidCertificate(CertificateError::BadSignature))
+                if has_short_key(cert) =>
+            {
+                "its RSA key is shorter than 2048 bits".to_owned()
             }
-            other => other,
-        }
+            Err(Error::InvalidCertificate(e)) if e != CertificateError::BadSignature => {
+                e.to_string()
+            }
+            other => return other,
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.unproven = Some(why);
+        Ok(HandshakeSignatureValid::assertion())
     }
+}
+
+fn has_short_key(cert: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(cert).is_ok_and(|(_, c)| is_short_rsa(&c))
 }
 
 impl ServerCertVerifier for Recorder {
@@ -272,9 +286,8 @@ impl ServerCertVerifier for Recorder {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.forgive(rustls::crypto::verify_tls12_signature(
-            message, cert, dss, algorithms,
-        ))
+        let checked = rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms);
+        self.forgive(checked, cert)
     }
 
     fn verify_tls13_signature(
@@ -284,9 +297,8 @@ impl ServerCertVerifier for Recorder {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.forgive(rustls::crypto::verify_tls13_signature(
-            message, cert, dss, algorithms,
-        ))
+        let checked = rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms);
+        self.forgive(checked, cert)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -8,6 +8,10 @@
 mod capture;
 mod cert;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
+#[cfg(test)]
+mod mint;
 mod names;
 mod roots;
 mod walk;

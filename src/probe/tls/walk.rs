@@ -3,6 +3,7 @@
 
 use x509_parser::error::X509Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use super::roots::Roots;
 
@@ -29,14 +30,20 @@ pub(super) struct Walk {
     pub(super) end: End,
 }
 
-/// Whether `cert` carries a signature by the key of `issuer`. An algorithm that cannot be checked
-/// here counts as signed: names are all there is to go by.
+/// Whether `cert` carries a signature by the key of `issuer`. What cannot be checked here (an
+/// unknown algorithm, a key that the library finds too short) counts as signed: names are all
+/// there is to go by.
 pub(super) fn signed_by(cert: &X509Certificate<'_>, issuer: &X509Certificate<'_>) -> bool {
     match cert.verify_signature(Some(issuer.public_key())) {
         Ok(()) => true,
         Err(X509Error::SignatureUnsupportedAlgorithm) => true,
-        Err(_) => false,
+        Err(_) => is_short_rsa(issuer),
     }
+}
+
+/// RSA below 2048 bits: old appliances have it, and no signature by it is ever accepted.
+pub(super) fn is_short_rsa(cert: &X509Certificate<'_>) -> bool {
+    matches!(cert.public_key().parsed(), Ok(PublicKey::RSA(rsa)) if rsa.key_size() < 2048)
 }
 
 /// Subject and issuer are the same and its own key has signed it.
