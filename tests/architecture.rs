@@ -279,6 +279,16 @@ fn the_table_itself_has_no_cycle() {
     }
 }
 
+/// `WARROOM_TEST_SELFCHECK=1 tests/run` must fail, and fails here: it shows that a failing test
+/// reaches the exit status of the whole command.
+#[test]
+fn a_failure_that_was_asked_for() {
+    assert!(
+        std::env::var_os("WARROOM_TEST_SELFCHECK").is_none(),
+        "this failure was asked for by WARROOM_TEST_SELFCHECK"
+    );
+}
+
 /// The checks above must be able to fail; each control here is a fault they have to see.
 mod controls {
     use super::*;

@@ -310,10 +310,10 @@ fn routing_loop() {
 fn port_closed() {
     on_each_user("port closed", |lab| {
         let target = format!("{}:{CLOSED_PORT}", dst(V4));
-        lab.must_say(
-            &["curl", "-sS", "-m", "2", &format!("http://{target}/")],
-            "refused",
-        );
+        let url = format!("http://{target}/");
+        let said = lab.say(&["curl", "-sS", "-m", "2", &url]);
+        let refused = said.contains("Failed to connect") && !said.contains("timed out");
+        assert!(refused, "the port should be closed: {said}");
         let seen = lab.check(&[&target]);
         seen.expect_only("port-closed", &target)
             .severity(&["critical"])
@@ -533,4 +533,83 @@ fn faults_apart_from_the_network_have_their_own_exit_status() {
             "it should name the file: {said}"
         );
     });
+}
+
+/// The judge must be able to say no: reports that are wrong in one thing each.
+mod controls {
+    use serde_json::{Value, json};
+
+    use super::lab::check::Report;
+    use super::*;
+
+    fn broken_after_r2() -> Value {
+        json!({
+            "targets": [{"target": "t", "state": "down"}],
+            "findings": [
+                {"code": "silent-hop", "severity": "info", "subject": "t"},
+                {"code": "path-broken", "severity": "critical", "subject": "t", "summary": "nothing beyond hop 2", "evidence": [],
+                 "location": {"kind": "link", "hop": 2, "address": "10.71.2.2", "to_hop": 3, "to_address": null, "also": []}},
+            ],
+            "ruled_out": [],
+        })
+    }
+
+    fn accepts(status: i32, json: Value) -> bool {
+        let judged = std::panic::catch_unwind(|| {
+            let seen = Report::made_up(status, json);
+            seen.expect_only("path-broken", "t")
+                .severity(&["critical"])
+                .before_silence(Role::R2, V4)
+                .saying("hop 2");
+            seen.expect_state("t", &["down"]);
+        });
+        judged.is_ok()
+    }
+
+    #[test]
+    fn the_judge_accepts_what_is_right_and_nothing_else() {
+        assert!(accepts(1, broken_after_r2()));
+        assert!(!accepts(0, broken_after_r2()), "wrong exit status");
+        for (pointer, wrong) in [
+            ("/findings/1/code", json!("host-down")),
+            ("/findings/1/severity", json!("warning")),
+            ("/findings/1/subject", json!("other")),
+            ("/findings/1/summary", json!("nothing")),
+            ("/findings/1/location/kind", json!("hop")),
+            ("/findings/1/location/hop", json!(3)),
+            ("/findings/1/location/address", json!("10.71.3.2")),
+            ("/findings/1/location/to_address", json!("10.71.3.2")),
+            ("/findings/0/severity", json!("warning")),
+            ("/targets/0/state", json!("ok")),
+            ("/targets/0/target", json!("other")),
+            ("/findings", json!([])),
+        ] {
+            let mut json = broken_after_r2();
+            *json.pointer_mut(pointer).expect("a path in the report") = wrong.clone();
+            assert!(!accepts(1, json), "{pointer} = {wrong} should be refused");
+        }
+    }
+
+    #[test]
+    fn a_false_alarm_is_not_healthy() {
+        let healthy = json!({
+            "targets": [{"target": "t", "state": "ok"}], "findings": [{"code": "pmtu-reduced", "severity": "info"}],
+            "ruled_out": [{"subject": "t", "what": "loss", "text": "0 of 20"}],
+        });
+        let accepts = |json: &Value, status| {
+            std::panic::catch_unwind(|| Report::made_up(status, json.clone()).expect_healthy("t"))
+                .is_ok()
+        };
+        assert!(accepts(&healthy, 0));
+        assert!(!accepts(&healthy, 1));
+        for (pointer, wrong) in [
+            ("/findings/0/severity", json!("warning")),
+            ("/targets/0/state", json!("unknown")),
+            ("/ruled_out", json!([])),
+        ] {
+            let mut json = healthy.clone();
+            *json.pointer_mut(pointer).expect("a path in the report") = wrong;
+            assert!(!accepts(&json, 0), "{pointer}");
+        }
+    }
 }

@@ -139,7 +139,6 @@ impl Lab {
                 "net.ipv4.conf.default.rp_filter=0".to_owned(),
                 "net.ipv6.conf.all.accept_dad=0".to_owned(),
                 "net.ipv6.conf.default.accept_dad=0".to_owned(),
-                "net.ipv4.ping_group_range=1 0".to_owned(),
                 format!("net.ipv4.ip_forward={}", u8::from(router)),
                 format!("net.ipv6.conf.all.forwarding={}", u8::from(router)),
             ];

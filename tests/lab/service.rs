@@ -35,6 +35,7 @@ impl Lab {
             Role::Dst.addr(V6)
         );
         self.unbound("good", RESOLVER, &data);
+        self.until_resolver_answers(RESOLVER);
     }
 
     /// A resolver at [`RESOLVER_2`] that answers like the good one.
@@ -43,20 +44,39 @@ impl Lab {
             .expect("the good resolver's configuration");
         let data: Vec<&str> = text.lines().filter(|l| l.starts_with("local-")).collect();
         self.unbound("second", RESOLVER_2, &data.join("\n"));
+        self.until_resolver_answers(RESOLVER_2);
     }
 
-    /// A resolver at [`RESOLVER_2`] that fails every question: the server it forwards to is closed.
+    /// A resolver at [`RESOLVER_2`] that fails every question with SERVFAIL, because the server
+    /// that it forwards to refuses them all.
     pub fn servfail_resolver(&mut self) {
+        self.unbound(
+            "refusing",
+            "127.0.0.1@5353",
+            "local-zone: \".\" always_refuse\nlocal-zone: \"test.\" always_refuse\n",
+        );
         self.unbound(
             "servfail",
             RESOLVER_2,
-            "do-not-query-localhost: no\nforward-zone:\n name: \".\"\n forward-addr: 127.0.0.1@1\n",
+            "local-zone: \"test.\" nodefault\ndo-not-query-localhost: no\nforward-zone:\n name: \".\"\n forward-addr: 127.0.0.1@5353\n",
         );
+        self.until_resolver_answers(RESOLVER_2);
         let said = self.dig(RESOLVER_2, "www.lab.test");
         assert!(
             said.contains("status: SERVFAIL"),
             "the fault is not there, dig says:\n{said}"
         );
+    }
+
+    fn until_resolver_answers(&self, address: &str) {
+        until("the resolver to answer", || {
+            let said = self.dig(address, "ns.lab.test");
+            if said.contains("status: ") {
+                Ok(())
+            } else {
+                Err(format!("{said}\n{}", self.logs()))
+            }
+        });
     }
 
     fn unbound(&mut self, name: &str, address: &str, data: &str) {
@@ -69,14 +89,6 @@ impl Lab {
         );
         let path = self.file(&format!("{name}.conf"), &conf);
         self.serve(Role::Dns, &["unbound", "-d", "-c", &path.to_string_lossy()]);
-        until("the resolver to answer", || {
-            let said = self.dig(address, "ns.lab.test");
-            if said.contains("status: ") {
-                Ok(())
-            } else {
-                Err(format!("{said}\n{}", self.logs()))
-            }
-        });
     }
 
     /// HTTP on port 80 of the service host: `/` says 200, `/broken` says 503.
@@ -156,7 +168,7 @@ impl Lab {
             .map(|m| format!("{m}_temp_path {dir}/nginx-{name}-{m};\n"))
             .collect();
         let conf = format!(
-            "daemon off; master_process off; pid {dir}/nginx-{name}.pid;\nevents {{ worker_connections 128; }}\n\
+            "user root; daemon off; master_process off; pid {dir}/nginx-{name}.pid;\nevents {{ worker_connections 128; }}\n\
              http {{ access_log off; {temps} {servers} }}\n"
         );
         let path = self.file(&format!("nginx-{name}.conf"), &conf);

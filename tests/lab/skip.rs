@@ -7,6 +7,8 @@
 //! - Without that variable nobody would notice, so the test fails instead.
 
 use std::io::Write;
+use std::process::Command;
+use std::sync::OnceLock;
 
 use super::plan::User;
 
@@ -31,6 +33,27 @@ pub fn nobody_is_mapped() -> bool {
     })
 }
 
+/// Why network namespaces can't be had by this root, as in many containers; asked once.
+fn no_namespaces() -> Option<&'static str> {
+    static WHY: OnceLock<Option<String>> = OnceLock::new();
+    WHY.get_or_init(|| {
+        let name = format!("wl{}-try", std::process::id());
+        let ip = |args: &[&str]| match Command::new("ip").args(args).output() {
+            Ok(out) if out.status.success() => Ok(()),
+            Ok(out) => Err(String::from_utf8_lossy(&out.stderr)
+                .trim()
+                .replace('\n', "; ")),
+            Err(e) => Err(format!("cannot start ip: {e}")),
+        };
+        let tried = ip(&["netns", "add", &name]).and_then(|()| {
+            let used = ip(&["netns", "exec", &name, "true"]);
+            ip(&["netns", "del", &name]).and(used)
+        });
+        tried.err()
+    })
+    .as_deref()
+}
+
 /// True if the test may go on; else it is recorded as skipped.
 pub fn need_root(what: &str) -> bool {
     need(User::Root, what)
@@ -40,6 +63,9 @@ pub fn need_root(what: &str) -> bool {
 pub fn need(user: User, what: &str) -> bool {
     if !is_root() {
         return skipped(what, "needs root for network namespaces");
+    }
+    if let Some(why) = no_namespaces() {
+        return skipped(what, &format!("needs network namespaces: {why}"));
     }
     if user != User::Root && !nobody_is_mapped() {
         return skipped(
