@@ -3,6 +3,8 @@
 //! Some tests run this test program again as a child that writes until it is killed; the child
 //! is the test `child_writer`, which does nothing unless it is told where to write.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
