@@ -15,6 +15,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::event::{Ancillary, Event, Parts, socket_addr};
+use super::packet::overhead;
 use super::source::Source;
 
 /// Largest packet that is read whole; longer ones are cut, which the token survives.
@@ -139,32 +140,37 @@ impl ProbeSocket {
     /// Only those of the runtime's poller; errors pending on the socket are swallowed, since
     /// the error queue has them in full.
     pub async fn read(&self, out: &mut Vec<Event>) -> io::Result<()> {
-        const BOTH: Interest = Interest::READABLE.add(Interest::ERROR);
-        self.io.ready(BOTH).await?;
+        self.io
+            .ready(Interest::READABLE.add(Interest::ERROR))
+            .await?;
+        // `try_io` knows single interests only: of a sum it says "would block" for ever.
         for _ in 0..BATCH {
-            match self.io.try_io(BOTH, || self.read_next(out)) {
-                Ok(()) => {}
+            let errors = self.io.try_io(Interest::ERROR, || self.read_error(out));
+            let data = match errors {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.try_io(Interest::READABLE, || self.read_data(out))
+                }
+                other => other,
+            };
+            match data {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // The pending error of a probe whose entry in the queue was read already.
-                Err(_) => {}
+                // An error is that of a probe whose entry in the queue was read already.
+                Ok(()) | Err(_) => {}
             }
         }
         tokio::task::yield_now().await;
         Ok(())
     }
 
-    /// The error queue goes first: a plain read would return, and clear, the pending error. After
-    /// a datagram the queue is emptied once more, so that its TX stamp is known before it.
-    fn read_next(&self, out: &mut Vec<Event>) -> io::Result<()> {
+    fn read_error(&self, out: &mut Vec<Event>) -> io::Result<()> {
+        out.extend(read_message(self.io.as_raw_fd(), true)?);
+        Ok(())
+    }
+
+    /// Goes second: a plain read returns, and clears, the pending error. The error queue is
+    /// emptied once more before the datagram is given out, so that its TX stamp comes first.
+    fn read_data(&self, out: &mut Vec<Event>) -> io::Result<()> {
         let fd = self.io.as_raw_fd();
-        match read_message(fd, true) {
-            Ok(event) => {
-                out.extend(event);
-                return Ok(());
-            }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e),
-        }
         let data = read_message(fd, false)?;
         for _ in 0..BATCH {
             match read_message(fd, true) {
@@ -176,30 +182,30 @@ impl ProbeSocket {
         Ok(())
     }
 
-    /// The route's MTU to `to` as this host knows it: of the first link, or what a router said
-    /// before (the kernel caches it).
-    pub fn known_mtu(source: &Source, to: IpAddr) -> Option<u32> {
+    /// MTU of the link towards `to`: the most this host can send, whatever the path beyond may
+    /// say. `None` if there is no route.
+    pub fn link_mtu(source: &Source, to: IpAddr) -> Option<u32> {
+        const MOST: u32 = 65_535;
         let v6 = to.is_ipv6();
         let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
-        let socket = Socket::new(domain, Type::DGRAM.cloexec(), Some(Protocol::UDP)).ok()?;
+        let kind = Type::DGRAM.cloexec().nonblocking();
+        let socket = Socket::new(domain, kind, Some(Protocol::UDP)).ok()?;
+        want_errors(&socket, v6).ok()?;
+        probe_mtu(&socket, v6).ok()?;
         source.apply(&socket, v6).ok()?;
-        socket.connect(&source.socket_addr(to, 9).into()).ok()?;
-        let (level, name) = if v6 {
-            (libc::IPPROTO_IPV6, libc::IPV6_MTU)
-        } else {
-            (libc::IPPROTO_IP, libc::IP_MTU)
-        };
-        get_int(socket.as_fd(), level, name).and_then(|mtu| u32::try_from(mtu).ok())
-    }
-
-    /// This host's own address on the way to `to`.
-    pub fn local_addr_towards(source: &Source, to: IpAddr) -> Option<IpAddr> {
-        let v6 = to.is_ipv6();
-        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
-        let socket = Socket::new(domain, Type::DGRAM.cloexec(), Some(Protocol::UDP)).ok()?;
-        source.apply(&socket, v6).ok()?;
-        socket.connect(&source.socket_addr(to, 9).into()).ok()?;
-        Some(socket.local_addr().ok()?.as_socket()?.ip())
+        // Port 9 is "discard". What is too large does not leave; the kernel says by how much.
+        let to = source.socket_addr(to, 9);
+        let huge = vec![0u8; MOST as usize - overhead(v6)];
+        match socket.send_to(&huge, &to.into()) {
+            Ok(_) => Some(MOST),
+            Err(e) if e.raw_os_error() == Some(libc::EMSGSIZE) => {
+                (0..8).find_map(|_| match read_message(socket.as_raw_fd(), true).ok()? {
+                    Some(Event::TooBigHere { mtu }) => Some(mtu.min(MOST)),
+                    _ => None,
+                })
+            }
+            Err(_) => None,
+        }
     }
 }
 
@@ -322,21 +328,4 @@ fn set_bytes(
     } else {
         Err(io::Error::last_os_error())
     }
-}
-
-fn get_int(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> Option<libc::c_int> {
-    let mut value: libc::c_int = 0;
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the descriptor is open for as long as it is borrowed; the kernel writes at most
-    // `len` bytes, the size of `value`, and keeps no pointer.
-    let rc = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            level,
-            name,
-            (&raw mut value).cast(),
-            &raw mut len,
-        )
-    };
-    (rc == 0).then_some(value)
 }

@@ -118,17 +118,20 @@ impl Attempt {
     }
 
     async fn ended(&self) -> Ended {
-        const ALL: Interest = Interest::READABLE
-            .add(Interest::WRITABLE)
-            .add(Interest::ERROR);
+        const EACH: [Interest; 3] = [Interest::READABLE, Interest::WRITABLE, Interest::ERROR];
+        let all = EACH[0].add(EACH[1]).add(EACH[2]);
         loop {
-            let end = match self.io.ready(ALL).await {
-                Ok(_) => self.io.try_io(ALL, || self.look()),
+            let end = match self.io.ready(all).await {
+                Ok(_) => self.look(),
                 Err(e) => Ok(End::Kernel(e)),
             };
             match end {
                 Ok(end) => return self.with_times(end),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    for one in EACH {
+                        let blocked = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                        let _ = self.io.try_io(one, blocked);
+                    }
                     // Readiness bits that never clear must not make this a busy loop.
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
