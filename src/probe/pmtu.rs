@@ -31,8 +31,8 @@ const MOST_TIME: Duration = Duration::from_secs(12);
 const SMALL: u32 = 100;
 /// Times that small packets are tried before a method is given up.
 const CONTROLS: u32 = 3;
-/// Rounds of confirmation, each of two bad packets and a good one between.
-const CONFIRMATIONS: u32 = 4;
+/// Bad packets that must vanish before a size is called bad.
+const BAD: u32 = 8;
 /// Path MTUs that are met in practice (Ethernet, PPPoE, tunnels, VPNs, the minima), tried first.
 const COMMON: [u32; 30] = [
     9000, 8996, 4352, 1500, 1492, 1488, 1480, 1476, 1472, 1468, 1462, 1460, 1458, 1454, 1450, 1446,
@@ -231,8 +231,14 @@ impl Search<'_> {
         let full = self.link_mtu;
         let mut small_passed = false;
         for look in 0..CONTROLS {
-            let heard = self.gunner.fire(&[(SMALL, None), (full, None)]).await;
-            let (small, large) = (heard.first(), heard.get(1));
+            // Where answers are rationed, one small one will do for the start.
+            let enough = small_passed && self.gunner.rationed();
+            let shots = [(full, None), (SMALL, None)];
+            let heard = self
+                .gunner
+                .fire(shots.get(..1 + usize::from(!enough)).unwrap_or(&shots))
+                .await;
+            let (large, small) = (heard.first(), heard.get(1));
             match (small, large) {
                 (_, Some(Heard::Passed)) => return Look::between(full, full + 1, None),
                 (Some(Heard::Refused { by, error, after }), _) => {
@@ -267,7 +273,7 @@ impl Search<'_> {
             if bounds.exact() || self.gunner.out_of_time() {
                 return;
             }
-            let sizes = candidates(bounds, self.gunner.at_once());
+            let sizes = candidates(bounds, self.gunner.rationed());
             let shots: Vec<_> = sizes.iter().map(|s| (*s, None)).collect();
             let heard = self.gunner.fire(&shots).await;
             let results = sizes.iter().copied().zip(heard.iter());
@@ -290,26 +296,31 @@ impl Search<'_> {
         }
     }
 
-    /// Bad and good packets in turn: the bad must all vanish while the good are answered.
+    /// Bad and good packets in turn: the bad must all vanish while the good are answered. A good
+    /// one costs a destination that rations its answers, a bad one nothing.
     async fn confirm(&mut self, bounds: &Bounds) -> Confirmed {
         let mut seen = Confirmed::default();
-        for _ in 0..CONFIRMATIONS * 2 {
-            let (good, bad) = ((bounds.good, None), (bounds.bad, None));
-            let heard = self.gunner.fire(&[bad, good, bad]).await;
-            let [first, middle, last] = heard.as_slice() else {
-                break;
-            };
-            seen.good_sent += u32::from(*middle != Heard::NotSent);
-            seen.good_answered += u32::from(*middle == Heard::Passed);
-            for heard in [first, last] {
-                seen.bad_sent += u32::from(*heard != Heard::NotSent);
-                if *heard == Heard::Passed {
-                    seen.passed = Some(bounds.bad);
-                    return seen;
+        let (good, bad) = ((bounds.good, None), (bounds.bad, None));
+        let round = if self.gunner.rationed() {
+            vec![bad, good, bad, bad]
+        } else {
+            vec![bad, good, bad]
+        };
+        for _ in 0..8 {
+            let heard = self.gunner.fire(&round).await;
+            for ((size, _), heard) in round.iter().zip(heard) {
+                let sent = u32::from(heard != Heard::NotSent);
+                let passed = heard == Heard::Passed;
+                if *size == bounds.good {
+                    seen.good_sent += sent;
+                    seen.good_answered += u32::from(passed);
+                } else {
+                    seen.bad_sent += sent;
+                    seen.passed = seen.passed.or(passed.then_some(bounds.bad));
                 }
             }
-            let enough = seen.bad_sent >= CONFIRMATIONS * 2 && seen.good_answered >= CONFIRMATIONS;
-            if enough || self.gunner.out_of_time() {
+            let enough = seen.bad_sent >= BAD && seen.good_answered >= BAD / 3;
+            if enough || seen.passed.is_some() || self.gunner.out_of_time() {
                 break;
             }
         }
@@ -355,29 +366,32 @@ fn limit(heard: Option<&Heard>, passed: u32, sent: u32) -> Option<(IpAddr, u32)>
 }
 
 /// Sizes to try next, largest first: those that pass are answered in the order they arrive, and
-/// a destination that rations its answers then spends them on the largest.
-fn candidates(bounds: &Bounds, most: usize) -> Vec<u32> {
+/// a destination that rations its answers then spends them on the largest. For such a one few
+/// at a time, since those that vanish cost it nothing but each that passes does.
+fn candidates(bounds: &Bounds, rationed: bool) -> Vec<u32> {
     let inside = bounds.good + 1..bounds.bad;
     if let Some((_, mtu)) = bounds.said.filter(|(_, mtu)| inside.contains(mtu)) {
         return vec![mtu];
     }
-    let mut sizes = vec![bounds.good + 1];
+    let common = COMMON.iter().copied().filter(|s| inside.contains(s));
     if bounds.good == SMALL {
         // Nothing but the control has passed: first the common sizes, from the top.
-        sizes.clear();
-        sizes.extend(COMMON.iter().filter(|s| inside.contains(*s)).take(most));
+        let some: Vec<u32> = common.take(if rationed { 3 } else { 14 }).collect();
+        if !some.is_empty() {
+            return some;
+        }
+    }
+    // A common size that has passed is probably the limit itself.
+    let mut sizes = Vec::new();
+    if COMMON.contains(&bounds.good) || !rationed {
+        sizes.push(bounds.good + 1);
     }
     let gap = bounds.bad - bounds.good;
-    let room = most.saturating_sub(sizes.len()) as u32;
-    for n in 1..=room {
-        sizes.push(bounds.good + (u64::from(gap) * u64::from(n) / u64::from(room + 1)) as u32);
-    }
+    let parts = if rationed { 2 } else { 14 };
+    sizes.extend((1..parts).map(|n| bounds.good + gap * n / parts));
     sizes.retain(|s| inside.contains(s));
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     sizes.dedup();
-    if sizes.is_empty() {
-        sizes.push(bounds.good + gap / 2);
-    }
     sizes
 }
 
@@ -387,39 +401,35 @@ mod tests {
     use proptest::prelude::*;
 
     /// The search without a network: every size up to `mtu` passes, at most `answers` a round.
-    fn rounds_to_find(mtu: u32, most: usize, answers: usize) -> Option<usize> {
+    /// The number of rounds and of answers that it took.
+    fn cost(mtu: u32, rationed: bool, answers: usize) -> Option<(usize, usize)> {
         let mut bounds = Bounds {
             good: SMALL,
             bad: 1500,
             said: None,
         };
+        let mut spent = 0;
         for round in 0..24 {
             if bounds.exact() {
-                return (bounds.good == mtu).then_some(round);
+                return (bounds.good == mtu).then_some((round, spent));
             }
-            let sizes = candidates(&bounds, most);
-            let passed: Vec<u32> = sizes
-                .iter()
-                .copied()
-                .filter(|s| *s <= mtu)
-                .take(answers)
-                .collect();
-            bounds.good = passed.iter().copied().max().unwrap_or(bounds.good);
-            let good = bounds.good;
-            let bad = sizes
-                .iter()
-                .copied()
-                .filter(|s| *s > good && !passed.contains(s))
-                .min();
-            bounds.bad = bad.unwrap_or(bounds.bad).min(bounds.bad).max(good + 1);
+            let sizes = candidates(&bounds, rationed);
+            let fit = sizes.iter().filter(|s| **s <= mtu);
+            let passed: Vec<u32> = fit.take(answers).copied().collect();
+            spent += passed.len();
+            let good = passed.iter().copied().max().unwrap_or(bounds.good);
+            let lost = sizes.iter().filter(|s| **s > good && !passed.contains(s));
+            let bad = lost.min().copied().unwrap_or(bounds.bad);
+            bounds.good = good;
+            bounds.bad = bad.min(bounds.bad).max(good + 1);
         }
         None
     }
 
     #[test]
-    fn a_common_size_takes_few_rounds() {
-        assert!(rounds_to_find(1400, 16, 99).is_some_and(|n| n <= 4));
-        assert!(rounds_to_find(1400, 4, 2).is_some_and(|n| n <= 8));
+    fn a_common_size_is_cheap() {
+        assert!(cost(1400, false, 99).is_some_and(|(rounds, _)| rounds <= 4));
+        assert!(cost(1400, true, 99).is_some_and(|(_, answers)| answers <= 4));
     }
 
     #[test]
@@ -445,8 +455,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_size_is_found_exactly(mtu in SMALL..1500, most in 2usize..20, answers in 1usize..6) {
-            prop_assert!(rounds_to_find(mtu, most, answers).is_some(), "{} {} {}", mtu, most, answers);
+        fn every_size_is_found_exactly(mtu in SMALL..1500, rationed: bool, answers in 1usize..6) {
+            let cost = cost(mtu, rationed, answers);
+            prop_assert!(cost.is_some(), "{} {} {}", mtu, rationed, answers);
         }
     }
 }

@@ -86,7 +86,10 @@ fn assert_black_hole(mtu: u32, user: User, v6: bool, hops: Option<u8>) {
     };
     assert_eq!(first_bad, mtu + 1);
     assert!(bad_sent >= 8, "{bad_sent}");
-    assert!(good_answered >= 4 && good_sent - good_answered <= 1);
+    assert!(
+        good_answered >= 2 && good_sent - good_answered <= 1,
+        "{good_answered} of {good_sent}"
+    );
     let hop = |ttl| Hop {
         ttl,
         addr: at(v6, u16::from(ttl), 2),

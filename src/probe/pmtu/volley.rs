@@ -85,9 +85,9 @@ impl<'a> Gunner<'a> {
         self.exchange.dst()
     }
 
-    /// Sizes worth sending at once: few where answers are rationed.
-    pub(super) fn at_once(&self) -> usize {
-        if self.budget.is_some() { 3 } else { 14 }
+    /// True if the destination's answers are ICMP errors, which it rations.
+    pub(super) fn rationed(&self) -> bool {
+        self.budget.is_some()
     }
 
     pub(super) fn out_of_time(&self) -> bool {
@@ -151,16 +151,16 @@ impl<'a> Gunner<'a> {
         })
     }
 
-    /// Waits until the destination has two answers to give, at most until the end. What is sent
-    /// is not paid for in advance: packets that vanish cost the destination nothing.
+    /// Waits until the destination has an answer to give, at most until the end. What is sent is
+    /// not paid for in advance: packets that vanish cost the destination nothing.
     async fn wait_for_budget(&self) {
         let Some(budget) = self.budget else { return };
         for _ in 0..8 {
             let now = self.clock.mono();
-            if now >= self.end || budget.left(self.dst(), now) >= 2 {
+            if now >= self.end || budget.left(self.dst(), now) >= 1 {
                 return;
             }
-            let step = Duration::from_millis(300).min(self.end.since(now));
+            let step = budget.wait(self.dst(), now).min(self.end.since(now));
             tokio::time::sleep(step).await;
         }
     }
