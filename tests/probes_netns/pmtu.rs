@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use warroom::model::observation::{Hop, How, Method, Outcome, Pmtu, PmtuHow, PmtuSample};
 use warroom::net::pace::Budget;
 use warroom::net::source::Source;
+use warroom::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 use warroom::probe::pmtu::measure;
 use warroom::sys::clock::Clock;
 use warroom::sys::privileges::Rights;
@@ -138,4 +139,40 @@ fn a_host_that_ignores_echo_is_measured_by_udp() {
     let why = how.why_not_better.expect("a reason");
     assert!(why.as_str().contains("ICMP raw is not answered"), "{why}");
     assert_eq!(sample.outcome.ok().map(|p| p.mtu), Some(1400));
+}
+
+/// Pings have used up what the host may say at once. What it does not say then is not called
+/// lost: the measurement waits, and is right.
+#[test]
+fn a_host_that_has_said_enough_is_waited_for() {
+    let Some(lab) = lab(1400) else { return };
+    lab.drop_at("r2", "output", "ip", "icmp code frag-needed icmp type 3");
+    let (spent, sample) = lab.within("src", User::Nobody, || async {
+        let (clock, rights, budget) = (Clock::start(), Rights::detect(), Budget::new());
+        let source = Source::default();
+        let via = PingVia::Udp {
+            port: CLOSED_UDP_PORT,
+        };
+        let pinger = Pinger::open(dst(false), via, clock, &rights, &source).expect("opens");
+        let mut spent = 0;
+        for seq in 0..12 {
+            let answer = pinger.ping(seq, Duration::from_millis(100)).await.1;
+            let _ = budget.take(dst(false), clock.mono());
+            spent += u32::from(answer.outcome.ok().is_some());
+        }
+        let hops = Some(4);
+        (
+            spent,
+            measure(dst(false), &rights, clock, &budget, hops, &source)
+                .await
+                .1,
+        )
+    });
+    assert!(spent < 12, "the host does ration what it says");
+    let pmtu = sample.outcome.ok().expect("measured");
+    assert_eq!(pmtu.mtu, 1400);
+    let PmtuHow::Silent { bad_sent, .. } = pmtu.how else {
+        panic!("{pmtu:?}");
+    };
+    assert!(bad_sent >= 8);
 }

@@ -110,25 +110,34 @@ impl<'a> Gunner<'a> {
             self.sent += u32::from(flight.is_some());
             flights.push(flight);
         }
-        let mut heard = Vec::with_capacity(shots.len());
-        for ((size, ttl), flight) in shots.iter().zip(flights) {
-            let result = match flight {
-                None => Heard::NotSent,
-                Some(flight) => self.listen(flight).await,
-            };
-            self.note(*size, *ttl, result);
-            heard.push(result);
+        let mut heard = vec![Heard::NotSent; shots.len()];
+        let mut waiting: Vec<_> = shots.iter().zip(flights).zip(&mut heard).collect();
+        // The small ones first: they are answered, and then it is known how long to wait.
+        waiting.sort_by_key(|(((size, ttl), _), _)| (*ttl, *size));
+        for (((size, ttl), flight), result) in waiting {
+            if let Some(flight) = flight {
+                *result = self.listen(flight, *ttl).await;
+                self.note(*size, *ttl, *result);
+            }
         }
         heard
     }
 
-    async fn listen(&mut self, flight: Flight) -> Heard {
+    async fn listen(&mut self, flight: Flight, ttl: Option<u8>) -> Heard {
         let until = flight.sent.plus(self.patience());
         let left = until.since(self.clock.mono());
         let Some(Answer { said, rtt, .. }) = flight.within(left).await else {
             return Heard::Nothing;
         };
-        self.slowest = self.slowest.max(Some(rtt));
+        let heard = self.heard(said, rtt);
+        // A near router's word tells nothing of how long the destination takes.
+        if heard == Heard::Passed || ttl.is_some() {
+            self.slowest = self.slowest.max(Some(rtt));
+        }
+        heard
+    }
+
+    fn heard(&self, said: Said, rtt: Rtt) -> Heard {
         match said {
             Said::Reply { .. } => Heard::Passed,
             Said::Icmp { by, error } => match (error, by) {
@@ -166,9 +175,6 @@ impl<'a> Gunner<'a> {
     }
 
     fn note(&mut self, size: u32, ttl: Option<u8>, heard: Heard) {
-        if heard == Heard::NotSent {
-            return;
-        }
         let hoped = match ttl {
             None => heard == Heard::Passed,
             Some(_) => matches!(heard, Heard::Expired { .. } | Heard::Passed),
