@@ -153,10 +153,18 @@ fn a_neighbour_that_is_gone_is_said_by_ourselves() {
     let Some(lab) = lab(1500) else { return };
     for (user, v6) in ALL {
         let gone = at(v6, 1, 30 + user as u16);
-        let (by, why, after) = refusal(&once(&lab, user, gone, UDP, 5000));
-        assert_eq!(by, Some(at(v6, 1, 1)), "our own address");
-        assert_eq!(why, Refusal::Icmp(IcmpError::HostUnreachable));
-        assert!(after > Duration::from_millis(800), "{after:?}");
+        let (udp, tcp) = lab.within("src", user, || async {
+            tokio::join!(
+                ping(gone, UDP, 5000),
+                ping(gone, PingVia::Tcp { port: 443 }, 5000)
+            )
+        });
+        for result in [udp, tcp] {
+            let (by, why, after) = refusal(&result);
+            assert_eq!(by, Some(at(v6, 1, 1)), "our own address");
+            assert_eq!(why, Refusal::Icmp(IcmpError::HostUnreachable));
+            assert!(after > Duration::from_millis(800), "{after:?}");
+        }
     }
 }
 
@@ -247,5 +255,32 @@ fn a_burst_of_echoes_is_not_lost() {
             answered
         });
         assert_eq!(answered, 100);
+    }
+}
+
+/// A program that does not get to read for a quarter of a second measures the path all the
+/// same: the stamps are the kernel's.
+#[test]
+fn the_kernel_keeps_the_time() {
+    const BUSY: Duration = Duration::from_millis(250);
+    let Some(lab) = lab(1500) else { return };
+    for (user, v6) in ALL {
+        let mut vias = vec![UDP];
+        if user == User::Root {
+            vias.push(PingVia::Icmp);
+        }
+        for via in vias {
+            let (result, took) = lab.within("src", user, || async move {
+                let begin = Instant::now();
+                let sent = tokio::spawn(ping(dst(v6), via, 2000));
+                // The only thread sends, and then is busy with something else.
+                tokio::task::yield_now().await;
+                std::thread::sleep(BUSY);
+                (sent.await.expect("no panic"), begin.elapsed())
+            });
+            assert!(took >= BUSY);
+            let rtt = echo(&result).rtt.duration();
+            assert!(rtt < BUSY / 2, "{via:?} {rtt:?}");
+        }
     }
 }

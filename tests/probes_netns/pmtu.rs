@@ -176,3 +176,42 @@ fn a_host_that_has_said_enough_is_waited_for() {
     };
     assert!(bad_sent >= 8);
 }
+
+#[test]
+fn datagram_sockets_find_the_black_hole_too() {
+    let Some(lab) = lab(1400) else { return };
+    lab.drop_at("r2", "output", "ip", "icmp code frag-needed icmp type 3");
+    lab.drop_at("r2", "output", "ip6", "icmpv6 type packet-too-big");
+    lab.set("src", "net.ipv4.ping_group_range", "65534 65534");
+    for v6 in [false, true] {
+        let (how, sample, _) = once(&lab, User::Nobody, v6, Some(4));
+        assert_eq!(how.method, Method::IcmpDatagram);
+        let pmtu = sample.outcome.ok().expect("measured");
+        assert_eq!(pmtu.mtu, 1400);
+        let PmtuHow::Silent {
+            last_seen, beyond, ..
+        } = pmtu.how
+        else {
+            panic!("{pmtu:?}");
+        };
+        let addr = |hop: Option<Hop>| hop.map(|h| h.addr);
+        assert_eq!(addr(last_seen), Some(at(v6, 2, 2)));
+        assert_eq!(addr(beyond), Some(at(v6, 3, 2)));
+    }
+}
+
+#[test]
+fn this_host_itself_takes_the_largest_packets() {
+    let Some(lab) = lab(1500) else { return };
+    for (user, v6) in ALL {
+        let (_, sample, _) = lab.within("src", user, || async move {
+            let (clock, rights, budget) = (Clock::start(), Rights::detect(), Budget::new());
+            let source = Source::default();
+            let own = at(v6, 1, 1);
+            let (how, sample) = measure(own, &rights, clock, &budget, None, &source).await;
+            (how, sample, ())
+        });
+        let pmtu = sample.outcome.ok().expect("measured");
+        assert_eq!((pmtu.mtu, &pmtu.how), (65_535, &PmtuHow::FullSize));
+    }
+}
