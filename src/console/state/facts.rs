@@ -82,8 +82,14 @@ pub fn trouble<T>(outcome: &Outcome<T>) -> Option<String> {
 
 /// When anything was last learned of a target.
 pub fn newest(t: &TargetWindow) -> Option<Stamp> {
-    let pings = t.pings.values().filter_map(|s| s.points().last().map(|p| p.at));
-    let paths = t.paths.values().filter_map(|p| p.kept().last().map(|r| r.1));
+    let pings = t
+        .pings
+        .values()
+        .filter_map(|s| s.points().last().map(|p| p.at));
+    let paths = t
+        .paths
+        .values()
+        .filter_map(|p| p.kept().last().map(|r| r.1));
     let mut all: Vec<Stamp> = pings.chain(paths).collect();
     all.extend(t.resolution.iter().map(|d| d.at));
     all.extend(t.pmtu.values().filter_map(|r| r.last()).map(|d| d.at));
@@ -100,7 +106,11 @@ pub fn state(app: &App, id: &TargetId) -> Line {
     let s = app.symbols;
     let seen = app.window.targets.get(id).and_then(newest);
     let local = app.window.local.as_ref().map(|l| l.at);
-    let seen = if *id == TargetId::local() { seen.max_by(local) } else { seen };
+    let seen = if *id == TargetId::local() {
+        seen.max_by(local)
+    } else {
+        seen
+    };
     let state = app.state_of(id);
     if let Some(seen) = seen {
         let age = app.now.mono.since(seen.mono);
@@ -297,9 +307,10 @@ pub fn mtu_cell(app: &App, t: &TargetWindow) -> Line {
         .filter_map(|r| r.last()?.value.outcome.ok())
         .min_by_key(|p| p.mtu);
     match known {
-        Some(p) if matches!(p.how, PmtuHow::Silent { .. }) => {
-            Line::of(Role::Critical, format!("{} {}", app.symbols.critical, p.mtu))
-        }
+        Some(p) if matches!(p.how, PmtuHow::Silent { .. }) => Line::of(
+            Role::Critical,
+            format!("{} {}", app.symbols.critical, p.mtu),
+        ),
         Some(p) => Line::plain(p.mtu.to_string()),
         None => nothing(app),
     }

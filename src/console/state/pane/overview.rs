@@ -44,7 +44,9 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
     let mut out = vec![head];
     let targets = Doc { lines: rows };
     out.extend_from_slice(targets.window(shares.targets.saturating_sub(1), 0));
-    let hidden = targets.len().saturating_sub(shares.targets.saturating_sub(1));
+    let hidden = targets
+        .len()
+        .saturating_sub(shares.targets.saturating_sub(1));
     out.push(section(app, room.cols, "FINDINGS", counts(app, hidden)));
     out.extend_from_slice(found.window(shares.findings.saturating_sub(1), 0));
     if shares.timeline >= 2 {
@@ -82,12 +84,14 @@ fn share(rows: usize, targets: usize, findings: usize) -> Shares {
 /// A rule with a heading in it.
 pub fn section(app: &App, cols: usize, title: &str, right: Line) -> Line {
     let rule = app.symbols.rule;
-    let mut line = Line::of(Role::Border, rule.repeat(2))
-        .with(Role::Title, format!(" {title} "));
+    let mut line = Line::of(Role::Border, rule.repeat(2)).with(Role::Title, format!(" {title} "));
     let tail = if right.is_empty() {
         Line::new()
     } else {
-        Line::plain(" ").join(right).text(" ").with(Role::Border, rule)
+        Line::plain(" ")
+            .join(right)
+            .text(" ")
+            .with(Role::Border, rule)
     };
     let fill = cols.saturating_sub(line.width() + tail.width());
     line.push(Role::Border, rule.repeat(fill));
@@ -98,7 +102,10 @@ fn counts(app: &App, hidden_targets: usize) -> Line {
     if hidden_targets == 0 {
         return Line::new();
     }
-    Line::of(Role::Muted, format!("{} {hidden_targets} more targets", app.symbols.pending))
+    Line::of(
+        Role::Muted,
+        format!("{} {hidden_targets} more targets", app.symbols.pending),
+    )
 }
 
 /// How many findings of a severity are open.
@@ -108,9 +115,7 @@ pub fn count(app: &App, severity: Severity) -> usize {
 }
 
 fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
-    let columns = COLUMNS
-        .into_iter()
-        .chain([Column::new("STATE").flex(10)]);
+    let columns = COLUMNS.into_iter().chain([Column::new("STATE").flex(10)]);
     let mut table = Table::new(columns);
     let here = app.cursors[Screen::Overview.index()].item;
     for (n, id) in app.window.order.iter().enumerate() {
@@ -163,7 +168,10 @@ fn nothing_found(app: &App) -> &'static str {
     let firm = |s: &TargetState| !matches!(s, TargetState::Learning);
     if states.is_empty() || !states.iter().all(|(_, s)| firm(s)) {
         "nothing found yet, still learning"
-    } else if states.iter().any(|(_, s)| matches!(s, TargetState::Unknown(_))) {
+    } else if states
+        .iter()
+        .any(|(_, s)| matches!(s, TargetState::Unknown(_)))
+    {
         "nothing found in what can be known from here"
     } else {
         "nothing wrong from here: look above the network, or at what changed"
@@ -183,7 +191,10 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
     }
     right.push(Role::Muted, age);
     if !f.runbooks.is_empty() {
-        right = right.text("  ").with(Role::Key, "r").with(Role::Muted, " runbook");
+        right = right
+            .text("  ")
+            .with(Role::Key, "r")
+            .with(Role::Muted, " runbook");
     }
     let left_room = cols.saturating_sub(right.width() + 2);
     let left = Line::of(Role::Accent, mark)

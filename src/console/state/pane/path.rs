@@ -91,7 +91,10 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
     doc.line(title);
     doc.lines(rows);
     if let Some(end) = silent_end {
-        let text = format!("{:>3}–{end}  silent: nothing beyond hop {last} answers", last + 1);
+        let text = format!(
+            "{:>3}–{end}  silent: nothing beyond hop {last} answers",
+            last + 1
+        );
         doc.line(Line::of(Role::Muted, text).cut(cols));
     }
 }
@@ -255,11 +258,17 @@ fn ping(app: &App, key: &PingKey, s: &PingSeries, best: bool, doc: &mut Doc, col
         line.push(Role::Muted, " ms");
     }
     if by.answers_are_rationed() {
-        line.push(Role::Muted, "; answers are rationed, so its loss proves nothing");
+        line.push(
+            Role::Muted,
+            "; answers are rationed, so its loss proves nothing",
+        );
     }
     if let Some((who, why, _)) = s.points().last().and_then(|p| p.refusal.as_ref()) {
         let who = who.map_or("this host".to_owned(), |w| w.to_string());
-        line.push(Role::Critical, format!(", {who} says {}", facts::refusal(why)));
+        line.push(
+            Role::Critical,
+            format!(", {who} says {}", facts::refusal(why)),
+        );
     }
     doc.paragraph(line, cols, 1);
     if best {

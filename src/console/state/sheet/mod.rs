@@ -66,7 +66,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             input,
             "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
         ),
-        Layer::Filter(input) => ("filter".into(), input, "lines that hold these words; empty shows all"),
+        Layer::Filter(input) => (
+            "filter".into(),
+            input,
+            "lines that hold these words; empty shows all",
+        ),
         Layer::Parameter { plan, nth, input } => {
             let name = plan.needs.get(*nth).map(|(n, _)| n.as_str());
             (
@@ -83,9 +87,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             (word.into(), input, "goes to the timeline with the step")
         }
         Layer::Palette { input, .. } => ("command".into(), input, "Up and Down choose"),
-        Layer::ConfirmRun(c) if c.asks_name() => {
-            (format!("type {}", c.plan.name), &c.typed, "dangerous: the name must be typed in full")
-        }
+        Layer::ConfirmRun(c) if c.asks_name() => (
+            format!("type {}", c.plan.name),
+            &c.typed,
+            "dangerous: the name must be typed in full",
+        ),
         _ => return None,
     };
     Some(Prompt { label, input, hint })
