@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::export::{self, Meta, json, plain};
+use crate::export::{self, json, plain};
 use crate::incident::{
     self, Chain, Folder, Journal, Listing, Record, Store, Verified, Writer, me, writer_id,
 };
@@ -307,7 +307,7 @@ fn write_one(
 }
 
 fn export(folder: &Folder, to_stdout: bool, out: &mut dyn Write) -> Result<u8> {
-    let text = draft(folder)?;
+    let text = export::draft(folder)?;
     if to_stdout {
         write!(out, "{text}")?;
         return Ok(0);
@@ -315,21 +315,6 @@ fn export(folder: &Folder, to_stdout: bool, out: &mut dyn Write) -> Result<u8> {
     let path = export::write(&folder.path, &text)?;
     writeln!(out, "{}", shown(&path))?;
     Ok(0)
-}
-
-/// The postmortem draft of an incident as its folder has it now.
-///
-/// # Errors
-/// The folder can't be read.
-pub fn draft(folder: &Folder) -> std::result::Result<String, incident::Error> {
-    let Journal { events, problems } = incident::read(folder)?;
-    let meta = Meta {
-        name: folder.name.clone(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        verified: Some(incident::verify(folder)?),
-        problems,
-    };
-    Ok(export::postmortem(&Incident::fold(events), &meta))
 }
 
 fn verify(folder: &Folder, out: &mut dyn Write) -> Result<u8> {

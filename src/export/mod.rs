@@ -3,10 +3,12 @@
 //! Pure but for [`write`], which puts a draft into the incident's folder without ever touching a
 //! file that somebody edited.
 
+mod draft;
 pub mod json;
 pub mod markdown;
 pub mod plain;
 mod write;
 
+pub use draft::draft;
 pub use markdown::{Meta, postmortem};
 pub use write::write;

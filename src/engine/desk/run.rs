@@ -63,7 +63,7 @@ impl Runs {
         let run = self.next;
         self.next += 1;
         let shown = with_parameters(&script, &env);
-        let (_, host) = crate::incident::who::me();
+        let (_, host) = crate::incident::me();
         self.prepared = Some(Prepared { run, script, env, timeout: Duration::from_secs(timeout_s.max(1)) });
         let kind = EventKind::CommandStarted { run, command: SafeText::capped(&shown, 16_384), host, step, timeout_s };
         Ok((Ticket(OWN | run), kind))
