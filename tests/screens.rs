@@ -26,7 +26,9 @@ pub fn cells(app: &App) -> Buffer {
     let (cols, rows) = (app.room().cols as u16, app.rows() as u16);
     let mut terminal = Terminal::new(TestBackend::new(cols, rows)).unwrap();
     let theme = Theme::for_depth(Depth::Full);
-    terminal.draw(|frame| view::draw(app, &theme, frame)).unwrap();
+    terminal
+        .draw(|frame| view::draw(app, &theme, frame))
+        .unwrap();
     terminal.backend().buffer().clone()
 }
 

@@ -106,7 +106,9 @@ fn time_of_day(text: &str, now: Timestamp) -> Option<Timestamp> {
     if at.timestamp() <= now {
         return Some(at.timestamp());
     }
-    at.timestamp().checked_sub(SignedDuration::from_hours(24)).ok()
+    at.timestamp()
+        .checked_sub(SignedDuration::from_hours(24))
+        .ok()
 }
 
 #[cfg(test)]

@@ -151,7 +151,9 @@ impl World {
                     reply_ttl: Some(55),
                 })
             } else {
-                Outcome::Timeout { after: rtt(1_000_000) }
+                Outcome::Timeout {
+                    after: rtt(1_000_000),
+                }
             };
             let how = How {
                 method: by,
@@ -199,7 +201,11 @@ impl World {
                 method: Method::UdpErrorQueue,
                 why_not_better: Some("raw ICMP needs root or CAP_NET_RAW".into()),
             };
-            let body = Body::Trace(TraceRound { dst, round, hops: samples });
+            let body = Body::Trace(TraceRound {
+                dst,
+                round,
+                hops: samples,
+            });
             self.put(target, u64::from(42 - round) * 1000, how, body);
         }
     }
@@ -213,7 +219,14 @@ impl World {
         self.put(target, 4000, How::best(Method::TcpConnect), body);
     }
 
-    fn ask(&mut self, target: &str, server: &str, name: &str, rtype: &str, outcome: Outcome<DnsAnswer>) {
+    fn ask(
+        &mut self,
+        target: &str,
+        server: &str,
+        name: &str,
+        rtype: &str,
+        outcome: Outcome<DnsAnswer>,
+    ) {
         let body = Body::Dns(DnsSample {
             server: sock(server),
             role: ServerRole::Configured,
@@ -226,7 +239,10 @@ impl World {
     }
 
     fn pmtu(&mut self, target: &str, dst: &str, pmtu: Pmtu) {
-        let body = Body::Pmtu(PmtuSample { dst: ip(dst), outcome: Outcome::Ok(pmtu) });
+        let body = Body::Pmtu(PmtuSample {
+            dst: ip(dst),
+            outcome: Outcome::Ok(pmtu),
+        });
         self.put(target, 9000, How::best(Method::UdpErrorQueue), body);
     }
 
@@ -252,7 +268,12 @@ impl World {
                     body_start: Some("<html><head><title>502 Bad Gateway</title></head>".into()),
                 }),
             });
-            self.put(target, (12 - n) * 5000, How::best(Method::HttpRequest), body);
+            self.put(
+                target,
+                (12 - n) * 5000,
+                How::best(Method::HttpRequest),
+                body,
+            );
         }
     }
 
@@ -272,8 +293,18 @@ impl World {
                 eth("eth1", false, &[]),
             ],
             default_routes: vec![
-                DefaultRoute { gateway: Some(ip("10.0.0.1")), interface: "eth0".into(), v6: false, metric: 100 },
-                DefaultRoute { gateway: Some(ip("fe80::1")), interface: "eth0".into(), v6: true, metric: 1024 },
+                DefaultRoute {
+                    gateway: Some(ip("10.0.0.1")),
+                    interface: "eth0".into(),
+                    v6: false,
+                    metric: 100,
+                },
+                DefaultRoute {
+                    gateway: Some(ip("fe80::1")),
+                    interface: "eth0".into(),
+                    v6: true,
+                    metric: 1024,
+                },
             ],
             neighbours: vec![Neighbour {
                 addr: ip("10.0.0.1"),
@@ -287,7 +318,12 @@ impl World {
                 problem: None,
             },
         };
-        self.put("local", 2000, How::best(Method::LocalTables), Body::Local(state));
+        self.put(
+            "local",
+            2000,
+            How::best(Method::LocalTables),
+            Body::Local(state),
+        );
         self.pings("local", "10.0.0.1", Method::IcmpDatagram, 210, &[]);
     }
 
@@ -320,9 +356,23 @@ impl World {
             soa: None,
         };
         self.ask(API, "10.0.0.53:53", API, "A", Outcome::Ok(a.clone()));
-        self.ask(API, "10.0.1.53:53", API, "A", Outcome::Ok(DnsAnswer { rtt: rtt(2300), ..a }));
+        self.ask(
+            API,
+            "10.0.1.53:53",
+            API,
+            "A",
+            Outcome::Ok(DnsAnswer {
+                rtt: rtt(2300),
+                ..a
+            }),
+        );
         let hop = |ttl, a| Hop { ttl, addr: ip(a) };
-        let size = |size, ttl, sent, answered| SizeTry { size, ttl, sent, answered };
+        let size = |size, ttl, sent, answered| SizeTry {
+            size,
+            ttl,
+            sent,
+            answered,
+        };
         self.pmtu(
             API,
             "203.0.113.20",
@@ -348,7 +398,13 @@ impl World {
                 ],
             },
         );
-        self.http(API, "203.0.113.20:443", "https://api.example.com/", 200, [12, 25, 41, 5]);
+        self.http(
+            API,
+            "203.0.113.20:443",
+            "https://api.example.com/",
+            200,
+            [12, 25, 41, 5],
+        );
         self.tls(API, "203.0.113.20:443", API, 63, vec![]);
     }
 
@@ -357,13 +413,20 @@ impl World {
         self.pings(SHOP, "198.51.100.7", Method::TcpConnect, 8_300, &[]);
         self.trace(
             SHOP,
-            &[Some(("10.0.0.1", 240)), Some(("10.0.3.1", 700)), Some(("198.51.100.7", 8200))],
+            &[
+                Some(("10.0.0.1", 240)),
+                Some(("10.0.3.1", 700)),
+                Some(("198.51.100.7", 8200)),
+            ],
             true,
             &[],
         );
         self.tcp(SHOP, "198.51.100.7:443", 8_400);
         let ended = stamp(NOW_MS).wall - SignedDuration::from_hours(75);
-        let faults = vec![TlsFault::Expired { index: 0, not_after: ended }];
+        let faults = vec![TlsFault::Expired {
+            index: 0,
+            not_after: ended,
+        }];
         self.tls(SHOP, "198.51.100.7:443", "shop.example.net", -4, faults);
         self.http(SHOP, "198.51.100.7:443", SHOP, 502, [8, 17, 950, 1]);
         self.pmtu(
@@ -373,7 +436,12 @@ impl World {
                 mtu: 1500,
                 link_mtu: 1500,
                 how: PmtuHow::FullSize,
-                tries: vec![SizeTry { size: 1500, ttl: None, sent: 2, answered: 2 }],
+                tries: vec![SizeTry {
+                    size: 1500,
+                    ttl: None,
+                    sent: 2,
+                    answered: 2,
+                }],
             },
         );
     }
@@ -394,7 +462,13 @@ impl World {
             self_issued: false,
         };
         let subject = format!("CN={name}");
-        let mut leaf = cert(&subject, "C=US, O=Example Trust, CN=Example R3", days - 90, days, false);
+        let mut leaf = cert(
+            &subject,
+            "C=US, O=Example Trust, CN=Example R3",
+            days - 90,
+            days,
+            false,
+        );
         leaf.san = vec![name.into(), SafeText::new(format!("www.{name}"))];
         let middle = cert(
             "C=US, O=Example Trust, CN=Example R3",
@@ -422,10 +496,20 @@ impl World {
     }
 
     fn db(&mut self) {
-        self.pings(DB, DB, Method::IcmpDatagram, 810, &[3, 9, 17, 18, 30, 41, 52]);
+        self.pings(
+            DB,
+            DB,
+            Method::IcmpDatagram,
+            810,
+            &[3, 9, 17, 18, 30, 41, 52],
+        );
         self.trace(
             DB,
-            &[Some(("10.0.0.1", 240)), Some(("10.0.2.1", 500)), Some((DB, 800))],
+            &[
+                Some(("10.0.0.1", 240)),
+                Some(("10.0.2.1", 500)),
+                Some((DB, 800)),
+            ],
             true,
             &[2, 3],
         );
@@ -450,7 +534,9 @@ impl World {
         };
         self.ask(DNS, "10.0.0.53:53", name, "A", Outcome::Ok(a("192.0.2.80")));
         for _ in 0..3 {
-            let lost = Outcome::Timeout { after: rtt(2_000_000) };
+            let lost = Outcome::Timeout {
+                after: rtt(2_000_000),
+            };
             self.ask(DNS, "10.0.1.53:53", name, "A", lost);
         }
     }
@@ -481,7 +567,13 @@ impl World {
     }
 }
 
-fn finding(code: Code, severity: Severity, subject: &str, place: Location, summary: &str) -> Finding {
+fn finding(
+    code: Code,
+    severity: Severity,
+    subject: &str,
+    place: Location,
+    summary: &str,
+) -> Finding {
     Finding {
         code,
         severity,
@@ -512,7 +604,10 @@ pub fn black_hole() -> Finding {
         "PMTU black hole towards api.example.com after hop 2 (10.0.2.1): 1400 bytes pass, 1401 vanish",
     );
     f.evidence = vec![
-        Evidence::new([ObsId(812), ObsId(813)], "1400-byte probes return (12 of 12), 1401-byte probes vanish (0 of 12)"),
+        Evidence::new(
+            [ObsId(812), ObsId(813)],
+            "1400-byte probes return (12 of 12), 1401-byte probes vanish (0 of 12)",
+        ),
         Evidence::new([ObsId(820)], "no ICMP \"too big\" seen from any router"),
     ];
     f.reproduce = vec![
@@ -542,7 +637,10 @@ fn verdicts() -> Verdicts {
         Location::at(PlaceKind::Endpoint, ip("198.51.100.7")),
         "https://shop.example.net/health answers 502, 12 of 12 times",
     );
-    error.evidence = vec![Evidence::new([ObsId(910)], "502 Bad Gateway from nginx/1.24.0 after 950 ms")];
+    error.evidence = vec![Evidence::new(
+        [ObsId(910)],
+        "502 Bad Gateway from nginx/1.24.0 after 950 ms",
+    )];
     let mut place = Location::at(PlaceKind::Link, ip("10.0.0.1"));
     place.hop = Some(1);
     place.to_hop = Some(2);
@@ -555,7 +653,10 @@ fn verdicts() -> Verdicts {
         "12 % of packets to 10.20.0.53 are lost between hop 1 (10.0.0.1) and hop 2 (10.0.2.1)",
     );
     loss.confidence = 0.7;
-    loss.evidence = vec![Evidence::new([ObsId(1), ObsId(2)], "7 of 58 pings lost in the last minute (6 to 23 % at 95 % confidence)")];
+    loss.evidence = vec![Evidence::new(
+        [ObsId(1), ObsId(2)],
+        "7 of 58 pings lost in the last minute (6 to 23 % at 95 % confidence)",
+    )];
     let mut resolver = finding(
         codes::RESOLVER_DOWN,
         Severity::Warning,
@@ -563,7 +664,10 @@ fn verdicts() -> Verdicts {
         Location::at(PlaceKind::Resolver, ip("10.0.1.53")),
         "Resolver 10.0.1.53 does not answer, 10.0.0.53 does",
     );
-    resolver.evidence = vec![Evidence::new([ObsId(3)], "0 of 3 questions answered within 2 s")];
+    resolver.evidence = vec![Evidence::new(
+        [ObsId(3)],
+        "0 of 3 questions answered within 2 s",
+    )];
     resolver.runbooks = vec!["dns-incident".into()];
     let mut silent = finding(
         codes::SILENT_HOP,
@@ -613,7 +717,14 @@ pub fn event(seq: u64, before_s: i64, kind: EventKind) -> Event {
 }
 
 pub fn note(seq: u64, before_s: i64, sort: NoteKind, text: &str) -> Event {
-    event(seq, before_s, EventKind::Note { note: sort, text: text.into() })
+    event(
+        seq,
+        before_s,
+        EventKind::Note {
+            note: sort,
+            text: text.into(),
+        },
+    )
 }
 
 fn events() -> Vec<Event> {
@@ -636,7 +747,9 @@ fn events() -> Vec<Event> {
         event(
             2,
             255,
-            EventKind::FindingOpened { finding: Box::new(black_hole()) },
+            EventKind::FindingOpened {
+                finding: Box::new(black_hole()),
+            },
         ),
         event(
             3,
@@ -651,15 +764,27 @@ fn events() -> Vec<Event> {
         event(
             5,
             112,
-            EventKind::MilestoneSet { milestone: Milestone::Identified, basis: Basis::Stated },
+            EventKind::MilestoneSet {
+                milestone: Milestone::Identified,
+                basis: Basis::Stated,
+            },
         ),
-        note(6, 60, NoteKind::Decision, "clamp the MSS on tunnel 7 until the filter is fixed, then take it back out; ben asks the provider"),
+        note(
+            6,
+            60,
+            NoteKind::Decision,
+            "clamp the MSS on tunnel 7 until the filter is fixed, then take it back out; ben asks the provider",
+        ),
     ]
 }
 
 /// A runbook with every sort of block.
 pub fn runbook() -> Runbook {
-    let span = |text: &str, style| Span { text: text.into(), style, link: None };
+    let span = |text: &str, style| Span {
+        text: text.into(),
+        style,
+        link: None,
+    };
     let plain = |text: &str| vec![span(text, SpanStyle::Plain)];
     let fence = |line, text: &str, command: Option<CommandText>, why: Option<&str>, risk| Fence {
         line,
@@ -699,32 +824,87 @@ pub fn runbook() -> Runbook {
         findings: vec![codes::PMTU_BLACK_HOLE],
         parameters: Vec::new(),
         steps: vec![
-            step(1, StepKind::Read, "Say what is hit: who can't reach what, since when", vec![
-                Block::Paragraph(plain("Write one note with the scope before anything else.")),
-            ]),
-            step(2, StepKind::Command, "Show it with stock tools", vec![
-                Block::Paragraph(vec![
-                    span("A packet of the good size passes, ", SpanStyle::Plain),
-                    span("one byte more", SpanStyle::Strong),
-                    span(" vanishes. Sizes on the command line are without the 28 bytes of headers: ", SpanStyle::Plain),
-                    span("-s 1372", SpanStyle::Code),
-                    span(" makes a packet of 1400.", SpanStyle::Plain),
-                ]),
-                Block::Fence(fence(21, "ping -M do -c 5 -s <SIZE> <TARGET>", Some(ping), None, Risk::Read)),
-                Block::Item { depth: 0, marker: "-".into(), text: plain("If both sizes pass now, the fault comes and goes: keep the MTU pane open and go on to step 4.") },
-                Block::Item { depth: 1, marker: "-".into(), text: plain("note the time") },
-            ]),
-            step(3, StepKind::Command, "Contain: clamp the MSS where you can", vec![
-                Block::Quote(plain("Needs the change manager on duty.")),
-                Block::Fence(fence(31, "sudo iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN \\\n  -j TCPMSS --clamp-mss-to-pmtu", Some(clamp), None, Risk::Danger)),
-                Block::Fence(fence(36, "oc debug node/worker-1\nchroot /host", None, Some("it opens a session and goes on inside it: run by hand in its own terminal"), Risk::Change)),
-            ]),
-            step(4, StepKind::Read, "Tell whoever runs hop 2", vec![
-                Block::Table(vec![
+            step(
+                1,
+                StepKind::Read,
+                "Say what is hit: who can't reach what, since when",
+                vec![Block::Paragraph(plain(
+                    "Write one note with the scope before anything else.",
+                ))],
+            ),
+            step(
+                2,
+                StepKind::Command,
+                "Show it with stock tools",
+                vec![
+                    Block::Paragraph(vec![
+                        span("A packet of the good size passes, ", SpanStyle::Plain),
+                        span("one byte more", SpanStyle::Strong),
+                        span(
+                            " vanishes. Sizes on the command line are without the 28 bytes of headers: ",
+                            SpanStyle::Plain,
+                        ),
+                        span("-s 1372", SpanStyle::Code),
+                        span(" makes a packet of 1400.", SpanStyle::Plain),
+                    ]),
+                    Block::Fence(fence(
+                        21,
+                        "ping -M do -c 5 -s <SIZE> <TARGET>",
+                        Some(ping),
+                        None,
+                        Risk::Read,
+                    )),
+                    Block::Item {
+                        depth: 0,
+                        marker: "-".into(),
+                        text: plain(
+                            "If both sizes pass now, the fault comes and goes: keep the MTU pane open and go on to step 4.",
+                        ),
+                    },
+                    Block::Item {
+                        depth: 1,
+                        marker: "-".into(),
+                        text: plain("note the time"),
+                    },
+                ],
+            ),
+            step(
+                3,
+                StepKind::Command,
+                "Contain: clamp the MSS where you can",
+                vec![
+                    Block::Quote(plain("Needs the change manager on duty.")),
+                    Block::Fence(fence(
+                        31,
+                        "sudo iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN \\\n  -j TCPMSS --clamp-mss-to-pmtu",
+                        Some(clamp),
+                        None,
+                        Risk::Danger,
+                    )),
+                    Block::Fence(fence(
+                        36,
+                        "oc debug node/worker-1\nchroot /host",
+                        None,
+                        Some(
+                            "it opens a session and goes on inside it: run by hand in its own terminal",
+                        ),
+                        Risk::Change,
+                    )),
+                ],
+            ),
+            step(
+                4,
+                StepKind::Read,
+                "Tell whoever runs hop 2",
+                vec![Block::Table(vec![
                     vec!["who".into(), "when".into(), "how".into()],
-                    vec!["provider NOC".into(), "now".into(), "ticket with the reproduce lines".into()],
-                ]),
-            ]),
+                    vec![
+                        "provider NOC".into(),
+                        "now".into(),
+                        "ticket with the reproduce lines".into(),
+                    ],
+                ])],
+            ),
         ],
         warnings: Vec::new(),
     }

@@ -18,16 +18,33 @@ fn tick(app: &mut App, after_ms: u64) {
 fn a_note_is_pending_until_its_event_comes_back() {
     let mut app = night(80, 24);
     let sent = press(&mut app, "n! clamp it<enter>");
-    let Command::Note { ticket, note: sort, text: words, happened } = &sent[0] else {
+    let Command::Note {
+        ticket,
+        note: sort,
+        text: words,
+        happened,
+    } = &sent[0]
+    else {
         panic!("{sent:?}");
     };
-    assert_eq!((*sort, words.as_str(), *happened), (NoteKind::Decision, "clamp it", None));
+    assert_eq!(
+        (*sort, words.as_str(), *happened),
+        (NoteKind::Decision, "clamp it", None)
+    );
     press(&mut app, "9");
     assert!(text(&app).contains("clamp it  saving"));
-    app.update(notice(NOW_MS, Notice::Saved { ticket: *ticket, what: "note".into() }));
+    app.update(notice(
+        NOW_MS,
+        Notice::Saved {
+            ticket: *ticket,
+            what: "note".into(),
+        },
+    ));
     assert!(text(&app).contains("clamp it  saved"));
     let mut batch = empty(NOW_MS + 100);
-    batch.events.push(note(7, 0, NoteKind::Decision, "clamp it"));
+    batch
+        .events
+        .push(note(7, 0, NoteKind::Decision, "clamp it"));
     app = with(app, batch);
     let shown = text(&app);
     assert!(shown.contains("decision: clamp it"), "{shown}");
@@ -39,11 +56,26 @@ fn a_note_that_is_not_saved_says_so_until_it_is() {
     let mut app = night(80, 24);
     press(&mut app, "nimportant<enter>9");
     let why = "disk full";
-    app.update(notice(NOW_MS, Notice::NotSaved { ticket: Ticket(1), why: why.into() }));
+    app.update(notice(
+        NOW_MS,
+        Notice::NotSaved {
+            ticket: Ticket(1),
+            why: why.into(),
+        },
+    ));
     let shown = text(&app);
     assert!(shown.contains("NOT SAVED: disk full"), "{shown}");
-    assert!(shown.lines().next().unwrap().contains("NOT SAVED 1"), "{shown}");
-    app.update(notice(NOW_MS, Notice::Saved { ticket: Ticket(1), what: "note".into() }));
+    assert!(
+        shown.lines().next().unwrap().contains("NOT SAVED 1"),
+        "{shown}"
+    );
+    app.update(notice(
+        NOW_MS,
+        Notice::Saved {
+            ticket: Ticket(1),
+            what: "note".into(),
+        },
+    ));
     assert!(text(&app).lines().next().unwrap().contains("rec"));
 }
 
@@ -77,7 +109,10 @@ fn pasted_line_breaks_do_not_send_a_note() {
     press(&mut app, "n");
     assert_eq!(app.update(Message::Paste("one\ntwo\r\n".into())), []);
     let sent = press(&mut app, "<enter>");
-    assert!(matches!(&sent[..], [Command::Note { text, .. }] if text == "one two"), "{sent:?}");
+    assert!(
+        matches!(&sent[..], [Command::Note { text, .. }] if text == "one two"),
+        "{sent:?}"
+    );
 }
 
 #[test]
@@ -118,7 +153,12 @@ fn ctrl_c_twice_leaves_wherever_one_is() {
 fn opened(keys: &str) -> App {
     let mut app = night(80, 24);
     let sent = press(&mut app, "jr");
-    assert_eq!(sent, [Command::OpenRunbook { name: "mtu-black-hole".into() }]);
+    assert_eq!(
+        sent,
+        [Command::OpenRunbook {
+            name: "mtu-black-hole".into()
+        }]
+    );
     app.update(notice(NOW_MS, Notice::RunbookOpened(Box::new(runbook()))));
     press(&mut app, keys);
     app
@@ -137,33 +177,49 @@ fn running() -> App {
 fn a_command_is_shown_word_for_word_before_it_runs() {
     let mut app = opened("j<enter>");
     // Size first, prefilled from what was measured; then the target.
-    assert!(text(&app).contains("size =: 1400"), "{}", text(&app));
+    assert!(text(&app).contains("size: 1400"), "{}", text(&app));
     press(&mut app, "<bs><bs><bs><bs>1372<enter>");
-    assert!(text(&app).contains("target =: api.example.com"));
+    assert!(text(&app).contains("target: api.example.com"));
     press(&mut app, "<enter>");
     tick(&mut app, 200);
     assert_eq!(press(&mut app, "y"), [], "too early");
     tick(&mut app, 400);
     let shown = text(&app);
-    for word in ["ping -M do -c 5 -s \"$WR_SIZE\" \"$WR_TARGET\"", "WR_SIZE = 1372", "ana@jump1", "/home/ana", "30 s"] {
+    for word in [
+        "ping -M do -c 5 -s \"$WR_SIZE\" \"$WR_TARGET\"",
+        "WR_SIZE = 1372",
+        "ana@jump1",
+        "/home/ana",
+        "30 s",
+    ] {
         assert!(shown.contains(word), "{word} in\n{shown}");
     }
     app.update(Message::Paste("y".into()));
     assert_eq!(press(&mut app, "<enter>"), [], "Enter does not confirm");
     let sent = press(&mut app, "y");
-    let Command::Run { script, env, step, timeout_s, .. } = &sent[0] else {
+    let Command::Run {
+        script,
+        env,
+        step,
+        timeout_s,
+        ..
+    } = &sent[0]
+    else {
         panic!("{sent:?}");
     };
     assert_eq!(script, "ping -M do -c 5 -s \"$WR_SIZE\" \"$WR_TARGET\"");
     assert_eq!(env[0], ("WR_SIZE".into(), "1372".into()));
     assert_eq!(env[1], ("WR_TARGET".into(), "api.example.com".into()));
-    assert_eq!((step.as_ref().unwrap().as_str(), *timeout_s), ("step-2", 30));
+    assert_eq!(
+        (step.as_ref().unwrap().as_str(), *timeout_s),
+        ("step-2", 30)
+    );
     // Asked once per incident: the second time the question comes at once.
     app.update(notice(NOW_MS + 500, Notice::RunEnded("exit 0".into())));
     press(&mut app, "<esc><enter>");
     assert!(matches!(app.layer(), Some(Layer::ConfirmRun(_))));
     press(&mut app, "e");
-    assert!(text(&app).contains("size =: 1372"), "{}", text(&app));
+    assert!(text(&app).contains("size: 1372"), "{}", text(&app));
 }
 
 #[test]
@@ -210,12 +266,25 @@ fn a_running_command_can_be_stopped_and_only_one_runs() {
 fn steps_are_marked_and_skipping_asks_why() {
     let mut app = opened("");
     let sent = press(&mut app, "x");
-    assert!(matches!(&sent[..], [Command::MarkStep { step, mark: StepMark::Done, reason: None, .. }] if step.as_str() == "step-1"));
+    assert!(
+        matches!(&sent[..], [Command::MarkStep { step, mark: StepMark::Done, reason: None, .. }] if step.as_str() == "step-1")
+    );
     assert_eq!(press(&mut app, "s<enter>"), [], "a reason is needed");
     let sent = press(&mut app, "no access<enter>");
-    assert!(matches!(&sent[..], [Command::MarkStep { mark: StepMark::Skipped, reason: Some(r), .. }] if r.as_str() == "no access"));
+    assert!(
+        matches!(&sent[..], [Command::MarkStep { mark: StepMark::Skipped, reason: Some(r), .. }] if r.as_str() == "no access")
+    );
     let sent = press(&mut app, "fit hung<enter>");
-    assert!(matches!(&sent[..], [Command::MarkStep { mark: StepMark::Failed, .. }]), "{sent:?}");
+    assert!(
+        matches!(
+            &sent[..],
+            [Command::MarkStep {
+                mark: StepMark::Failed,
+                ..
+            }]
+        ),
+        "{sent:?}"
+    );
 }
 
 #[test]
@@ -227,8 +296,16 @@ fn runbooks_that_findings_name_come_first() {
     let at = |w: &str| shown.find(w).unwrap();
     assert!(at("mtu-black-hole") < at("first-five-minutes"), "{shown}");
     let sent = press(&mut app, "<enter>");
-    assert_eq!(sent, [Command::OpenRunbook { name: "dns-incident".into() }]);
-    app.update(notice(NOW_MS, Notice::Failed("cannot read dns-incident: gone; try 8".into())));
+    assert_eq!(
+        sent,
+        [Command::OpenRunbook {
+            name: "dns-incident".into()
+        }]
+    );
+    app.update(notice(
+        NOW_MS,
+        Notice::Failed("cannot read dns-incident: gone; try 8".into()),
+    ));
     assert!(text(&app).contains("cannot read dns-incident"));
 }
 
@@ -238,13 +315,22 @@ fn milestones_and_severity() {
     // Identified is set, so mitigated is offered.
     assert!(matches!(
         press(&mut app, "m<enter>")[..],
-        [Command::Milestone { milestone: Milestone::Mitigated, .. }]
+        [Command::Milestone {
+            milestone: Milestone::Mitigated,
+            ..
+        }]
     ));
     assert!(matches!(
         press(&mut app, "m2")[..],
-        [Command::Milestone { milestone: Milestone::Detected, .. }]
+        [Command::Milestone {
+            milestone: Milestone::Detected,
+            ..
+        }]
     ));
-    assert!(matches!(press(&mut app, "v1")[..], [Command::Severity { level: 1, .. }]));
+    assert!(matches!(
+        press(&mut app, "v1")[..],
+        [Command::Severity { level: 1, .. }]
+    ));
     assert_eq!(press(&mut app, "m9"), []);
 }
 
@@ -276,7 +362,12 @@ fn enter_goes_deeper_and_esc_comes_back() {
     press(&mut app, "jjjjj<enter>");
     assert!(matches!(app.layer(), Some(Layer::Finding { .. })));
     let sent = press(&mut app, "r");
-    assert_eq!(sent, [Command::OpenRunbook { name: "mtu-black-hole".into() }]);
+    assert_eq!(
+        sent,
+        [Command::OpenRunbook {
+            name: "mtu-black-hole".into()
+        }]
+    );
     assert!(app.layer().is_none());
 }
 
@@ -301,7 +392,11 @@ fn every_action_is_in_help() {
     for action in ACTIONS {
         let words: Vec<&str> = action.help.split(' ').take(3).collect();
         assert!(shown.contains(&words.join(" ")), "{}", action.help);
-        for key in action.keys.iter().filter(|k| !key_name(**k).chars().all(|c| c.is_ascii_digit())) {
+        for key in action
+            .keys
+            .iter()
+            .filter(|k| !key_name(**k).chars().all(|c| c.is_ascii_digit()))
+        {
             assert!(shown.contains(&key_name(*key)), "{key:?}");
         }
     }
@@ -333,7 +428,7 @@ fn no_tick_before_the_verdict_is_firm() {
     let app = crate::fixture::fresh(80, 24, true);
     let shown = text(&app);
     assert!(!shown.contains('✔'), "{shown}");
-    assert!(shown.contains("waiting for first answer"));
+    assert!(shown.contains("… waiting"), "{shown}");
     // Control: the healthy one has it.
     assert!(text(&night(80, 24)).contains("✔ ok"));
 }

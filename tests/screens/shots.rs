@@ -121,9 +121,15 @@ fn running() {
     app.update(Message::Tick(stamp(NOW_MS + 2000)));
     assert_snapshot!("confirm", text(&app));
     press(&mut app, "y");
-    app.update(notice(NOW_MS + 3000, Notice::RunOutput("PING 203.0.113.20 (203.0.113.20) 1372(1400) bytes of data.".into())));
+    app.update(notice(
+        NOW_MS + 3000,
+        Notice::RunOutput("PING 203.0.113.20 (203.0.113.20) 1372(1400) bytes of data.".into()),
+    ));
     assert_snapshot!("output", text(&app));
-    app.update(notice(NOW_MS + 4000, Notice::RunEnded("exit 0 after 4.1 s".into())));
+    app.update(notice(
+        NOW_MS + 4000,
+        Notice::RunEnded("exit 0 after 4.1 s".into()),
+    ));
     assert_snapshot!("output_ended", text(&app));
     let mut danger = in_runbook(80, 24, "jj<enter>");
     danger.update(Message::Tick(stamp(NOW_MS + 2000)));
@@ -135,8 +141,14 @@ fn running() {
 fn layers() {
     both("help", |c, r| at(c, r, "?"));
     both("finding", |c, r| at(c, r, "j5<enter>"));
-    assert_snapshot!("note", text(&at(80, 24, "n!take the tunnel out of service")));
-    assert_snapshot!("note_pending", text(&at(80, 24, "ntook the tunnel out<enter>")));
+    assert_snapshot!(
+        "note",
+        text(&at(80, 24, "n!take the tunnel out of service"))
+    );
+    assert_snapshot!(
+        "note_pending",
+        text(&at(80, 24, "ntook the tunnel out<enter>"))
+    );
     assert_snapshot!("milestones", text(&at(80, 24, "m")));
     assert_snapshot!("severity", text(&at(80, 24, "v")));
     assert_snapshot!("palette", text(&at(80, 24, ":mi")));
@@ -154,7 +166,10 @@ fn trouble() {
     ));
     app.update(notice(
         NOW_MS,
-        Notice::Recorder { trouble: Some("no space left".into()), waiting: 3 },
+        Notice::Recorder {
+            trouble: Some("no space left".into()),
+            waiting: 3,
+        },
     ));
     assert_snapshot!("not_saved", text(&app));
     press(&mut app, "q");

@@ -9,8 +9,29 @@ use warroom::model::command::Notice;
 /// One console in every place there is.
 fn everywhere() -> Vec<App> {
     let places = [
-        "", "1jjjjjjj", "2", "3", "4", "5", "6", "7", "9k", "j2G", "jj4", "jjjj3", "j5", "jj6",
-        "?G", "nxyz", "m", "v", ":", "9/x", "9<enter>", "jjjjjj<enter>", "j<enter>?",
+        "",
+        "1jjjjjjj",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "9k",
+        "j2G",
+        "jj4",
+        "jjjj3",
+        "j5",
+        "jj6",
+        "?G",
+        "nxyz",
+        "m",
+        "v",
+        ":",
+        "9/x",
+        "9<enter>",
+        "jjjjjj<enter>",
+        "j<enter>?",
     ];
     let mut all: Vec<App> = places
         .iter()
@@ -20,7 +41,15 @@ fn everywhere() -> Vec<App> {
             app
         })
         .collect();
-    for keys in ["", "j", "j<enter>", "j<enter><enter><enter>", "jj<enter>", "s", "<esc>"] {
+    for keys in [
+        "",
+        "j",
+        "j<enter>",
+        "j<enter><enter><enter>",
+        "jj<enter>",
+        "s",
+        "<esc>",
+    ] {
         let mut app = night(80, 24);
         press(&mut app, "jr");
         app.update(notice(NOW_MS, runbook_list()));
@@ -43,7 +72,15 @@ fn nothing_panics_at_any_size() {
                 assert_eq!((buffer.area.width, buffer.area.height), (cols, rows));
             }
         }
-        for (cols, rows) in [(0, 0), (0, 5), (5, 0), (80, 24), (109, 30), (110, 16), (300, 100)] {
+        for (cols, rows) in [
+            (0, 0),
+            (0, 5),
+            (5, 0),
+            (80, 24),
+            (109, 30),
+            (110, 16),
+            (300, 100),
+        ] {
             app.update(Message::Resize { cols, rows });
             cells(&app);
             press(&mut app, "jk<pgdn><pgup>");
@@ -58,7 +95,8 @@ fn the_frame_may_be_smaller_than_the_state_knows() {
     let theme = warroom::config::theme::Theme::for_depth(warroom::config::theme::Depth::Sixteen);
     for (cols, rows) in [(80, 24), (3, 3), (1, 1), (200, 60)] {
         let mut t = Terminal::new(TestBackend::new(cols, rows)).unwrap();
-        t.draw(|f| warroom::console::view::draw(&app, &theme, f)).unwrap();
+        t.draw(|f| warroom::console::view::draw(&app, &theme, f))
+            .unwrap();
     }
 }
 

@@ -91,7 +91,9 @@ impl App {
             Action::Pin => return self.pin(),
             Action::Runbook => return self.runbook_here(),
             Action::Export => {
-                let ticket = self.outbox.send("export", "postmortem draft".into(), self.now);
+                let ticket = self
+                    .outbox
+                    .send("export", "postmortem draft".into(), self.now);
                 self.say("writing the postmortem draft …", false);
                 return vec![Command::Export { ticket }];
             }

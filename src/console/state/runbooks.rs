@@ -312,12 +312,13 @@ impl App {
         }
         let target = self.current()?;
         let host = target.target.host().map(ToString::to_string);
-        let finding = self
-            .selected_finding()
-            .or_else(|| {
-                let subject = self.current_id()?;
-                self.verdicts.findings.iter().find(|f| f.subject == *subject)
-            });
+        let finding = self.selected_finding().or_else(|| {
+            let subject = self.current_id()?;
+            self.verdicts
+                .findings
+                .iter()
+                .find(|f| f.subject == *subject)
+        });
         let local = self.window.local.as_ref().map(|l| &l.value);
         match name {
             "url" => Some(target.target.id.to_string()),
@@ -338,11 +339,9 @@ impl App {
                 .default_routes
                 .first()
                 .map(|r| r.interface.to_string()),
-            "resolver" | "nameserver" | "dns_server" => local?
-                .resolvers
-                .servers
-                .first()
-                .map(|s| s.ip().to_string()),
+            "resolver" | "nameserver" | "dns_server" => {
+                local?.resolvers.servers.first().map(|s| s.ip().to_string())
+            }
             "mtu" | "size" => target
                 .pmtu
                 .values()

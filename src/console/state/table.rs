@@ -206,10 +206,7 @@ mod tests {
 
     #[test]
     fn wide_shows_all() {
-        assert_eq!(
-            words(40),
-            [" NAME          A  B", " a-long-name  12  xyz"]
-        );
+        assert_eq!(words(40), [" NAME          A  B", " a-long-name  12  xyz"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::paint::Canvas;
 use crate::console::state::action::{Action, Place, footer, key_name};
-use crate::console::state::doc::{Line, Role, head};
+use crate::console::state::doc::{CUT, Line, Role, head};
 use crate::console::state::room::{LEAST_COLS, LEAST_ROWS};
 use crate::console::state::{App, Screen, pane, sheet};
 use crate::model::finding::Severity;
@@ -33,7 +33,7 @@ pub fn bottom(app: &App, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     if let Some(prompt) = sheet::prompt(app) {
         let hint = Line::plain(" ").with(Role::Muted, prompt.hint);
         let above = match app.remark() {
-            Some((text, trouble)) => news(app, text, trouble, cols),
+            Some((text, trouble)) => news(app, text, trouble, cols).swap_remove(0),
             None => hint.fit(cols),
         };
         canvas.line(area, last.saturating_sub(1), &above);
@@ -41,33 +41,41 @@ pub fn bottom(app: &App, area: Rect, canvas: &mut Canvas) -> Option<Position> {
         canvas.line(area, last, &line);
         return Some(Position::new(area.x + x as u16, area.y + last));
     }
+    canvas.line(area, last, &keys(app, cols));
     match app.remark() {
-        Some((text, trouble)) if app.room().rules => {
-            canvas.line(area, last.saturating_sub(1), &news(app, text, trouble, cols));
-        }
-        // Without rules the news take the footer until the next key.
         Some((text, trouble)) => {
-            canvas.line(area, last, &news(app, text, trouble, cols));
-            return None;
+            // An error in full is worth a few lines of the body until the next key.
+            let lines = news(app, text, trouble, cols);
+            let from = last.saturating_sub(lines.len() as u16);
+            for (n, line) in lines.iter().enumerate() {
+                canvas.line(area, from + n as u16, line);
+            }
         }
         None if app.room().rules => canvas.line(area, last.saturating_sub(1), &rule(app, cols)),
         None => {}
     }
-    canvas.line(area, last, &keys(app, cols));
     None
 }
 
-fn news(app: &App, text: &SafeText, trouble: bool, cols: usize) -> Line {
+/// News as at most four lines, at least one.
+fn news(app: &App, text: &SafeText, trouble: bool, cols: usize) -> Vec<Line> {
     let s = app.signs();
     let (role, sign) = if trouble {
         (Role::Critical, s.warning)
     } else {
         (Role::Info, s.info)
     };
-    Line::plain(" ")
+    let line = Line::plain(" ")
         .with(role, format!("{sign} "))
-        .with(if trouble { role } else { Role::Text }, text.clone())
-        .fit(cols)
+        .with(if trouble { role } else { Role::Text }, text.clone());
+    let mut lines = line.wrap(cols, 3);
+    if lines.len() > 4 {
+        lines.truncate(4);
+        if let Some(last) = lines.last_mut() {
+            *last = last.cut(cols.saturating_sub(1)).with(role, CUT);
+        }
+    }
+    lines.iter().map(|l| l.fit(cols)).collect()
 }
 
 /// The prompt with the part of the text around the cursor, and the cursor's column.
@@ -112,7 +120,7 @@ fn header(app: &App, cols: usize) -> Line {
         state.push(Role::Muted, format!(" {} ", s.sep));
         state.push(Role::Accent, format!("SEV{level}"));
     }
-    if let Some(phase) = app.incident().phase() {
+    if let Some(phase) = app.incident().phase().filter(|_| cols >= 60) {
         state.push(Role::Muted, format!(" {} ", s.sep));
         state.push(Role::Text, phase.label());
     }
@@ -138,7 +146,7 @@ fn header(app: &App, cols: usize) -> Line {
     }
     tail.push(Role::Text, " ");
     let room = cols.saturating_sub(tail.width());
-    let brand = if cols >= 60 {
+    let brand = if cols >= 100 {
         Line::plain(" ").with(Role::Muted, "warroom ")
     } else {
         Line::new()
@@ -164,7 +172,10 @@ fn record(app: &App) -> Line {
     let s = app.signs();
     let (trouble, unsaved) = app.recording();
     match trouble {
-        Some(_) => Line::of(Role::Critical, format!("{} NOT SAVED {unsaved}", s.critical)),
+        Some(_) => Line::of(
+            Role::Critical,
+            format!("{} NOT SAVED {unsaved}", s.critical),
+        ),
         None if unsaved > 0 => Line::of(Role::Pending, format!("{} saving {unsaved}", s.pending)),
         None => Line::of(Role::Added, format!("{} rec", s.record)),
     }
@@ -172,17 +183,23 @@ fn record(app: &App) -> Line {
 
 fn tabs(app: &App, cols: usize) -> Line {
     let counts = counts(app);
-    let room = cols.saturating_sub(counts.width() + 1);
-    // Full names with air, full names, then only the current name.
-    let line = [(2, true), (1, true), (2, false), (1, false)]
-        .into_iter()
-        .map(|(gap, all)| tab_line(app, gap, all))
-        .find(|l| l.width() <= room)
-        .unwrap_or_default();
+    let room = cols.saturating_sub(counts.width());
+    // Full names with air, full names, short names, then only the current name.
+    let full: fn(Screen) -> &'static str = Screen::title;
+    let line = [
+        (2, Some(full)),
+        (1, Some(full)),
+        (1, Some(Screen::short)),
+        (1, None),
+    ]
+    .into_iter()
+    .map(|(gap, name)| tab_line(app, gap, name))
+    .find(|l| l.width() <= room)
+    .unwrap_or_default();
     line.fit(room).join(counts)
 }
 
-fn tab_line(app: &App, gap: usize, all: bool) -> Line {
+fn tab_line(app: &App, gap: usize, name: Option<fn(Screen) -> &'static str>) -> Line {
     let mut line = Line::new();
     line.space(1);
     for (n, screen) in Screen::ALL.into_iter().enumerate() {
@@ -192,9 +209,11 @@ fn tab_line(app: &App, gap: usize, all: bool) -> Line {
         let here = screen == app.screen();
         let role = if here { Role::Accent } else { Role::Key };
         line.push(role, (n + 1).to_string());
-        if all || here {
-            let role = if here { Role::Accent } else { Role::Muted };
-            line.push(role, format!(" {}", screen.title()));
+        let role = if here { Role::Accent } else { Role::Muted };
+        match name {
+            Some(name) => line.push(role, format!(" {}", name(screen))),
+            None if here => line.push(role, format!(" {}", screen.title())),
+            None => {}
         }
     }
     line
@@ -239,7 +258,11 @@ fn keys(app: &App, cols: usize) -> Line {
                 (Action::Next, _) => "target",
                 _ => e.name,
             };
-            let key = if e.action == Action::Next { "[ ]".into() } else { key };
+            let key = if e.action == Action::Next {
+                "[ ]".into()
+            } else {
+                key
+            };
             let item = Line::of(Role::Key, key).with(Role::Muted, format!(" {name}"));
             (e.footer, e.action, item)
         })

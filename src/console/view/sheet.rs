@@ -10,7 +10,10 @@ use crate::console::state::{App, sheet};
 pub fn over(app: &App, body: Rect, canvas: &mut Canvas) {
     let Some(sheet) = sheet::of(app) else { return };
     let room = app.room();
-    let (cols, rows) = room.sheet(sheet.doc.len());
+    let (most, rows) = room.sheet(sheet.doc.len());
+    // A small menu leaves the panes below in sight.
+    let widest = sheet.doc.lines.iter().map(Line::width).max().unwrap_or(0);
+    let cols = widest.max(36).min(most);
     let area = Rect {
         x: body.x + (usize::from(body.width).saturating_sub(cols + 4) / 2) as u16,
         y: body.y + (usize::from(body.height).saturating_sub(rows + 2) / 3) as u16,
@@ -40,7 +43,10 @@ pub fn over(app: &App, body: Rect, canvas: &mut Canvas) {
     for n in 0..rows {
         let empty = Line::new();
         let line = sheet.doc.lines.get(from + n).unwrap_or(&empty);
-        let mut row = wall.clone().text(" ").join(line.fit(wide.saturating_sub(2)));
+        let mut row = wall
+            .clone()
+            .text(" ")
+            .join(line.fit(wide.saturating_sub(2)));
         row = row.text(" ").join(wall.clone());
         row.selected = line.selected;
         canvas.line(area, n as u16 + 1, &row);
