@@ -1,5 +1,7 @@
 //! The console without a terminal: every screen as text, keys in and commands out.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "screens/fixture.rs"]
 mod fixture;
 #[path = "screens/flows.rs"]

@@ -554,7 +554,7 @@ impl World {
             outcome: Outcome::Ok(DeviceAnswer::Snmp(SnmpStatus {
                 name: "sw1.example.net".into(),
                 description: "Example OS 12.4, switch, 24 ports".into(),
-                uptime_ticks: 90_000_00,
+                uptime_ticks: 9_000_000,
                 interfaces: vec![
                     port(1, "Gi0/1", "uplink fw-1", true, 1),
                     port(2, "Gi0/2", "uplink fw-2", true, 2),

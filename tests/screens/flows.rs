@@ -440,3 +440,24 @@ fn old_data_loses_its_tick() {
     assert!(!text(&app).contains("✔ ok"));
     assert!(text(&app).contains("stale"));
 }
+
+#[test]
+fn without_colours_nothing_is_coloured_and_the_selection_is_seen() {
+    use ratatui::{Terminal, backend::TestBackend, style::Color};
+    use warroom::config::theme::{Depth, Theme};
+    let app = night(80, 24);
+    let coloured = |depth| {
+        let mut t = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let theme = Theme::for_depth(depth);
+        t.draw(|f| warroom::console::view::draw(&app, &theme, f))
+            .unwrap();
+        let cells = t.backend().buffer().content().to_vec();
+        cells
+            .iter()
+            .filter(|c| c.fg != Color::Reset || c.bg != Color::Reset)
+            .count()
+    };
+    assert_eq!(coloured(Depth::Mono), 0);
+    assert!(coloured(Depth::Sixteen) > 100);
+    assert!(text(&app).contains("▌local"));
+}

@@ -47,7 +47,7 @@ fn the_rest_of_the_screen_is_unchanged() {
                     assert!(first >= Some(24), "{raw:?} at {first:?}");
                 }
             }
-            assert!(rows.len() <= 1, "{raw:?} reaches rows {rows:?}");
+            assert_eq!(rows.len(), 1, "{raw:?} reaches rows {rows:?}");
         }
     }
 }

@@ -64,9 +64,15 @@ fn everywhere() -> Vec<App> {
 
 #[test]
 fn nothing_panics_at_any_size() {
-    for mut app in everywhere() {
-        for cols in 1..=60 {
-            for rows in 1..=20 {
+    for (n, mut app) in everywhere().into_iter().enumerate() {
+        for cols in 1..=60u16 {
+            for rows in 1..=20u16 {
+                // Where there is much to draw each place takes every third size, another third
+                // than its neighbours.
+                let full = cols >= 40 && rows >= 12;
+                if full && !(usize::from(cols + rows) + n).is_multiple_of(3) {
+                    continue;
+                }
                 app.update(Message::Resize { cols, rows });
                 let buffer = cells(&app);
                 assert_eq!((buffer.area.width, buffer.area.height), (cols, rows));

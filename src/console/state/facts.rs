@@ -37,7 +37,10 @@ pub fn ms(rtt: Rtt) -> String {
 
 /// The role of a share of lost probes. Findings judge; this only draws the eye.
 pub const fn loss_role(sent: u32, lost: u32) -> Role {
-    let p = if sent == 0 { 0 } else { lost * 100 / sent };
+    let p = match (lost as u64 * 100).checked_div(sent as u64) {
+        Some(p) => p,
+        None => 0,
+    };
     match (lost, p) {
         (0, _) => Role::Text,
         (1, 0..=99) => Role::Muted,

@@ -110,7 +110,8 @@ fn counts(app: &App, hidden_targets: usize) -> Line {
     }
     for severity in [Severity::Critical, Severity::Warning, Severity::Info] {
         let n = count(app, severity);
-        if n > 0 {
+        // Where it is narrow the tabs say it already.
+        if n > 0 && app.room().cols >= 60 {
             let gap = if line.is_empty() { "" } else { "  " };
             let text = format!("{gap}{} {n}", app.symbols.severity(severity));
             line.push(severity_role(severity), text);

@@ -156,10 +156,16 @@ fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
         }
         line.push(role, text);
     };
+    // A link is marked at its bad end, where that is known.
     let here = |f: &&Finding| {
+        let place = &f.location;
+        let (at, address) = match place.to_hop {
+            Some(to) => (Some(to), place.to_address),
+            None => (place.hop, place.address),
+        };
         Some(&f.subject) == app.current_id()
-            && f.location.hop == Some(ttl)
-            && f.location.address.is_none_or(|a| Some(a) == hop.address())
+            && at == Some(ttl)
+            && address.is_none_or(|a| Some(a) == hop.address())
     };
     let found: Vec<_> = app.verdicts.findings.iter().filter(here).collect();
     let rationed = found.iter().any(|f| f.code.as_str() == "icmp-rate-limited");
