@@ -208,6 +208,7 @@ use Key::{
 };
 
 /// All actions, in the order of help.
+#[rustfmt::skip] // one line each: it is a table
 pub static ACTIONS: &[Entry] = &[
     entry(
         A::Show(Screen::Overview),

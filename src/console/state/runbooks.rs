@@ -132,7 +132,7 @@ impl App {
     }
 
     /// Goes to the runbook screen; asks for the list if nobody did yet.
-    pub(super) fn to_runbooks(&mut self) -> Vec<Command> {
+    pub(super) fn show_runbooks(&mut self) -> Vec<Command> {
         self.screen = Screen::Runbook;
         // Findings change, so the list is asked for each time it is shown.
         if self.runbooks.shows_list() {

@@ -24,11 +24,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
             .with(Role::Title, dst.to_string())
             .with(
                 Role::Muted,
-                format!(
-                    ", measured {} times, last {}",
-                    recent.total(),
-                    super::ago(app, last.at)
-                ),
+                match recent.total() {
+                    1 => format!(", measured once, {}", super::ago(app, last.at)),
+                    n => format!(", measured {n} times, last {}", super::ago(app, last.at)),
+                },
             );
         doc.paragraph(line, cols, 1);
         doc.paragraph(method(&last.how), cols, 1);

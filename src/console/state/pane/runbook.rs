@@ -282,15 +282,18 @@ fn fence(app: &App, f: &Fence, chosen: bool, doc: &mut Doc, cols: usize) {
     head.push(Role::Muted, language);
     match (&f.command, &f.not_runnable) {
         (Some(_), _) => {
-            head.push(Role::Muted, " ");
+            head.push(Role::Muted, format!(" {} ", s.sep));
             head.push(risk_role(f.risk), f.risk.label());
-            head.push(Role::Muted, format!(" {} s ", f.timeout_s));
+            head.push(Role::Muted, format!(" {} {} s ", s.sep, f.timeout_s));
             if chosen {
+                head.push(Role::Muted, format!("{} ", s.sep));
                 head.push(Role::Key, "Enter");
                 head.push(Role::Muted, " shows it and asks ");
             }
         }
-        (None, Some(_)) => head.push(Role::Muted, " not offered to run "),
+        (None, Some(_)) => {
+            head.push(Role::Muted, format!(" {} not offered to run ", s.sep));
+        }
         (None, None) => head.push(Role::Text, " "),
     }
     let fill = cols.saturating_sub(head.width() + 1);
@@ -351,7 +354,7 @@ fn grid(rows: &[Vec<crate::model::text::SafeText>], doc: &mut Doc, cols: usize) 
 /// The evidence at the right of the steps: what the console sees of the target now.
 fn beside(app: &App, left: Vec<Line>, room: Room) -> Vec<Line> {
     let cols = left_cols(room);
-    let rest = room.cols.saturating_sub(cols + 3);
+    let rest = room.cols.saturating_sub(cols + 2);
     let subject = app.current_id();
     let screen = app
         .verdicts
@@ -360,9 +363,7 @@ fn beside(app: &App, left: Vec<Line>, room: Room) -> Vec<Line> {
         .find(|f| Some(&f.subject) == subject)
         .map_or(Screen::Path, |f| super::screen_of(&f.code));
     let right = super::of_screen(app, screen, rest).lines;
-    let wall = Line::plain(" ")
-        .with(Role::Border, app.symbols.wall)
-        .text(" ");
+    let wall = Line::plain(" ").with(Role::Border, app.symbols.wall);
     (0..room.body)
         .map(|n| {
             let empty = Line::new();

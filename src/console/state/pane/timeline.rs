@@ -336,10 +336,11 @@ pub fn detail(app: &App, id: &EventId, cols: usize) -> Doc {
         return doc;
     };
     let told = tell(app, e);
-    let line = Line::of(told.sign.1, format!("{} ", told.sign.0))
-        .with(Role::Title, told.who)
-        .text(" ")
-        .text(told.text);
+    let mut line = Line::of(told.sign.1, format!("{} ", told.sign.0)).with(Role::Title, told.who);
+    // A finding is told in full below.
+    if finding_severity(&e.kind).is_none() {
+        line = line.text(" ").text(told.text);
+    }
     doc.paragraph(line, cols, 0);
     doc.gap();
     fact(&mut doc, "happened", stamp(e.when()), cols);

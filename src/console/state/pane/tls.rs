@@ -68,11 +68,12 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
     if let Some(alpn) = &s.alpn {
         line.push(Role::Muted, format!("  ALPN {alpn}"));
     }
-    line.push(
-        Role::Muted,
-        format!("  connect {}, handshake {}", s.connect, s.handshake),
-    );
     doc.paragraph(line, cols, 1);
+    let times = Line::of(Role::Muted, "TCP ")
+        .text(s.connect.to_string())
+        .with(Role::Muted, ", TLS handshake ")
+        .text(s.handshake.to_string());
+    doc.paragraph(times, cols, 1);
     let verdict = if s.faults.is_empty() {
         Line::of(Role::Ok, format!("{} trusted", app.symbols.ok))
     } else {

@@ -40,8 +40,8 @@ pub fn of(app: &App) -> Option<Sheet> {
     let sheet = |title, doc, scroll| Some(Sheet { title, doc, scroll });
     match app.layers.last()? {
         Layer::Help { scroll } => sheet("KEYS", help::content(app, cols), *scroll),
-        Layer::Milestones { at } => sheet("MILESTONE: NOW", menu::milestones(app, *at), 0),
-        Layer::Severity { at } => sheet("SEVERITY", menu::severities(app, *at), 0),
+        Layer::Milestones { at } => sheet("WHICH MILESTONE IS NOW?", menu::milestones(app, *at), 0),
+        Layer::Severity { at } => sheet("HOW SEVERE IS IT?", menu::severities(app, *at), 0),
         Layer::Finding { key, scroll } => sheet("FINDING", finding::of(app, key, cols), *scroll),
         Layer::Event { id, scroll } => sheet("EVENT", timeline::detail(app, id, cols), *scroll),
         Layer::ConfirmRun(c) => sheet("RUN THIS?", command::confirm(app, c, cols), c.scroll),
@@ -74,7 +74,7 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
         Layer::Parameter { plan, nth, input } => {
             let name = plan.needs.get(*nth).map(|(n, _)| n.as_str());
             (
-                format!("{} =", name.unwrap_or("value")),
+                name.unwrap_or("value").to_owned(),
                 input,
                 "asked once for this incident; the command is shown before it runs",
             )
