@@ -9,6 +9,7 @@ pub mod fence;
 pub mod front;
 mod inline;
 pub mod library;
+pub mod lint;
 mod outline;
 mod output;
 mod parse;

@@ -46,7 +46,8 @@ fn of_simple(simple: &Simple, depth: usize) -> Risk {
     let risky_name = |w: &&Word| ["PATH=", "LD_", "IFS=", "BASH_ENV=", "ENV="].iter().any(|p| w.text.starts_with(p));
     let assigning = if assigned.iter().find(risky_name).is_some() { Risk::Change } else { Risk::Read };
     // What a substitution yields may be an option of any sort.
-    let substitutes = call.iter().any(|w| w.substitutes && !w.quoted);
+    let takes_options = !matches!(call.first().map(|w| w.text.as_str()), Some("for" | "case" | "select" | "echo" | "[" | "[["));
+    let substitutes = takes_options && call.iter().any(|w| w.substitutes && !w.quoted);
     let substituting = if substitutes { Risk::Change } else { Risk::Read };
     let words: Vec<&str> = call.iter().map(|w| w.text.as_str()).collect();
     redirects.max(assigning).max(substituting).max(of_words(&words, depth))
