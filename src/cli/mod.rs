@@ -1,1 +1,2 @@
 //! Arguments and subcommands: parse, call the library, print.
+pub mod runbook;

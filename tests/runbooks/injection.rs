@@ -64,12 +64,22 @@ fn command(block: &str) -> CommandText {
     let text = format!("```sh\n{block}\n```\n");
     let runbook = parse(text.as_bytes(), "x", "x").unwrap();
     let fence = runbook.steps[0].fences().next().unwrap();
-    fence.command.clone().unwrap_or_else(|| panic!("{block}: {:?}", fence.not_runnable))
+    fence
+        .command
+        .clone()
+        .unwrap_or_else(|| panic!("{block}: {:?}", fence.not_runnable))
 }
 
 async fn output_of(script: &str, env: &[(String, String)]) -> (Option<i32>, String) {
     let (live, _seen) = mpsc::channel(1);
-    let end = execute::run(script, env, Duration::from_secs(10), CancellationToken::new(), live).await;
+    let end = execute::run(
+        script,
+        env,
+        Duration::from_secs(10),
+        CancellationToken::new(),
+        live,
+    )
+    .await;
     let lines: Vec<&str> = end.output.iter().map(|l| l.as_str()).collect();
     (end.exit, lines.join("\n"))
 }
@@ -99,7 +109,10 @@ async fn values_never_become_code_and_arrive_byte_for_byte() {
             }
         }
     }
-    assert!(arrived > 150, "only {arrived} values were good enough to run");
+    assert!(
+        arrived > 150,
+        "only {arrived} values were good enough to run"
+    );
 }
 
 /// The same corpus spliced into the text, as a careless runner would: it must trip the canary.
@@ -109,11 +122,17 @@ async fn splicing_would_be_noticed() {
     let mut tripped = 0;
     for (n, hostile) in HOSTILE.iter().enumerate() {
         let canary = folder.path().join(n.to_string());
-        let value = hostile.replace("CANARY", canary.to_str().unwrap()).replace(['\0', '\r', '\u{1b}', '\u{7}'], "");
+        let value = hostile
+            .replace("CANARY", canary.to_str().unwrap())
+            .replace(['\0', '\r', '\u{1b}', '\u{7}'], "");
         output_of(&format!("printf '%s\\n' {value}"), &[]).await;
         tripped += usize::from(canary.exists());
     }
-    assert!(tripped >= 12, "only {tripped} of {} values do anything when spliced", HOSTILE.len());
+    assert!(
+        tripped >= 12,
+        "only {tripped} of {} values do anything when spliced",
+        HOSTILE.len()
+    );
 }
 
 /// Blocks in which a value would be read as code are not offered.
@@ -157,5 +176,8 @@ async fn nothing_unfilled_reaches_a_shell() {
     let value = folder.path().join("value");
     let env = command.fill(|_| value.to_str()).unwrap();
     let (exit, _) = output_of(&command.script, &env).await;
-    assert_eq!((exit, witness.exists(), Path::new(&value).exists()), (Some(0), true, true));
+    assert_eq!(
+        (exit, witness.exists(), Path::new(&value).exists()),
+        (Some(0), true, true)
+    );
 }

@@ -22,8 +22,11 @@ fn with_mark(mark: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let path = entry.path();
-        let Ok(line) = std::fs::read(path.join("cmdline")) else { continue };
-        let own = path.file_name().and_then(|n| n.to_str()) == Some(&std::process::id().to_string());
+        let Ok(line) = std::fs::read(path.join("cmdline")) else {
+            continue;
+        };
+        let own =
+            path.file_name().and_then(|n| n.to_str()) == Some(&std::process::id().to_string());
         let shown = String::from_utf8_lossy(&line).replace('\0', " ");
         if !own && shown.contains(mark) {
             found.push(shown);
@@ -52,7 +55,11 @@ fn mark(n: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_tells_its_output_in_order_and_its_exit_code() {
-    let end = ended("echo one; echo two >&2; echo three; exit 3", Duration::from_secs(10)).await;
+    let end = ended(
+        "echo one; echo two >&2; echo three; exit 3",
+        Duration::from_secs(10),
+    )
+    .await;
     let lines: Vec<&str> = end.output.iter().map(SafeText::as_str).collect();
     assert_eq!(lines, ["one", "two", "three"]);
     assert_eq!((end.exit, end.ended_by), (Some(3), None));
@@ -105,7 +112,11 @@ async fn no_process_survives_whatever_its_tree() {
         let started = Instant::now();
         let limit = Duration::from_millis(300);
         let end = ended(&script, limit).await;
-        assert!(started.elapsed() < limit + Duration::from_secs(7), "{tree}: {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < limit + Duration::from_secs(7),
+            "{tree}: {:?}",
+            started.elapsed()
+        );
         let deadline = Instant::now() + Duration::from_secs(1);
         while !with_mark(&mark).is_empty() && tree.contains("$PPID") && Instant::now() < deadline {
             tokio::task::yield_now().await;
@@ -118,7 +129,10 @@ async fn no_process_survives_whatever_its_tree() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_check_for_survivors_can_fail() {
     let mark = mark(900);
-    let mut child = std::process::Command::new("sleep").arg(&mark).spawn().unwrap();
+    let mut child = std::process::Command::new("sleep")
+        .arg(&mark)
+        .spawn()
+        .unwrap();
     assert_eq!(with_mark(&mark).len(), 1);
     child.kill().unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -134,12 +148,23 @@ async fn the_check_for_survivors_can_fail() {
 async fn a_flood_of_output_is_bounded_and_ends_in_time() {
     let started = Instant::now();
     let (live, _nobody_reads) = mpsc::channel(1);
-    let end = run("yes", &[], Duration::from_secs(1), CancellationToken::new(), live).await;
+    let end = run(
+        "yes",
+        &[],
+        Duration::from_secs(1),
+        CancellationToken::new(),
+        live,
+    )
+    .await;
     assert!(started.elapsed() < Duration::from_secs(8));
     assert_eq!(end.exit, None);
     assert!(end.ended_by.unwrap().as_str().contains("time limit of 1 s"));
     let kept: usize = end.output.iter().map(|l| l.as_str().len() + 1).sum();
-    assert!(kept <= 1024 * 1024 && end.cut_bytes > 0, "{kept} {}", end.cut_bytes);
+    assert!(
+        kept <= 1024 * 1024 && end.cut_bytes > 0,
+        "{kept} {}",
+        end.cut_bytes
+    );
     assert!(end.output.len() < 100_000);
 }
 
@@ -161,9 +186,18 @@ async fn stopping_and_dropping_end_the_tree() {
 
     let mark_two = mark(902);
     let (live, mut seen) = mpsc::channel(8);
-    let script = format!("trap '' TERM; echo up; setsid sleep {mark_two} & sleep {mark_two}; sleep {mark_two}");
+    let script = format!(
+        "trap '' TERM; echo up; setsid sleep {mark_two} & sleep {mark_two}; sleep {mark_two}"
+    );
     let task = tokio::spawn(async move {
-        run(&script, &[], Duration::from_secs(60), CancellationToken::new(), live).await
+        run(
+            &script,
+            &[],
+            Duration::from_secs(60),
+            CancellationToken::new(),
+            live,
+        )
+        .await
     });
     assert_eq!(seen.recv().await.unwrap().as_str(), "up");
     task.abort();
@@ -176,7 +210,11 @@ async fn stopping_and_dropping_end_the_tree() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_needs_bash_gets_bash() {
-    let end = ended("#!/usr/bin/env bash\n[[ -n $BASH_VERSION ]] && echo {1..3}", Duration::from_secs(5)).await;
+    let end = ended(
+        "#!/usr/bin/env bash\n[[ -n $BASH_VERSION ]] && echo {1..3}",
+        Duration::from_secs(5),
+    )
+    .await;
     assert_eq!(end.output, vec![SafeText::new("1 2 3")]);
     let end = ended("echo ${BASH_VERSION:-none}", Duration::from_secs(5)).await;
     assert!(end.exit == Some(0));
