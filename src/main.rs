@@ -1,3 +1,17 @@
 //! The program `warroom`: parses arguments, calls the library, maps the error to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use warroom::cli;
+
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse();
+    match cli::run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            cli::warn(&error);
+            ExitCode::from(error.code)
+        }
+    }
+}

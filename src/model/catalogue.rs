@@ -37,6 +37,10 @@ pub const ROUTE_UNREACHABLE: Code = Code::known("route-unreachable");
 pub const ADMIN_PROHIBITED: Code = Code::known("admin-prohibited");
 /// `routing-loop`.
 pub const ROUTING_LOOP: Code = Code::known("routing-loop");
+/// `ipv6-broken`.
+pub const IPV6_BROKEN: Code = Code::known("ipv6-broken");
+/// `ipv4-broken`.
+pub const IPV4_BROKEN: Code = Code::known("ipv4-broken");
 /// `port-closed`.
 pub const PORT_CLOSED: Code = Code::known("port-closed");
 /// `port-filtered`.
@@ -152,6 +156,24 @@ pub static CATALOGUE: &[Entry] = &[
         inferred_from: "the same routers answer again and again at rising distances, in several rounds, and the target never does",
         fooled_by: "a route change in the middle of a round; several rounds must agree",
         next: "compare the routes of the named routers for the target's prefix: each points at the other",
+    },
+    Entry {
+        code: IPV6_BROKEN,
+        place: PlaceKind::Link,
+        severity: Severity::Warning,
+        meaning: "The target answers over IPv4 but not over IPv6: clients that try IPv6 first are slow or cut off.",
+        inferred_from: "the reachability rules for the IPv6 address, while the other family answers",
+        fooled_by: "a target that publishes an address it does not serve",
+        next: "look at the place named: where IPv6 ends; until it works, withdraw the record of that family",
+    },
+    Entry {
+        code: IPV4_BROKEN,
+        place: PlaceKind::Link,
+        severity: Severity::Warning,
+        meaning: "The target answers over IPv6 but not over IPv4: clients that try IPv4 first are slow or cut off.",
+        inferred_from: "the reachability rules for the IPv4 address, while the other family answers",
+        fooled_by: "a target that publishes an address it does not serve",
+        next: "look at the place named: where IPv4 ends; until it works, withdraw the record of that family",
     },
     Entry {
         code: PORT_CLOSED,

@@ -126,6 +126,8 @@ pub struct Verdicts {
     pub states: Vec<(TargetId, TargetState)>,
     /// What was tested and found clean.
     pub ruled_out: Vec<RuledOut>,
+    /// What is still to be learned of each target before its state is firm.
+    pub pending: Vec<(TargetId, Vec<SafeText>)>,
 }
 
 /// Something the engine tells the console once.

@@ -157,10 +157,66 @@ pub type SafeBlock = Vec<SafeText>;
 /// Shell text with its parameters turned into references to environment variables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CommandText {
-    /// Script for `sh -c` (exact bytes, checked to hold no control characters but line feeds).
+    /// Script for `sh -c` (exact bytes, checked to hold no control characters but line feeds). If
+    /// its first line is `#!/usr/bin/env bash`, bash runs it instead.
     pub script: String,
     /// Parameters it needs: canonical name and the environment variable that carries it.
     pub needs: Vec<(String, String)>,
+}
+
+/// Why a value can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Nothing was given.
+    #[error("`{0}` has no value yet: fill it in before running")]
+    Missing(String),
+    /// It begins with a hyphen: a program would take it for an option.
+    #[error("the value of `{0}` begins with `-`, which a program would take for an option")]
+    Option(String),
+    /// It holds a line feed or another control character, or one that can't be shown.
+    #[error("the value of `{0}` holds characters that can't be shown as they are")]
+    Hidden(String),
+    /// It is longer than [`MAX_VALUE`].
+    #[error("the value of `{0}` is longer than {MAX_VALUE} bytes")]
+    TooLong(String),
+}
+
+/// Longest value of a parameter, in bytes.
+pub const MAX_VALUE: usize = 4096;
+
+/// Checks the value of the parameter `name`. What a shell would do to it is no concern here: a
+/// value is handed over in the environment and never becomes part of a command's text.
+pub fn check_value(name: &str, value: &str) -> Result<(), ValueError> {
+    if value.trim().is_empty() {
+        return Err(ValueError::Missing(name.to_owned()));
+    }
+    if value.starts_with('-') {
+        return Err(ValueError::Option(name.to_owned()));
+    }
+    if value.len() > MAX_VALUE {
+        return Err(ValueError::TooLong(name.to_owned()));
+    }
+    if SafeText::capped(value, MAX_VALUE).as_str() != value {
+        return Err(ValueError::Hidden(name.to_owned()));
+    }
+    Ok(())
+}
+
+impl CommandText {
+    /// The environment that carries the values, or why one is not good. `value_of` is asked by
+    /// canonical name.
+    pub fn fill<'v>(
+        &self,
+        value_of: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<Vec<(String, String)>, ValueError> {
+        let mut env = Vec::with_capacity(self.needs.len());
+        for (name, variable) in &self.needs {
+            let value = value_of(name).ok_or_else(|| ValueError::Missing(name.clone()))?;
+            check_value(name, value)?;
+            env.push((variable.clone(), value.to_owned()));
+        }
+        Ok(env)
+    }
 }
 
 /// What a command may do to the world.

@@ -1,1 +1,17 @@
 //! Sockets of our own: error queue, kernel timestamps, packets.
+//!
+//! Everything here works without privileges: ICMP errors are read from the error queue of plain
+//! UDP and TCP sockets (`IP_RECVERR`), times come from the kernel (`SO_TIMESTAMPING`). This
+//! module asks no questions of its own and judges nothing; probes do the first, rules the second.
+
+pub mod event;
+pub mod exchange;
+pub mod icmp_queue;
+pub mod netlink;
+pub mod pace;
+pub mod packet;
+pub mod refusal;
+pub mod socket;
+pub mod source;
+pub mod stamp;
+pub mod tcp;

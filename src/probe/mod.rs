@@ -1,1 +1,12 @@
 //! Questions to the network become observations.
+
+pub mod dial;
+pub mod dns;
+pub mod http;
+pub mod local;
+pub mod ping;
+pub mod pmtu;
+pub mod resolve;
+pub mod tcp;
+pub mod tls;
+pub mod trace;

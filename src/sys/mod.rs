@@ -1,2 +1,8 @@
 //! The operating system: terminal, signals, processes, privileges.
+
 pub mod clock;
+pub mod privileges;
+pub mod process;
+pub mod signals;
+pub mod tty;
+pub mod wake;

@@ -36,6 +36,8 @@ pub struct Window {
     pub targets: BTreeMap<TargetId, TargetWindow>,
     /// The last look at the local tables.
     pub local: Option<Dated<LocalState>>,
+    /// The last looks, oldest first.
+    pub locals: Recent<LocalState>,
     /// Time of the newest observation.
     pub newest: Option<Stamp>,
 }
@@ -95,17 +97,42 @@ impl TargetWindow {
         }
     }
 
-    /// The series to show and to judge loss by: of the address in use the method with answers
-    /// that is not rationed, else the one with most answers.
+    /// Addresses of the target, in the order of use; empty before its name is resolved.
+    pub fn addresses(&self) -> &[IpAddr] {
+        self.resolution
+            .as_ref()
+            .and_then(|r| r.value.outcome.ok())
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The series to show and to judge loss by: [`TargetWindow::best_ping_of`] of the first
+    /// address that has answers.
     pub fn best_ping(&self) -> Option<(&PingKey, &PingSeries)> {
-        self.pings.iter().max_by_key(|((_, method, _), s)| {
-            (
-                s.answered() > 0,
-                !method.answers_are_rationed(),
-                s.answered(),
-                s.sent(),
-            )
-        })
+        let mut first = None;
+        for addr in self.addresses() {
+            let found = self.best_ping_of(*addr);
+            if found.is_some_and(|(_, s)| s.answered() > 0) {
+                return found;
+            }
+            first = first.or(found);
+        }
+        first
+    }
+
+    /// Of the series towards one address (a hop's as well as the target's) the one to judge by:
+    /// with answers, by a method whose answers are not rationed, with most answers.
+    pub fn best_ping_of(&self, addr: IpAddr) -> Option<(&PingKey, &PingSeries)> {
+        self.pings
+            .iter()
+            .filter(|((a, ..), _)| *a == addr)
+            .max_by_key(|((_, method, _), s)| {
+                (
+                    s.answered() > 0,
+                    !method.answers_are_rationed(),
+                    s.answered(),
+                    s.sent(),
+                )
+            })
     }
 
     /// The traceroute to show: the one that reached its destination, else the one that got
@@ -143,6 +170,7 @@ impl Window {
         }
         if let Body::Local(state) = &obs.body {
             self.local = Some(dated(obs, state));
+            self.locals.push(dated(obs, state));
             return;
         }
         let Some(t) = self.targets.get_mut(&obs.target) else {

@@ -1,0 +1,177 @@
+//! The arguments, declared once: parser, help, completions and man page agree.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::probe::resolve::Family;
+
+/// The terminal console an on-call engineer opens when the pager goes off.
+///
+/// Without a subcommand it opens the console on the targets given: a host, an address, host:port,
+/// a URL, dns:name, dns:name@resolver or snmp://host. Without a target it asks whether it is us:
+/// interfaces, default gateway, configured resolvers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "warroom",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    /// Options that every subcommand knows.
+    #[command(flatten)]
+    pub common: Common,
+    /// Options of the console itself.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+    /// Subcommand.
+    #[command(subcommand)]
+    pub command: Option<Sub>,
+}
+
+/// Options that every subcommand knows.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// Use IPv4 only
+    #[arg(short = '4', long, global = true, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', long, global = true)]
+    pub ipv6: bool,
+    /// Send from this address
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub source: Option<IpAddr>,
+    /// Send through this interface
+    #[arg(long, value_name = "NAME", global = true)]
+    pub interface: Option<String>,
+    /// Trust the certificates in this PEM file beside the system roots (may be given again)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca: Vec<PathBuf>,
+    /// Read this configuration instead of ./warroom.toml or the one in the XDG config folder
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Keep incidents here instead of the XDG state folder
+    #[arg(long, value_name = "DIR", global = true, env = "WARROOM_STATE")]
+    pub state: Option<PathBuf>,
+}
+
+impl Common {
+    /// Families asked for.
+    pub fn family(&self) -> Family {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
+    }
+}
+
+/// Options of the console.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConsoleArgs {
+    /// What to look at
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Title of a new incident
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Open a new incident even if one of the same targets is open
+    #[arg(long)]
+    pub new: bool,
+    /// Colours and symbols: default, light, mono
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Sub {
+    /// Probe the targets, print what was seen and the findings; exit 1 if something is wrong
+    Check(CheckArgs),
+    /// Ping a target
+    Ping(ProbeArgs),
+    /// Trace the path to a target
+    Trace(ProbeArgs),
+    /// Ask each configured resolver (or the one after @) for a name
+    Dns(ProbeArgs),
+    /// Show and judge the certificate chain that a server presents
+    Tls(ProbeArgs),
+    /// Measure the path MTU to a target
+    Mtu(ProbeArgs),
+    /// Connect to a TCP port
+    Tcp(ProbeArgs),
+    /// Make one HTTP request and time its phases
+    Http(ProbeArgs),
+    /// Incidents: list, show, note, resume, export, verify
+    Incident {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::incident::IncidentCommand,
+    },
+    /// Devices: SNMP agents and health URLs
+    Device {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::device::DeviceCommand,
+    },
+    /// The configuration in force, with the origin of each value
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::config::ConfigCommand,
+    },
+    /// Say what a finding means, what it rests on, what could fool it and what to do
+    Explain {
+        /// Code of the finding; without it all are listed
+        code: Option<String>,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// What to look at; without a target: is it us?
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Print JSON (schema warroom.check/1)
+    #[arg(long)]
+    pub json: bool,
+    /// Look for exactly this long, like 10s or 2m; without it until the verdict is firm, 15 s at most
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<std::time::Duration>,
+}
+
+/// Arguments of the single probes.
+#[derive(Clone, Debug, Args)]
+pub struct ProbeArgs {
+    /// What to probe
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// How many times (pings, rounds, requests)
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: Option<u32>,
+    /// Record type for dns
+    #[arg(short = 't', long = "type", value_name = "TYPE", default_value = "A")]
+    pub rtype: String,
+    /// Way to ping or trace: icmp, udp, tcp:PORT; without it the best that works
+    #[arg(long, value_name = "WAY")]
+    pub via: Option<String>,
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let d = crate::config::duration::parse(text)?;
+    let most = std::time::Duration::from_secs(24 * 3600);
+    if d.is_zero() || d > most {
+        return Err("give a time between 1ms and 24h, like 10s".into());
+    }
+    Ok(d)
+}

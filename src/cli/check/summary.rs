@@ -1,0 +1,331 @@
+//! What was seen of one target, a line for each kind of probe.
+
+use crate::model::observation::{HopAnswer, HttpSample, Outcome, PmtuHow, Refusal};
+use crate::model::target::TargetKind;
+use crate::model::time::human;
+use crate::model::window::{PathWindow, TargetWindow, Window};
+
+type Lines = Vec<(&'static str, String)>;
+
+/// Lines about a target.
+pub fn target(t: &TargetWindow) -> Lines {
+    let mut lines = Lines::new();
+    if let Some(r) = &t.resolution {
+        let text = match &r.value.outcome {
+            Outcome::Ok(addrs)
+                if r.value.name.as_str()
+                    != addrs.first().map(ToString::to_string).unwrap_or_default() =>
+            {
+                let list: Vec<_> = addrs.iter().map(ToString::to_string).collect();
+                Some(format!("{} ({})", list.join(", "), r.how.method.label()))
+            }
+            Outcome::Ok(_) => None,
+            other => Some(refusal_text(other)),
+        };
+        lines.extend(text.map(|t| ("name", t)));
+    }
+    for addr in t.addresses() {
+        lines.extend(ping(t, *addr));
+    }
+    for ((addr, _), p) in &t.paths {
+        path(&addr.to_string(), p, &mut lines);
+    }
+    lines.extend(mtu(t));
+    lines.extend(tcp(t));
+    lines.extend(dns(t));
+    lines.extend(tls(t));
+    lines.extend(http(t));
+    lines.extend(devices(t));
+    lines
+}
+
+/// Lines about this host.
+pub fn local(window: &Window) -> Lines {
+    let mut lines = Lines::new();
+    let Some(l) = &window.local else { return lines };
+    for i in l.value.interfaces.iter().filter(|i| !i.loopback) {
+        let addrs: Vec<_> = i
+            .addresses
+            .iter()
+            .map(|(a, len)| format!("{a}/{len}"))
+            .collect();
+        let state = match (i.up, i.carrier) {
+            (true, true) => "up",
+            (true, false) => "up, no carrier",
+            _ => "down",
+        };
+        lines.push((
+            "link",
+            format!("{} {state}, MTU {}, {}", i.name, i.mtu, addrs.join(" ")),
+        ));
+    }
+    for r in &l.value.default_routes {
+        let via = r
+            .gateway
+            .map_or_else(|| "on link".to_owned(), |g| g.to_string());
+        let neighbour = l
+            .value
+            .neighbours
+            .iter()
+            .find(|n| Some(n.addr) == r.gateway);
+        let state = neighbour.map_or_else(String::new, |n| {
+            format!(", neighbour {:?}", n.state).to_lowercase()
+        });
+        lines.push((
+            "route",
+            format!("default via {via} dev {}{state}", r.interface),
+        ));
+    }
+    if l.value.default_routes.is_empty() {
+        lines.push(("route", "no default route".into()));
+    }
+    if let Some(problem) = &l.value.resolvers.problem {
+        lines.push(("dns", problem.to_string()));
+    }
+    if let Some(t) = window.targets.get(&crate::model::target::TargetId::local()) {
+        lines.extend(dns(t));
+        lines.extend(devices(t));
+    }
+    lines
+}
+
+/// A missing answer in words.
+pub fn refusal_text<T>(o: &Outcome<T>) -> String {
+    match o {
+        Outcome::Ok(_) => "ok".into(),
+        Outcome::Timeout { after } => format!("no answer within {after}"),
+        Outcome::CannotTry { need } => format!("not tried: needs {need}"),
+        Outcome::Refused { by, why, .. } => {
+            let what = match why {
+                Refusal::Icmp(e) => e.label(),
+                Refusal::TcpReset => "connection refused (RST)".into(),
+                Refusal::Kernel(w) | Refusal::Protocol(w) => w.to_string(),
+            };
+            by.map_or(what.clone(), |by| format!("{what}, says {by}"))
+        }
+    }
+}
+
+fn ping(t: &TargetWindow, addr: std::net::IpAddr) -> Lines {
+    let Some(((_, method, port), s)) = t.best_ping_of(addr) else {
+        return Lines::new();
+    };
+    let port = port.map_or(String::new(), |p| format!(" port {p}"));
+    let lost = s.sent() - s.answered();
+    let rtt = s.summary().map_or(String::new(), |r| {
+        format!(
+            ", RTT {} / {} / {} (median / p95 / max)",
+            r.p50, r.p95, r.max
+        )
+    });
+    let why = s
+        .how()
+        .and_then(|h| h.why_not_better.as_ref())
+        .map_or(String::new(), |w| format!("; {w}"));
+    vec![(
+        "ping",
+        format!(
+            "{addr}: {lost} of {} lost{rtt}  [{}{port}{why}]",
+            s.sent(),
+            method.label()
+        ),
+    )]
+}
+
+/// The hops of a path, one line each.
+pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
+    let end = p
+        .reached_ttl()
+        .map_or("not reached".to_owned(), |h| format!("{h} hops"));
+    let how = p.how().map_or("", |h| h.method.label());
+    lines.push((
+        "path",
+        format!("{addr}: {end}, {} rounds  [{how}]", p.rounds()),
+    ));
+    let last_answer = p.farthest().unwrap_or(0);
+    for (ttl, h) in p
+        .hops()
+        .filter(|(ttl, _)| *ttl <= last_answer.saturating_add(1))
+    {
+        let who = h
+            .addresses
+            .iter()
+            .map(|(a, _)| a.to_string())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let who = if who.is_empty() {
+            "(silent)".to_owned()
+        } else {
+            who
+        };
+        let rtt = h
+            .summary()
+            .map_or(String::new(), |r| format!("  {}", r.p50));
+        let said = match h.last {
+            Some(HopAnswer::Unreachable { error, .. }) => format!("  {}", error.label()),
+            _ => String::new(),
+        };
+        lines.push((
+            "",
+            format!("{ttl:>3}  {who:<24} {}/{}{rtt}{said}", h.answered, h.sent),
+        ));
+    }
+}
+
+fn mtu(t: &TargetWindow) -> Lines {
+    t.pmtu
+        .iter()
+        .filter_map(|(addr, r)| {
+            let d = r.last()?;
+            let text = match &d.value.outcome {
+                Outcome::Ok(p) => match &p.how {
+                    PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
+                    PmtuHow::TooBig { router, .. } => {
+                        format!("{} bytes, announced by {router}", p.mtu)
+                    }
+                    PmtuHow::Silent { first_bad, .. } => {
+                        format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
+                    }
+                },
+                Outcome::CannotTry { need } => format!("unknown: {need}"),
+                other => format!("unknown: {}", refusal_text(other)),
+            };
+            Some(("mtu", format!("{addr}: {text}  [{}]", d.how.method.label())))
+        })
+        .collect()
+}
+
+fn tcp(t: &TargetWindow) -> Lines {
+    t.tcp
+        .iter()
+        .filter_map(|(dst, r)| {
+            let d = r.last()?;
+            let shown = d.value.asked || d.value.outcome.ok().is_some();
+            let text = match &d.value.outcome {
+                Outcome::Ok(rtt) => format!("open, {rtt}"),
+                other => refusal_text(other),
+            };
+            shown.then(|| ("tcp", format!("{dst}: {text}")))
+        })
+        .collect()
+}
+
+fn dns(t: &TargetWindow) -> Lines {
+    t.dns
+        .iter()
+        .filter_map(|(k, r)| {
+            let d = r.last()?;
+            let text = match &d.value.outcome {
+                Outcome::Ok(a) => {
+                    let data: Vec<_> = a
+                        .records
+                        .iter()
+                        .take(4)
+                        .map(|x| x.data.to_string())
+                        .collect();
+                    format!("{} in {} {}", a.rcode, a.rtt, data.join(" "))
+                }
+                other => refusal_text(other),
+            };
+            let what = if d.value.liveness_only {
+                String::new()
+            } else {
+                format!(" {} {}", k.name, k.rtype)
+            };
+            Some((
+                "dns",
+                format!("@{}{what}: {}", k.server.ip(), text.trim_end()),
+            ))
+        })
+        .collect()
+}
+
+fn tls(t: &TargetWindow) -> Lines {
+    let mut lines = Lines::new();
+    for (dst, r) in &t.tls {
+        let Some(d) = r.last() else { continue };
+        match &d.value.outcome {
+            Outcome::Ok(s) => {
+                lines.push((
+                    "tls",
+                    format!(
+                        "{dst}: {} {}, TCP {}, handshake {}; judged against {}",
+                        s.version, s.cipher, s.connect, s.handshake, s.roots
+                    ),
+                ));
+                for (i, c) in s.chain.iter().enumerate() {
+                    let until = crate::model::time::date_time_utc(c.not_after);
+                    lines.push((
+                        "",
+                        format!("{i:>3}  {} (issuer {}), until {until}", c.subject, c.issuer),
+                    ));
+                }
+            }
+            other => lines.push(("tls", format!("{dst}: {}", refusal_text(other)))),
+        }
+    }
+    lines
+}
+
+fn http(t: &TargetWindow) -> Lines {
+    t.http
+        .values()
+        .filter_map(|r| r.last())
+        .map(|d| ("http", http_line(&d.value)))
+        .collect()
+}
+
+/// One HTTP exchange in a line.
+pub fn http_line(s: &HttpSample) -> String {
+    match &s.outcome {
+        Outcome::Ok(r) => {
+            let p = r.phases;
+            let to = r
+                .location
+                .as_ref()
+                .map_or(String::new(), |l| format!(" -> {l}"));
+            format!(
+                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {})",
+                s.url,
+                r.status,
+                p.total(),
+                p.connect,
+                p.tls,
+                p.first_byte,
+                p.body
+            )
+        }
+        other => format!("{}: {}", s.url, refusal_text(other)),
+    }
+}
+
+fn devices(t: &TargetWindow) -> Lines {
+    use crate::model::device::DeviceAnswer;
+    let own = matches!(t.target.kind, TargetKind::Snmp { .. } | TargetKind::Local);
+    t.devices
+        .iter()
+        .filter(|_| own)
+        .filter_map(|((name, _), r)| {
+            let d = r.last()?;
+            let text = match &d.value.outcome {
+                Outcome::Ok(DeviceAnswer::Snmp(s)) => {
+                    let up = s.interfaces.iter().filter(|i| i.oper_status == 1).count();
+                    let since = human(std::time::Duration::from_millis(
+                        u64::from(s.uptime_ticks) * 10,
+                    ));
+                    format!(
+                        "{} ({}), agent up {since}, {up} of {} interfaces up",
+                        s.name,
+                        s.description,
+                        s.interfaces.len()
+                    )
+                }
+                Outcome::Ok(DeviceAnswer::Health(h)) => {
+                    format!("health {} in {} ms", h.status, h.took_ms)
+                }
+                other => refusal_text(other),
+            };
+            Some(("device", format!("{name}: {text}")))
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! From arguments and configuration to an engine: what `check`, the console and the single probes
+//! have in common.
+
+use super::CliError;
+use super::args::Common;
+use crate::config::{self, Config};
+use crate::engine::Setup;
+use crate::inventory;
+use crate::model::target::Target;
+use crate::net::source::Source;
+use crate::probe::tls::Roots;
+use crate::runbook::library::Library;
+use crate::sys::clock::Clock;
+use crate::sys::privileges::Rights;
+
+/// Who is looking, from where, with what rights.
+#[derive(Clone, Debug)]
+pub struct Vantage {
+    /// Host name.
+    pub host: String,
+    /// Login name.
+    pub user: String,
+    /// What the process may do, in words.
+    pub privileges: String,
+}
+
+impl Vantage {
+    /// Of this process.
+    pub fn here(rights: &Rights) -> Self {
+        Self {
+            host: host_name(),
+            user: user_name(),
+            privileges: rights.describe().to_string(),
+        }
+    }
+}
+
+/// Loads the configuration.
+///
+/// # Errors
+/// Usage, with file and line.
+pub fn load(common: &Common) -> Result<Config, CliError> {
+    config::load(common.config.as_deref()).map_err(CliError::usage)
+}
+
+/// The targets typed, else those of the configuration; this host first.
+///
+/// # Errors
+/// Usage, naming each text that is not a target.
+pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, CliError> {
+    let named = inventory::targets(config, typed).map_err(CliError::usage)?;
+    let mut all = vec![Target::local()];
+    let controls = inventory::controls(config, &named);
+    all.extend(named);
+    all.extend(controls);
+    Ok(all)
+}
+
+/// Everything an engine needs but its recorder.
+///
+/// # Errors
+/// A certificate file that can't be used.
+pub fn engine(
+    common: &Common,
+    config: &Config,
+    targets: Vec<Target>,
+    clock: Clock,
+    rights: Rights,
+) -> Result<Setup, CliError> {
+    let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
+    Ok(Setup {
+        clock,
+        devices: inventory::devices(config, &targets),
+        targets,
+        thresholds: config.thresholds.clone(),
+        rights,
+        roots,
+        source: source(common),
+        family: common.family(),
+        library: library(config),
+        recording: None,
+    })
+}
+
+/// The runbooks: the folder of the configuration first, then the usual places.
+pub fn library(config: &Config) -> Library {
+    match &config.runbooks.folder {
+        Some(folder) => Library::of(vec![folder.clone(), "runbooks".into()]),
+        None => Library::standard(),
+    }
+}
+
+/// The way out of this host.
+pub fn source(common: &Common) -> Source {
+    Source {
+        addr: common.source,
+        device: common.interface.clone(),
+    }
+}
+
+/// A runtime for the engine: two threads are enough, probes wait most of the time.
+///
+/// # Errors
+/// The process may not start threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| {
+            CliError::could_not_run(format!(
+                "cannot start threads: {e}; check the limits of this session (ulimit -u)"
+            ))
+        })
+}
+
+/// The login name, from the user database, else the number.
+pub fn user_name() -> String {
+    let uid = nix::unistd::Uid::effective();
+    nix::unistd::User::from_uid(uid)
+        .ok()
+        .flatten()
+        .map_or_else(|| format!("uid{uid}"), |u| u.name)
+}
+
+/// The host's name, up to the first dot.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|n| n.into_string().ok())
+        .unwrap_or_default();
+    let short = name.split('.').next().unwrap_or_default();
+    if short.is_empty() {
+        "localhost".into()
+    } else {
+        short.to_owned()
+    }
+}

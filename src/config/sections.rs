@@ -1,0 +1,192 @@
+//! What the keys of `warroom.toml` mean.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::read::{At, Problems, Section, Source};
+use super::{Config, ConfigError, Sourced, Surroundings, TimeStyle, devices, duration};
+use crate::model::target::{Target, TargetKind};
+use crate::model::text::SafeText;
+
+/// Reads a file into `config`.
+pub(super) fn read(
+    source: &Source,
+    around: &Surroundings,
+    config: &mut Config,
+) -> Result<(), ConfigError> {
+    let table = source.table().map_err(|p| ConfigError::Invalid(vec![p]))?;
+    let mut problems = Problems::default();
+    let p = &mut problems;
+    let mut root = Section::root(source, table);
+
+    for typed in root.strings("targets", p) {
+        config.targets.extend(target(&typed, p));
+    }
+    for mut one in root.sections("target", p) {
+        match one.string("target", p) {
+            Some(typed) => config.targets.extend(target(&typed, p)),
+            None => p.add(&one.place, "[[target]] lacks 'target = \"…\"'"),
+        }
+        one.finish(elsewhere, p);
+    }
+    for typed in root.strings("control", p) {
+        config.control.extend(target(&typed, p));
+    }
+    let warned = config.targets.iter().chain(&config.control);
+    let warned: Vec<SafeText> = warned.filter_map(|t| t.value.warning.clone()).collect();
+    config.warnings.extend(warned);
+
+    if let Some(section) = root.section("thresholds", p) {
+        thresholds(section, config, p);
+    }
+    for section in root.sections("device", p) {
+        devices::read(section, source, around, config, p);
+    }
+    if let Some(mut section) = root.section("runbooks", p) {
+        let folder = section.string("folder", p);
+        config.runbooks.folder = path("runbooks.folder", folder, source, around, config, p);
+        section.finish(elsewhere, p);
+    }
+    if let Some(mut section) = root.section("record", p) {
+        let state = section.string("state", p);
+        config.record.state = path("record.state", state, source, around, config, p);
+        section.finish(elsewhere, p);
+    }
+    if let Some(section) = root.section("display", p) {
+        display(section, config, p);
+    }
+    root.finish(elsewhere, p);
+    problems.into_result()
+}
+
+/// The section that a key belongs in, for those who wrote it in the wrong one.
+pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "theme" | "time" => "[display]",
+        "state" => "[record]",
+        "folder" => "[runbooks]",
+        "name" | "snmp" | "community" | "community_env" | "community_file" | "health" => {
+            "[[device]]"
+        }
+        "loss_min_samples" | "loss_floor" | "loss_critical" | "window" | "repeat" => "[thresholds]",
+        "targets" | "control" => "the top of the file, before the first [table]",
+        _ => return None,
+    })
+}
+
+fn target(typed: &At<String>, problems: &mut Problems) -> Option<Sourced<Target>> {
+    match Target::parse(&typed.value) {
+        Ok(mut value) => {
+            // A community is at its proper place here; the warning is for the command line.
+            if matches!(value.kind, TargetKind::Snmp { .. }) {
+                value.warning = None;
+            }
+            let origin = typed.origin();
+            Some(Sourced { value, origin })
+        }
+        Err(e) => {
+            problems.add(&typed.place, e.to_string());
+            None
+        }
+    }
+}
+
+/// A path relative to the file's folder, or to the home folder after `~/`.
+fn path(
+    key: &str,
+    written: Option<At<String>>,
+    source: &Source,
+    around: &Surroundings,
+    config: &mut Config,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
+    let written = written?;
+    match resolve(&written.value, source, around) {
+        Ok(path) => {
+            config.set_origin(key, written.origin());
+            Some(path)
+        }
+        Err(why) => {
+            problems.add(&written.place, format!("{key} {why}"));
+            None
+        }
+    }
+}
+
+pub(super) fn resolve(
+    written: &str,
+    source: &Source,
+    around: &Surroundings,
+) -> Result<PathBuf, String> {
+    if written.is_empty() || written.contains('\0') {
+        return Err("must be a path, not an empty text".into());
+    }
+    match (written.strip_prefix("~/"), &around.home) {
+        (Some(rest), Some(home)) => Ok(home.join(rest)),
+        (Some(_), None) => Err("starts with ~ but there is no home folder; write it out".into()),
+        (None, _) => Ok(source.folder.join(written)),
+    }
+}
+
+fn display(mut section: Section<'_>, config: &mut Config, problems: &mut Problems) {
+    if let Some(theme) = section.string("theme", problems) {
+        config.set_origin("display.theme", theme.origin());
+        config.display.theme = Some(theme.value);
+    }
+    if let Some(time) = section.string("time", problems) {
+        config.set_origin("display.time", time.origin());
+        match time.value.as_str() {
+            "utc" => config.display.time = TimeStyle::Utc,
+            "local" => config.display.time = TimeStyle::Local,
+            _ => problems.add(&time.place, "display.time must be \"utc\" or \"local\""),
+        }
+    }
+    section.finish(elsewhere, problems);
+}
+
+fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Problems) {
+    let s = &mut section;
+    let mut t = config.thresholds.clone();
+    for (key, slot) in [
+        ("loss_min_samples", &mut t.loss_min_samples),
+        ("path_min_rounds", &mut t.path_min_rounds),
+        ("repeat", &mut t.repeat),
+        ("pmtu_min_bad", &mut t.pmtu_min_bad),
+    ] {
+        if let Some(at) = s.count(key, problems) {
+            config.set_origin(s.full(key), at.origin());
+            *slot = at.value;
+        }
+    }
+    for (key, slot) in [
+        ("loss_floor", &mut t.loss_floor),
+        ("loss_critical", &mut t.loss_critical),
+    ] {
+        if let Some(at) = s.share(key, problems) {
+            config.set_origin(s.full(key), at.origin());
+            *slot = at.value;
+        }
+    }
+    for (key, slot) in [
+        ("path_min_span", &mut t.path_min_span),
+        ("window", &mut t.window),
+        ("arp_delay", &mut t.arp_delay),
+        ("tls_expiring_warning", &mut t.tls_expiring_warning),
+        ("tls_expiring_critical", &mut t.tls_expiring_critical),
+    ] {
+        if let Some(at) = s.string(key, problems) {
+            match duration::parse(&at.value) {
+                Ok(Duration::ZERO) => {
+                    problems.add(&at.place, format!("{} must not be zero", s.full(key)));
+                }
+                Ok(value) => {
+                    config.set_origin(s.full(key), at.origin());
+                    *slot = value;
+                }
+                Err(why) => problems.add(&at.place, format!("{}: {why}", s.full(key))),
+            }
+        }
+    }
+    config.thresholds = t;
+    section.finish(elsewhere, problems);
+}

@@ -1,0 +1,151 @@
+//! The settings as text: each value with its origin, in the syntax of the file itself, so that
+//! what is printed can be a start for a file of one's own. Secrets are never in it.
+
+use std::fmt::Display;
+
+use super::{Config, ConfiguredDevice, Origin, Sourced, duration};
+use crate::model::secret::MASK;
+use crate::model::target::Target;
+
+/// Column in which the origins stand, where values are short enough.
+const ORIGIN_COLUMN: usize = 44;
+
+/// All values in the order of the documentation, one per line, each with `# origin`.
+pub fn lines(config: &Config) -> Vec<String> {
+    let mut out = Vec::new();
+    list("targets", &config.targets, &mut out);
+    list("control", &config.control, &mut out);
+    thresholds(config, &mut out);
+    out.push("[runbooks]".into());
+    let folder = config
+        .runbooks
+        .folder
+        .as_ref()
+        .map(|p| p.display().to_string());
+    optional(
+        "runbooks.folder",
+        folder,
+        "the shipped runbooks only",
+        config,
+        &mut out,
+    );
+    out.push("[display]".into());
+    optional(
+        "display.theme",
+        config.display.theme.clone(),
+        "the built-in theme",
+        config,
+        &mut out,
+    );
+    let time = quoted(config.display.time.as_str());
+    value("display.time", &time, config, &mut out);
+    out.push("[record]".into());
+    let state = config
+        .record
+        .state
+        .as_ref()
+        .map(|p| p.display().to_string());
+    optional(
+        "record.state",
+        state,
+        "the state folder of your user",
+        config,
+        &mut out,
+    );
+    for device in &config.devices {
+        one_device(device, &mut out);
+    }
+    if config.snmp_community.is_some() {
+        let line = format!("# community of other SNMP agents = {MASK}");
+        out.push(with_origin(&line, config.origin("snmp_community")));
+    }
+    out
+}
+
+fn with_origin(line: &str, origin: &Origin) -> String {
+    format!("{line:<ORIGIN_COLUMN$} # {origin}")
+}
+
+/// A TOML string; the serialiser escapes what must be.
+fn quoted(text: impl Display) -> String {
+    toml::Value::String(text.to_string()).to_string()
+}
+
+fn leaf(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+fn value(key: &str, shown: &str, config: &Config, out: &mut Vec<String>) {
+    let line = format!("{} = {shown}", leaf(key));
+    out.push(with_origin(&line, config.origin(key)));
+}
+
+fn optional(
+    key: &str,
+    set: Option<String>,
+    otherwise: &str,
+    config: &Config,
+    out: &mut Vec<String>,
+) {
+    match set {
+        Some(text) => value(key, &quoted(text), config, out),
+        None => {
+            let line = format!("# {}: {otherwise}", leaf(key));
+            out.push(with_origin(&line, config.origin(key)));
+        }
+    }
+}
+
+fn list(key: &str, targets: &[Sourced<Target>], out: &mut Vec<String>) {
+    if targets.is_empty() {
+        return out.push(with_origin(&format!("{key} = []"), &Origin::Default));
+    }
+    out.push(format!("{key} = ["));
+    for target in targets {
+        let line = format!("  {},", quoted(&target.value.id));
+        out.push(with_origin(&line, &target.origin));
+    }
+    out.push("]".into());
+}
+
+fn thresholds(config: &Config, out: &mut Vec<String>) {
+    let t = &config.thresholds;
+    out.push("[thresholds]".into());
+    for (key, shown) in [
+        ("loss_min_samples", t.loss_min_samples.to_string()),
+        ("loss_floor", format!("{:?}", t.loss_floor)),
+        ("loss_critical", format!("{:?}", t.loss_critical)),
+        ("path_min_rounds", t.path_min_rounds.to_string()),
+        ("path_min_span", quoted(duration::write(t.path_min_span))),
+        ("repeat", t.repeat.to_string()),
+        ("pmtu_min_bad", t.pmtu_min_bad.to_string()),
+        ("window", quoted(duration::write(t.window))),
+        ("arp_delay", quoted(duration::write(t.arp_delay))),
+        (
+            "tls_expiring_warning",
+            quoted(duration::write(t.tls_expiring_warning)),
+        ),
+        (
+            "tls_expiring_critical",
+            quoted(duration::write(t.tls_expiring_critical)),
+        ),
+    ] {
+        value(&format!("thresholds.{key}"), &shown, config, out);
+    }
+}
+
+fn one_device(configured: &ConfiguredDevice, out: &mut Vec<String>) {
+    let device = &configured.device;
+    out.push("[[device]]".into());
+    let line = format!("name = {}", quoted(&device.name));
+    out.push(with_origin(&line, &configured.origin));
+    if let Some(snmp) = &device.snmp {
+        out.push(format!("snmp = {}", quoted(snmp)));
+        if let Some(origin) = &configured.community_origin {
+            out.push(with_origin(&format!("# community = {MASK}"), origin));
+        }
+    }
+    if let Some(health) = &device.health {
+        out.push(format!("health = {}", quoted(health)));
+    }
+}

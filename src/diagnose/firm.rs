@@ -1,0 +1,319 @@
+//! What is still to be learned before the verdict on a target is firm.
+//!
+//! No ✔ before this list is empty. A target that is known to be unreachable is firm without the
+//! rest: nothing more can be learned of it.
+
+use std::net::IpAddr;
+
+use super::answers::last_answer;
+use super::facts::Facts;
+use super::loss::judged_series;
+use super::reach;
+use crate::model::catalogue as code;
+use crate::model::finding::{Finding, Severity};
+use crate::model::observation::{DnsSample, Method, Outcome};
+use crate::model::target::{Host, TargetKind};
+use crate::model::window::{Recent, TargetWindow};
+
+/// Pings that exclude 5 % loss with 95 % confidence if none is lost (Wilson: 3.84 / (n + 3.84)).
+const PINGS: u32 = 80;
+/// The same where answers are rationed, so that more can't be had in time.
+const RATIONED_PINGS: u32 = 6;
+/// Pings after which a single loss is judged to be chance.
+const PINGS_AFTER_LOSS: u32 = 120;
+
+/// What is still missing, in words for the screen; empty means firm.
+pub fn pending(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> {
+    match &t.target.kind {
+        TargetKind::Local => local(f, t, findings),
+        TargetKind::Dns { .. } => names(f, t),
+        TargetKind::Snmp { .. } => devices(t),
+        TargetKind::Host(_) | TargetKind::Port { .. } | TargetKind::Url(_) => host(f, t, findings),
+    }
+}
+
+fn local(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let Some(local) = &f.window.local else {
+        return vec!["local tables"];
+    };
+    if f.window.locals.total() < 4 {
+        missing.push("local tables");
+    }
+    let broken = findings
+        .iter()
+        .any(|x| x.code == code::GATEWAY_UNREACHABLE || x.code == code::LOCAL_INTERFACE_DOWN);
+    let unheard = local
+        .value
+        .default_routes
+        .iter()
+        .filter_map(|r| r.gateway)
+        .any(|gw| {
+            use crate::model::local::NeighbourState as N;
+            let known = local
+                .value
+                .neighbours
+                .iter()
+                .any(|n| n.addr == gw && n.state == N::Reachable);
+            !known && last_answer(t, gw).is_none()
+        });
+    if unheard && !broken {
+        missing.push("gateway");
+    }
+    if f.window.order.len() == 1 && !broken {
+        let servers = local.value.resolvers.servers.iter();
+        if servers
+            .clone()
+            .any(|s| !t.dns.iter().any(|(k, r)| k.server == *s && asked_enough(r)))
+        {
+            missing.push("resolvers");
+        }
+    }
+    missing
+}
+
+fn asked_enough(r: &Recent<DnsSample>) -> bool {
+    match r.last().map(|d| &d.value.outcome) {
+        Some(Outcome::Ok(_)) => r.total() >= 2,
+        Some(_) => r.total() >= 4,
+        None => false,
+    }
+}
+
+fn names(f: &Facts, t: &TargetWindow) -> Vec<&'static str> {
+    let expected = match &t.target.kind {
+        TargetKind::Dns {
+            resolver: Some(_), ..
+        } => 1,
+        _ => f
+            .window
+            .local
+            .as_ref()
+            .map_or(1, |l| l.value.resolvers.servers.len()),
+    };
+    let servers: std::collections::BTreeSet<_> = t.dns.keys().map(|k| k.server).collect();
+    let unresolved = t
+        .resolution
+        .as_ref()
+        .is_some_and(|r| r.value.outcome.ok().is_none());
+    if unresolved && servers.is_empty() {
+        return Vec::new();
+    }
+    if servers.len() < expected || !t.dns.values().all(asked_enough) {
+        vec!["dns"]
+    } else {
+        Vec::new()
+    }
+}
+
+fn devices(t: &TargetWindow) -> Vec<&'static str> {
+    let unresolved = t
+        .resolution
+        .as_ref()
+        .is_some_and(|r| r.value.outcome.ok().is_none());
+    let enough = |r: &Recent<_>| {
+        r.total() >= 2
+            || r.last().is_some_and(
+                |d: &crate::model::window::Dated<crate::model::device::DeviceReport>| {
+                    d.value.outcome.ok().is_some()
+                },
+            )
+    };
+    if unresolved || (!t.devices.is_empty() && t.devices.values().all(enough)) {
+        Vec::new()
+    } else {
+        vec!["device"]
+    }
+}
+
+fn host(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let Some(resolution) = &t.resolution else {
+        return vec!["name"];
+    };
+    let by_dns = !matches!(resolution.how.method, Method::HostsFile | Method::Literal);
+    if by_dns && matches!(t.target.host(), Some(Host::Name(_))) {
+        missing.extend(names(f, t));
+    }
+    for addr in t.addresses() {
+        for what in address(f, t, *addr, findings) {
+            if !missing.contains(&what) {
+                missing.push(what);
+            }
+        }
+    }
+    missing
+}
+
+/// Whether reachability of the address is settled in the negative.
+fn settled_unreachable(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> bool {
+    let root = [
+        code::NO_DEFAULT_ROUTE,
+        code::GATEWAY_UNREACHABLE,
+        code::LOCAL_INTERFACE_DOWN,
+    ];
+    let named = reach::is_unreachable(findings, t, addr);
+    named
+        || (findings
+            .iter()
+            .any(|x| root.contains(&x.code) && x.severity == Severity::Critical)
+            && !f.is_on_link(addr)
+            && last_answer(t, addr).is_none())
+        || reach::undecided(f, t, addr).is_some()
+}
+
+fn address(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    if settled_unreachable(f, t, addr, findings) {
+        return missing;
+    }
+    if last_answer(t, addr).is_none() {
+        return vec!["answer"];
+    }
+    if !pings_are_enough(f, t, addr, findings) {
+        missing.push("loss");
+    }
+    let paths: Vec<_> = t
+        .paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .map(|(_, p)| p)
+        .collect();
+    let reached = paths
+        .iter()
+        .any(|p| p.rounds() >= 4 && p.reached_ttl().is_some());
+    let given_up = !paths.is_empty() && paths.iter().all(|p| p.rounds() >= 6);
+    if !reached && !given_up && !f.is_own(addr) {
+        missing.push("path");
+    }
+    if !t.pmtu.contains_key(&addr) && !f.is_own(addr) {
+        missing.push("mtu");
+    }
+    missing.extend(services(t, addr));
+    missing
+}
+
+fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> bool {
+    let Some(series) = judged_series(t, addr) else {
+        let rationed = t.best_ping_of(addr).map_or(0, |(_, s)| s.sent());
+        return rationed >= RATIONED_PINGS;
+    };
+    let (sent, lost) = series.loss_since(f.horizon());
+    let lossy = findings.iter().any(|x| {
+        x.code == code::PACKET_LOSS
+            && x.subject == t.target.id
+            && x.discriminator.as_str() == addr.to_string()
+    });
+    if lossy {
+        // The place needs as many probes of the hops as the loss itself.
+        return sent >= PINGS && hops_are_pinged(f, t, addr);
+    }
+    if lost == 0 {
+        sent >= PINGS
+    } else {
+        sent >= PINGS_AFTER_LOSS
+    }
+}
+
+fn hops_are_pinged(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
+    t.paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .all(|(_, p)| {
+            p.hops()
+                .filter(|(ttl, _)| Some(*ttl) != p.reached_ttl())
+                .filter_map(|(_, h)| h.address())
+                .filter_map(|a| judged_series(t, a))
+                .all(|s| s.loss_since(f.horizon()).0 >= 40)
+        })
+}
+
+fn services(t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let asked: Vec<_> = t.tcp.iter().filter(|(a, _)| a.ip() == addr).collect();
+    let settled = |o: &Outcome<_>, n: u32| match o {
+        Outcome::Timeout { .. } => n >= 3,
+        _ => n >= 2,
+    };
+    let wanted = t.target.tcp_port();
+    if let Some(port) = wanted {
+        let done = asked.iter().any(|(a, r)| {
+            a.port() == port
+                && r.last()
+                    .is_some_and(|d| settled(&d.value.outcome, r.total()))
+        });
+        if !done {
+            missing.push("port");
+        }
+    }
+    let open = |port: u16| {
+        asked.iter().any(|(a, r)| {
+            a.port() == port && r.last().is_some_and(|d| d.value.outcome.ok().is_some())
+        })
+    };
+    let (tls_port, http_port) = expected_services(t, &open);
+    let enough = |n: Option<u32>| n.is_some_and(|n| n >= 2);
+    if let Some(port) = tls_port
+        && open(port)
+        && !enough(
+            t.tls
+                .iter()
+                .find(|(a, _)| a.ip() == addr && a.port() == port)
+                .map(|(_, r)| r.total()),
+        )
+    {
+        missing.push("tls");
+    }
+    if let Some(port) = http_port
+        && open(port)
+        && !enough(
+            t.http
+                .iter()
+                .find(|(a, _)| a.ip() == addr && a.port() == port)
+                .map(|(_, r)| r.total()),
+        )
+    {
+        missing.push("http");
+    }
+    missing
+}
+
+/// Ports on which TLS and HTTP will be looked at; the same choice as the plan of the engine.
+pub fn expected_services(
+    t: &TargetWindow,
+    open: &dyn Fn(u16) -> bool,
+) -> (Option<u16>, Option<u16>) {
+    use crate::model::target::Scheme;
+    match &t.target.kind {
+        TargetKind::Url(u) => ((u.scheme == Scheme::Https).then_some(u.port), Some(u.port)),
+        TargetKind::Port { port, .. } => (speaks_tls(*port).then_some(*port), None),
+        TargetKind::Host(_) if open(443) => (Some(443), Some(443)),
+        TargetKind::Host(_) if open(80) => (None, Some(80)),
+        _ => (None, None),
+    }
+}
+
+/// Ports on which TLS is spoken from the first byte (IANA registrations and common practice).
+pub fn speaks_tls(port: u16) -> bool {
+    matches!(
+        port,
+        443 | 465
+            | 563
+            | 636
+            | 853
+            | 989
+            | 990
+            | 992
+            | 993
+            | 995
+            | 2376
+            | 3269
+            | 5061
+            | 5671
+            | 6443
+            | 6514
+            | 8443
+            | 8883
+            | 9443
+    )
+}

@@ -1,0 +1,109 @@
+//! Findings over time: they open when a rule first says them, and clear only after they have not
+//! been said for a while, so that one good probe does not close an incident.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::finding::{Finding, FindingKey, Severity};
+use crate::model::time::{Mono, Stamp};
+
+/// How long a rule must be silent about a fault before it is cleared.
+const CLEAR_AFTER: Duration = Duration::from_secs(6);
+/// How often a change of place or severity is told at most.
+const CHANGE_EVERY: Duration = Duration::from_secs(10);
+
+/// What happened to a finding.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// It is new.
+    Opened(Finding),
+    /// Its severity or place is another now.
+    Changed(Finding),
+    /// It ended.
+    Cleared(Finding),
+}
+
+struct Open {
+    finding: Finding,
+    seen: Stamp,
+    told: Mono,
+}
+
+/// The findings that are open.
+#[derive(Default)]
+pub struct Ledger {
+    open: BTreeMap<FindingKey, Open>,
+}
+
+impl Ledger {
+    /// Takes what the rules say now; returns what changed.
+    pub fn update(&mut self, said: Vec<Finding>, now: Stamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for mut finding in said {
+            let key = finding.key();
+            if let Some(open) = self.open.get_mut(&key) {
+                finding.since = finding.since.min(open.finding.since);
+                finding.opened_after_ms = open.finding.opened_after_ms;
+                finding.runbooks = std::mem::take(&mut open.finding.runbooks);
+                let material = finding.severity != open.finding.severity
+                    || finding.location != open.finding.location;
+                open.finding = finding;
+                open.seen = now;
+                if material && now.mono.since(open.told) >= CHANGE_EVERY {
+                    open.told = now.mono;
+                    changes.push(Change::Changed(open.finding.clone()));
+                }
+                continue;
+            }
+            finding.opened_after_ms = now.mono.as_millis();
+            changes.push(Change::Opened(finding.clone()));
+            self.open.insert(
+                key,
+                Open {
+                    finding,
+                    seen: now,
+                    told: now.mono,
+                },
+            );
+        }
+        let ended: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, o)| now.mono.since(o.seen.mono) >= CLEAR_AFTER)
+            .map(|(k, _)| k.clone())
+            .collect();
+        for key in ended {
+            if let Some(mut open) = self.open.remove(&key) {
+                open.finding.until = Some(open.seen.wall);
+                changes.push(Change::Cleared(open.finding));
+            }
+        }
+        changes
+    }
+
+    /// Names the runbooks that fit an open finding.
+    pub fn name_runbooks(&mut self, key: &FindingKey, names: Vec<crate::model::text::SafeText>) {
+        if let Some(open) = self.open.get_mut(key) {
+            open.finding.runbooks = names;
+        }
+    }
+
+    /// Open findings, worst first, then oldest.
+    pub fn open(&self) -> Vec<Finding> {
+        let mut all: Vec<_> = self.open.values().map(|o| o.finding.clone()).collect();
+        all.sort_by(|a, b| {
+            b.severity
+                .cmp(&a.severity)
+                .then(a.since.cmp(&b.since))
+                .then(a.key().cmp(&b.key()))
+        });
+        all
+    }
+
+    /// Whether anything worse than information is open.
+    pub fn alarming(&self) -> bool {
+        self.open
+            .values()
+            .any(|o| o.finding.severity > Severity::Info)
+    }
+}

@@ -1,0 +1,290 @@
+//! Is it us? Routes, gateway, interface and resolver configuration of this host.
+
+use std::net::IpAddr;
+
+use super::build::Build;
+use super::facts::Facts;
+use crate::model::catalogue as code;
+use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::local::{DefaultRoute, LocalState, NeighbourState};
+use crate::model::observation::Refusal;
+use crate::model::target::TargetId;
+use crate::model::window::{Dated, TargetWindow};
+
+/// Looks in a row with a failed gateway entry before it is believed.
+const FAILED_LOOKS: usize = 3;
+
+/// Pushes local root causes; first of all rules.
+pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
+    let Some(local) = &f.window.local else { return };
+    interface_down(f, local, out);
+    no_default_route(f, local, out);
+    for route in &local.value.default_routes {
+        gateway(f, local, route, out);
+    }
+    resolver_config(f, local, out);
+}
+
+/// The target, if it is the only one that suffers; else this host.
+fn subject(f: &Facts) -> TargetId {
+    let mut others = f.window.order.iter().filter(|id| **id != TargetId::local());
+    match (others.next(), others.next()) {
+        (Some(only), None) => only.clone(),
+        _ => TargetId::local(),
+    }
+}
+
+fn interface_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) {
+    for route in &local.value.default_routes {
+        let Some(i) = local
+            .value
+            .interfaces
+            .iter()
+            .find(|i| i.name == route.interface)
+        else {
+            continue;
+        };
+        if (i.up && i.carrier) || i.loopback {
+            continue;
+        }
+        let mut place = Location::of(PlaceKind::Interface);
+        place.name = Some(i.name.clone());
+        let what = if i.up {
+            "has no carrier"
+        } else {
+            "is administratively down"
+        };
+        out.push(
+            Build::new(
+                code::LOCAL_INTERFACE_DOWN,
+                Severity::Critical,
+                &subject(f),
+                place,
+                local.at.wall,
+            )
+            .which(&i.name)
+            .confidence(0.97)
+            .summary(format!(
+                "interface {} of this host, which carries the default route, {what}",
+                i.name
+            ))
+            .evidence(
+                [local.id],
+                format!("{} {what}; default route via {}", i.name, via(route)),
+            )
+            .reproduce([format!("ip -s link show dev {}", i.name)])
+            .done(),
+        );
+    }
+}
+
+/// Only where somebody suffers: a target whose packets the kernel refuses to route, or no default
+/// route at all when nothing but this host was asked about.
+fn no_default_route(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) {
+    let nobody_but_us = f.window.order.iter().all(|id| *id == TargetId::local());
+    for v6 in [false, true] {
+        if f.has_default_route(v6) != Some(false) {
+            continue;
+        }
+        let refused: Vec<_> = f
+            .window
+            .targets
+            .values()
+            .filter(|t| unroutable(t, v6))
+            .collect();
+        let none_at_all = local.value.default_routes.is_empty();
+        let steady = f
+            .window
+            .locals
+            .iter()
+            .rev()
+            .take(2)
+            .filter(|d| d.value.default_routes.is_empty())
+            .count()
+            == 2;
+        if refused.is_empty() && !(nobody_but_us && !v6 && none_at_all && steady) {
+            continue;
+        }
+        let family = if v6 { "IPv6" } else { "IPv4" };
+        let who = match refused.as_slice() {
+            [only] => only.target.id.clone(),
+            _ => TargetId::local(),
+        };
+        let names: Vec<_> = refused.iter().map(|t| t.target.id.to_string()).collect();
+        let suffering = if names.is_empty() {
+            String::new()
+        } else {
+            format!("; {} can't be reached", names.join(", "))
+        };
+        let up: Vec<_> = local
+            .value
+            .interfaces
+            .iter()
+            .filter(|i| !i.loopback && i.up)
+            .map(|i| i.name.to_string())
+            .collect();
+        out.push(
+            Build::new(
+                code::NO_DEFAULT_ROUTE,
+                Severity::Critical,
+                &who,
+                Location::of(PlaceKind::Local),
+                local.at.wall,
+            )
+            .which(family)
+            .confidence(0.97)
+            .summary(format!(
+                "this host has no {family} default route{suffering}"
+            ))
+            .evidence(
+                [local.id],
+                format!(
+                    "routing table: no {family} default; interfaces up: {}",
+                    if up.is_empty() {
+                        "none".into()
+                    } else {
+                        up.join(", ")
+                    }
+                ),
+            )
+            .reproduce([format!(
+                "ip {}route show default",
+                if v6 { "-6 " } else { "" }
+            )])
+            .done(),
+        );
+    }
+}
+
+/// The kernel itself refuses packets of that family to this target.
+fn unroutable(t: &TargetWindow, v6: bool) -> bool {
+    let refusals = t
+        .pings
+        .iter()
+        .filter(|((a, ..), _)| a.is_ipv6() == v6 && t.addresses().contains(a))
+        .flat_map(|(_, s)| s.points().rev().take(3))
+        .collect::<Vec<_>>();
+    refusals.len() >= 2
+        && refusals
+            .iter()
+            .all(|p| matches!(p.refusal, Some((_, Refusal::Kernel(_), _))))
+}
+
+fn gateway(f: &Facts, local: &Dated<LocalState>, route: &DefaultRoute, out: &mut Vec<Finding>) {
+    let Some(gw) = route.gateway else { return };
+    let state_in = |l: &LocalState| {
+        l.neighbours
+            .iter()
+            .find(|n| n.addr == gw && n.interface == route.interface)
+            .map_or(NeighbourState::Absent, |n| n.state)
+    };
+    let bad = |s: NeighbourState| matches!(s, NeighbourState::Failed | NeighbourState::Incomplete);
+    let run: Vec<_> = f
+        .window
+        .locals
+        .iter()
+        .rev()
+        .take_while(|d| bad(state_in(&d.value)))
+        .collect();
+    let ever_failed = run
+        .iter()
+        .any(|d| state_in(&d.value) == NeighbourState::Failed);
+    if run.len() < FAILED_LOOKS || !ever_failed || answered(f, gw) {
+        return;
+    }
+    let Some(first) = run.last() else { return };
+    let mut place = Location::at(PlaceKind::Hop, gw);
+    place.hop = Some(1);
+    let what = if gw.is_ipv6() {
+        "neighbour discovery"
+    } else {
+        "ARP"
+    };
+    let down = out.iter().any(|x| x.code == code::LOCAL_INTERFACE_DOWN);
+    if down {
+        return;
+    }
+    out.push(
+        Build::new(
+            code::GATEWAY_UNREACHABLE,
+            Severity::Critical,
+            &subject(f),
+            place,
+            first.at.wall,
+        )
+        .which(gw)
+        .confidence(0.95)
+        .summary(format!(
+            "the gateway {gw} on {} does not answer {what}: nothing leaves this link",
+            route.interface
+        ))
+        .evidence(
+            run.iter().map(|d| d.id),
+            format!(
+                "neighbour entry of {gw} failed or incomplete in {} looks in a row",
+                run.len()
+            ),
+        )
+        .evidence([local.id], format!("default route via {}", via(route)))
+        .reproduce([format!("ip neigh show {gw}"), format!("ping -n -c 3 {gw}")])
+        .done(),
+    );
+}
+
+/// Whether the gateway answered anything after its entry began to fail.
+fn answered(f: &Facts, gw: IpAddr) -> bool {
+    let from = f.now.mono.minus(std::time::Duration::from_secs(3));
+    f.window.targets.values().any(|t| {
+        let pings = t.pings.iter().filter(|((a, ..), _)| *a == gw);
+        pings
+            .flat_map(|(_, s)| s.since(from))
+            .any(|p| p.rtt.is_some())
+    })
+}
+
+fn via(route: &DefaultRoute) -> String {
+    match route.gateway {
+        Some(gw) => format!("{gw} dev {}", route.interface),
+        None => format!("dev {}", route.interface),
+    }
+}
+
+/// Only when names matter: somebody asked about a name, or about this host alone.
+fn resolver_config(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) {
+    let Some(problem) = &local.value.resolvers.problem else {
+        return;
+    };
+    let needs_names = f.window.targets.values().any(|t| match &t.target.kind {
+        crate::model::target::TargetKind::Local => f.window.order.len() == 1,
+        crate::model::target::TargetKind::Dns { resolver, .. } => resolver.is_none(),
+        _ => {
+            let named = t.target.host().is_some_and(|h| h.name().is_some());
+            named && t.addresses().is_empty()
+        }
+    });
+    if !needs_names {
+        return;
+    }
+    let mut place = Location::of(PlaceKind::Local);
+    place.name = Some(local.value.resolvers.source.clone());
+    out.push(
+        Build::new(
+            code::RESOLVER_CONFIG_BROKEN,
+            Severity::Critical,
+            &subject(f),
+            place,
+            local.at.wall,
+        )
+        .which("config")
+        .confidence(0.97)
+        .summary(format!(
+            "this host has no usable resolver configured: {problem}"
+        ))
+        .evidence(
+            [local.id],
+            format!("{}: {problem}", local.value.resolvers.source),
+        )
+        .reproduce([format!("cat {}", local.value.resolvers.source)])
+        .done(),
+    );
+}

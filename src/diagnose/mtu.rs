@@ -1,0 +1,123 @@
+//! Path MTU: a black hole is critical, a smaller MTU that is properly announced is information.
+
+use std::net::IpAddr;
+
+use super::build::Build;
+use super::facts::{Facts, address_of_hop};
+use super::reproduce;
+use crate::model::catalogue as code;
+use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::observation::{Hop, Pmtu, PmtuHow, PmtuSample};
+use crate::model::window::{Dated, TargetWindow};
+
+/// Pushes `pmtu-black-hole` or `pmtu-reduced`.
+pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
+    for (addr, recent) in &t.pmtu {
+        let Some(last) = recent.last() else { continue };
+        let Some(pmtu) = last.value.outcome.ok() else {
+            continue;
+        };
+        match &pmtu.how {
+            PmtuHow::FullSize => {}
+            PmtuHow::TooBig { router, hop } => {
+                out.push(reduced(t, *addr, last, pmtu, *router, *hop))
+            }
+            PmtuHow::Silent {
+                first_bad,
+                bad_sent,
+                good_sent,
+                good_answered,
+                last_seen,
+                beyond,
+            } => {
+                // The positive control decides: the good size must have come back nearly always.
+                let controlled = *good_answered >= 3 && *good_answered * 4 >= *good_sent * 3;
+                if *bad_sent < f.thresholds.pmtu_min_bad || !controlled {
+                    continue;
+                }
+                let place = place(t, *addr, *last_seen, *beyond);
+                let mut b = black_hole(t, *addr, last, pmtu.mtu, *first_bad, place)
+                    .evidence([last.id], format!("{}-byte probes: {good_answered} of {good_sent} answered; {first_bad}-byte probes sent in between: 0 of {bad_sent}", pmtu.mtu))
+                    .evidence([last.id], "no ICMP \"fragmentation needed\" or \"packet too big\" was seen");
+                if let Some(h) = last_seen {
+                    b = b.evidence(
+                        [last.id],
+                        format!(
+                            "{first_bad}-byte packets are last seen by hop {} ({})",
+                            h.ttl, h.addr
+                        ),
+                    );
+                }
+                out.push(b.done());
+            }
+        }
+    }
+}
+
+fn reduced(
+    t: &TargetWindow,
+    addr: IpAddr,
+    last: &Dated<PmtuSample>,
+    pmtu: &Pmtu,
+    router: IpAddr,
+    hop: Option<u8>,
+) -> Finding {
+    let mut place = Location::at(PlaceKind::Link, router);
+    place.hop = hop;
+    place.to_hop = hop.map(|h| h.saturating_add(1));
+    place.to_address = place.to_hop.and_then(|h| address_of_hop(t, addr, h));
+    let where_ = place.describe();
+    Build::new(
+        code::PMTU_REDUCED,
+        Severity::Info,
+        &t.target.id,
+        place,
+        last.at.wall,
+    )
+    .which(addr)
+    .confidence(0.95)
+    .summary(format!(
+        "path MTU to {} ({addr}) is {} bytes, announced by {router} ({where_})",
+        t.target.id, pmtu.mtu
+    ))
+    .evidence(
+        [last.id],
+        format!(
+            "ICMP \"too big\" with next-hop MTU {} from {router}; first link {} bytes",
+            pmtu.mtu, pmtu.link_mtu
+        ),
+    )
+    .done()
+}
+
+/// Between the last hop that still sees packets of the first bad size and the one beyond it.
+fn place(t: &TargetWindow, addr: IpAddr, last_seen: Option<Hop>, beyond: Option<Hop>) -> Location {
+    let mut place = Location::of(PlaceKind::Link);
+    let hop = last_seen.map_or(0, |h| h.ttl);
+    place.hop = Some(hop);
+    place.address = last_seen.map(|h| h.addr);
+    place.to_hop = Some(beyond.map_or(hop.saturating_add(1), |b| b.ttl));
+    place.to_address = beyond
+        .map(|b| b.addr)
+        .or_else(|| place.to_hop.and_then(|h| address_of_hop(t, addr, h)));
+    place
+}
+
+fn black_hole(
+    t: &TargetWindow,
+    addr: IpAddr,
+    last: &Dated<PmtuSample>,
+    good: u32,
+    bad: u32,
+    place: Location,
+) -> Build {
+    let at = place.describe();
+    Build::new(code::PMTU_BLACK_HOLE, Severity::Critical, &t.target.id, place, last.at.wall)
+        .which(addr)
+        .confidence(0.97)
+        .summary(format!(
+            "PMTU black hole towards {} ({addr}) {at}: {good}-byte packets pass, {bad}-byte packets vanish",
+            t.target.id
+        ))
+        .reproduce(reproduce::mtu(addr, good, bad))
+}

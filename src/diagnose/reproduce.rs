@@ -1,0 +1,71 @@
+//! Stock commands that show the same as a finding, to paste to a provider.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// `ping` and `traceroute` of an address.
+pub fn reach(dst: IpAddr) -> Vec<String> {
+    vec![
+        format!("ping -n -c 10 {dst}"),
+        format!("traceroute -n {dst}"),
+    ]
+}
+
+/// `mtr` report for loss.
+pub fn loss(dst: IpAddr) -> Vec<String> {
+    vec![
+        format!("ping -n -c 100 -i 0.2 {dst}"),
+        format!("mtr -n -r -c 60 {dst}"),
+    ]
+}
+
+/// Pings with DF of the last good and the first bad packet size.
+pub fn mtu(dst: IpAddr, good: u32, bad: u32) -> Vec<String> {
+    let header = if dst.is_ipv6() { 48 } else { 28 };
+    [good, bad]
+        .map(|size| {
+            format!(
+                "ping -n -M do -c 4 -s {} {dst}",
+                size.saturating_sub(header)
+            )
+        })
+        .into()
+}
+
+/// One question at one resolver.
+pub fn dns(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let port = if server.port() == 53 {
+        String::new()
+    } else {
+        format!(" -p {}", server.port())
+    };
+    vec![format!(
+        "dig @{}{port} {name} {rtype} +tries=1 +time=2",
+        server.ip()
+    )]
+}
+
+/// A TCP connection.
+pub fn tcp(dst: SocketAddr) -> Vec<String> {
+    vec![format!("nc -v -z -w 3 {} {}", dst.ip(), dst.port())]
+}
+
+/// A TLS handshake with the chain shown.
+pub fn tls(dst: SocketAddr, name: &str) -> Vec<String> {
+    vec![format!(
+        "openssl s_client -connect {dst} -servername {name} -showcerts </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
+    )]
+}
+
+/// One HTTP request, resolved to the address that was seen.
+pub fn http(url: &str, host: &str, dst: SocketAddr) -> Vec<String> {
+    vec![format!(
+        "curl -sv -o /dev/null --resolve {host}:{}:{} '{}'",
+        dst.port(),
+        if dst.is_ipv6() {
+            format!("[{}]", dst.ip())
+        } else {
+            dst.ip().to_string()
+        },
+        url.replace('\'', "%27")
+    )]
+}

@@ -1,0 +1,179 @@
+//! What was tested and found clean, with the counts: where *not* to look.
+
+use std::net::IpAddr;
+
+use super::facts::Facts;
+use super::loss::judged_series;
+use crate::model::finding::{Finding, RuledOut, Severity};
+use crate::model::observation::PmtuHow;
+use crate::model::stats::wilson;
+use crate::model::text::SafeText;
+use crate::model::window::TargetWindow;
+
+/// One line for each clean aspect of each target.
+pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
+    let mut out = Vec::new();
+    for id in &f.window.order {
+        let Some(t) = f.window.targets.get(id) else {
+            continue;
+        };
+        let alarmed = |prefix: &[&str]| {
+            findings.iter().any(|x| {
+                x.subject == *id
+                    && x.severity > Severity::Info
+                    && prefix.iter().any(|p| x.code.as_str().starts_with(p))
+            })
+        };
+        let mut push = |what: &str, text: String| {
+            out.push(RuledOut {
+                subject: id.clone(),
+                what: SafeText::new(what),
+                text: SafeText::new(text),
+            });
+        };
+        for addr in t.addresses() {
+            if let Some(text) =
+                loss(f, t, *addr).filter(|_| !alarmed(&["packet-loss", "host-down", "path-broken"]))
+            {
+                push("loss", text);
+            }
+            if let Some(text) = path(t, *addr)
+                .filter(|_| !alarmed(&["path-", "route-", "routing-", "host-down", "packet-loss"]))
+            {
+                push("path", text);
+            }
+            if let Some(text) = mtu(t, *addr).filter(|_| !alarmed(&["pmtu-black-hole"])) {
+                push("mtu", text);
+            }
+        }
+        if let Some(text) = port(t).filter(|_| !alarmed(&["port-", "admin-"])) {
+            push("port", text);
+        }
+        if let Some(text) = dns(t).filter(|_| !alarmed(&["resolver", "name-not-found", "dns"])) {
+            push("dns", text);
+        }
+        if let Some(text) = tls(t) {
+            push("tls", text);
+        }
+        if let Some(text) = http(t) {
+            push("http", text);
+        }
+    }
+    out
+}
+
+fn loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
+    let (sent, lost) = judged_series(t, addr)?.loss_since(f.horizon());
+    if sent < f.thresholds.loss_min_samples {
+        return None;
+    }
+    let high = wilson(lost, sent).1 * 100.0;
+    Some(format!(
+        "{lost} of {sent} probes to {addr} lost; loss above {high:.1} % is excluded"
+    ))
+}
+
+fn path(t: &TargetWindow, addr: IpAddr) -> Option<String> {
+    let path = t
+        .paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .map(|(_, p)| p)
+        .find(|p| p.reached_ttl().is_some())?;
+    let hops = path.reached_ttl()?;
+    let reached = path
+        .kept()
+        .filter(|(_, _, r)| r.reached().is_some())
+        .count();
+    Some(format!(
+        "{addr} reached at hop {hops} in {reached} of {} rounds",
+        path.kept().len()
+    ))
+}
+
+fn mtu(t: &TargetWindow, addr: IpAddr) -> Option<String> {
+    let pmtu = t.pmtu.get(&addr)?.last()?.value.outcome.ok()?;
+    match pmtu.how {
+        PmtuHow::FullSize => Some(format!(
+            "{}-byte packets reach {addr}, the full size of the first link",
+            pmtu.mtu
+        )),
+        PmtuHow::TooBig { router, .. } => Some(format!(
+            "path MTU {} to {addr} is properly announced by {router}",
+            pmtu.mtu
+        )),
+        PmtuHow::Silent { .. } => None,
+    }
+}
+
+fn port(t: &TargetWindow) -> Option<String> {
+    let (dst, recent) = t
+        .tcp
+        .iter()
+        .find(|(_, r)| r.last().is_some_and(|d| d.value.asked))?;
+    let good = recent
+        .iter()
+        .filter(|d| d.value.outcome.ok().is_some())
+        .count();
+    (good == recent.iter().len() && good > 0)
+        .then(|| format!("{good} of {good} TCP handshakes with {dst} succeeded"))
+}
+
+fn dns(t: &TargetWindow) -> Option<String> {
+    let asked: Vec<_> = t
+        .dns
+        .iter()
+        .filter(|(_, r)| r.last().is_some_and(|d| !d.value.liveness_only))
+        .collect();
+    let servers: std::collections::BTreeSet<_> = asked.iter().map(|(k, _)| k.server).collect();
+    let clean = asked.iter().all(|(_, r)| {
+        r.iter().all(|d| {
+            d.value
+                .outcome
+                .ok()
+                .is_some_and(|a| a.rcode.as_str() == "NOERROR")
+        })
+    });
+    let answers: u32 = asked.iter().map(|(_, r)| r.total()).sum();
+    (clean && !servers.is_empty()).then(|| {
+        format!(
+            "{} of {} resolvers resolve it ({answers} answers)",
+            servers.len(),
+            servers.len()
+        )
+    })
+}
+
+fn tls(t: &TargetWindow) -> Option<String> {
+    let (dst, recent) = t.tls.iter().find(|(_, r)| {
+        r.last()
+            .is_some_and(|d| d.value.outcome.ok().is_some_and(|s| s.faults.is_empty()))
+    })?;
+    let session = recent.last()?.value.outcome.ok()?;
+    let end = session.chain.first().map_or(String::new(), |c| {
+        format!(
+            ", valid until {}",
+            crate::model::time::date_time_utc(c.not_after)
+        )
+    });
+    Some(format!(
+        "chain at {dst} is trusted ({}{end})",
+        session.version
+    ))
+}
+
+fn http(t: &TargetWindow) -> Option<String> {
+    let (_, recent) = t.http.iter().next()?;
+    let good = recent
+        .iter()
+        .filter(|d| d.value.outcome.ok().is_some_and(|r| r.status < 500))
+        .count();
+    let last = recent.last()?.value.outcome.ok()?;
+    (good == recent.iter().len() && good > 0).then(|| {
+        format!(
+            "{good} of {good} requests answered, the last with {} in {}",
+            last.status,
+            last.phases.total()
+        )
+    })
+}

@@ -1,0 +1,247 @@
+//! Certificates and handshakes. All faults of a chain are named, each by its own finding.
+
+use std::net::SocketAddr;
+
+use super::build::Build;
+use super::facts::Facts;
+use super::reproduce;
+use crate::model::catalogue as code;
+use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
+use crate::model::observation::{Outcome, Refusal, TlsSample};
+use crate::model::time::human;
+use crate::model::tls::{TlsFault, TlsSession};
+use crate::model::window::{Dated, Recent, TargetWindow};
+
+/// Pushes what is wrong with the chain, or with the handshake.
+pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
+    for (dst, recent) in &t.tls {
+        let run: Vec<_> = recent.run_of(|s| s.outcome.ok().is_some()).collect();
+        if let Some(last) = run.first()
+            && let Some(session) = last.value.outcome.ok()
+        {
+            // What was only tried, on a host given by address, has no name to be judged against.
+            let judged = last.value.asked || t.target.host().is_some_and(|h| h.name().is_some());
+            if judged && run.len() >= f.thresholds.repeat as usize {
+                for fault in &session.faults {
+                    out.push(of_fault(f, t, *dst, last, &run, fault, session));
+                }
+                out.extend(expiring(f, t, *dst, last, session));
+            }
+            continue;
+        }
+        if recent.last().is_some_and(|d| d.value.asked) {
+            out.extend(refused(f, t, *dst, recent));
+            out.extend(stalled(f, t, *dst, recent, out));
+        }
+    }
+}
+
+fn start(
+    t: &TargetWindow,
+    dst: SocketAddr,
+    code: Code,
+    last: &Dated<TlsSample>,
+    since: jiff::Timestamp,
+) -> Build {
+    let mut place = Location::at(PlaceKind::Endpoint, dst.ip());
+    place.name = Some(last.value.name.clone());
+    Build::new(code, Severity::Critical, &t.target.id, place, since)
+        .which(dst)
+        .confidence(0.97)
+        .reproduce(reproduce::tls(dst, last.value.name.as_str()))
+}
+
+fn of_fault(
+    f: &Facts,
+    t: &TargetWindow,
+    dst: SocketAddr,
+    last: &Dated<TlsSample>,
+    run: &[&Dated<TlsSample>],
+    fault: &TlsFault,
+    session: &TlsSession,
+) -> Finding {
+    let since = run.last().map_or(last.at.wall, |d| d.at.wall);
+    let who = |i: usize| match (i, session.chain.get(i)) {
+        (0, _) => "the certificate".to_owned(),
+        (_, Some(c)) => format!("the issuing certificate {}", c.subject),
+        (_, None) => "a certificate of the chain".to_owned(),
+    };
+    let name = &last.value.name;
+    let ids: Vec<_> = run.iter().map(|d| d.id).collect();
+    let day = |ts: &jiff::Timestamp| crate::model::time::date_time_utc(*ts);
+    match fault {
+        TlsFault::Expired { index, not_after } => {
+            let ago = std::time::Duration::try_from(f.now.wall.duration_since(*not_after)).unwrap_or_default();
+            start(t, dst, code::TLS_EXPIRED, last, since)
+                .summary(format!("{} of {name} ({dst}) expired {} ago, at {}", who(*index), human(ago), day(not_after)))
+                .evidence(ids, format!("notAfter {} of certificate {index} in the presented chain", day(not_after)))
+        }
+        TlsFault::NotYetValid { index, not_before } => start(t, dst, code::TLS_NOT_YET_VALID, last, since)
+            .summary(format!("{} of {name} ({dst}) is not valid before {}", who(*index), day(not_before)))
+            .evidence(ids, format!("notBefore {} of certificate {index} in the presented chain", day(not_before))),
+        TlsFault::NameMismatch { wanted, presented } => {
+            let names: Vec<_> = presented.iter().take(5).map(|n| n.as_str()).collect();
+            let more = presented.len().saturating_sub(5);
+            let list = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
+            let list = if more > 0 { format!("{list} and {more} more") } else { list };
+            start(t, dst, code::TLS_NAME_MISMATCH, last, since)
+                .summary(format!("the certificate at {dst} is not for {wanted} but for {list}"))
+                .evidence(ids, format!("subjectAltName of the presented leaf: {list}"))
+        }
+        TlsFault::SelfSigned => start(t, dst, code::TLS_SELF_SIGNED, last, since)
+            .summary(format!("the certificate of {name} ({dst}) is signed by itself"))
+            .evidence(ids, "issuer and subject of the leaf are equal and it verifies with its own key"),
+        TlsFault::UntrustedIssuer { issuer } => start(t, dst, code::TLS_UNTRUSTED_ISSUER, last, since)
+            .confidence(0.9)
+            .summary(format!("the chain of {name} ({dst}) leads to no trusted root: issuer {issuer} is not known here"))
+            .evidence(ids, format!("{} certificates presented; judged against {}", session.chain.len(), session.roots))
+            .evidence([], "a private CA that only clients know, or a missing intermediate certificate, look the same; --ca FILE decides the first"),
+        TlsFault::Other { reason } => start(t, dst, code::TLS_UNTRUSTED_ISSUER, last, since)
+            .which(format!("{dst} {reason}"))
+            .confidence(0.8)
+            .summary(format!("the chain of {name} ({dst}) is refused: {reason}"))
+            .evidence(ids, reason.clone()),
+    }
+    .done()
+}
+
+fn expiring(
+    f: &Facts,
+    t: &TargetWindow,
+    dst: SocketAddr,
+    last: &Dated<TlsSample>,
+    session: &TlsSession,
+) -> Option<Finding> {
+    let leaf = session.chain.first()?;
+    let left = std::time::Duration::try_from(leaf.not_after.duration_since(f.now.wall))
+        .ok()
+        .filter(|d| !d.is_zero())?;
+    let severity = match left {
+        l if l < f.thresholds.tls_expiring_critical => Severity::Critical,
+        l if l < f.thresholds.tls_expiring_warning => Severity::Warning,
+        _ => return None,
+    };
+    let mut place = Location::at(PlaceKind::Endpoint, dst.ip());
+    place.name = Some(last.value.name.clone());
+    // A short-lived certificate is renewed late by design: judge by its own lifetime too.
+    let life =
+        std::time::Duration::try_from(leaf.not_after.duration_since(leaf.not_before)).ok()?;
+    if left > life / 3 {
+        return None;
+    }
+    Some(
+        Build::new(
+            code::TLS_EXPIRING,
+            severity,
+            &t.target.id,
+            place,
+            last.at.wall,
+        )
+        .which(dst)
+        .confidence(0.97)
+        .summary(format!(
+            "the certificate of {} ({dst}) expires in {}",
+            last.value.name,
+            human(left)
+        ))
+        .evidence(
+            [last.id],
+            format!(
+                "notAfter {}",
+                crate::model::time::date_time_utc(leaf.not_after)
+            ),
+        )
+        .reproduce(reproduce::tls(dst, last.value.name.as_str()))
+        .done(),
+    )
+}
+
+fn refused(
+    f: &Facts,
+    t: &TargetWindow,
+    dst: SocketAddr,
+    recent: &Recent<TlsSample>,
+) -> Option<Finding> {
+    let run: Vec<_> = recent
+        .run_of(|s| {
+            matches!(
+                &s.outcome,
+                Outcome::Refused {
+                    why: Refusal::Protocol(_),
+                    ..
+                }
+            )
+        })
+        .collect();
+    let last = run.first()?;
+    let Outcome::Refused {
+        why: Refusal::Protocol(words),
+        ..
+    } = &last.value.outcome
+    else {
+        return None;
+    };
+    if run.len() < f.thresholds.repeat as usize {
+        return None;
+    }
+    Some(
+        start(
+            t,
+            dst,
+            code::TLS_HANDSHAKE_REFUSED,
+            last,
+            run.last()?.at.wall,
+        )
+        .confidence(0.9)
+        .summary(format!(
+            "the TLS handshake with {} ({dst}) is refused: {words}",
+            last.value.name
+        ))
+        .evidence(
+            run.iter().map(|d| d.id),
+            format!("{} handshakes in a row ended by {words}", run.len()),
+        )
+        .done(),
+    )
+}
+
+/// TCP connects, the handshake hangs; a path MTU black hole explains it better.
+fn stalled(
+    f: &Facts,
+    t: &TargetWindow,
+    dst: SocketAddr,
+    recent: &Recent<TlsSample>,
+    so_far: &[Finding],
+) -> Option<Finding> {
+    let run: Vec<_> = recent
+        .run_of(|s| matches!(s.outcome, Outcome::Timeout { .. }))
+        .collect();
+    let last = run.first()?;
+    let connects = t
+        .tcp
+        .get(&dst)
+        .and_then(|r| r.last())
+        .is_some_and(|d| d.value.outcome.ok().is_some());
+    let explained = so_far
+        .iter()
+        .any(|x| x.code == code::PMTU_BLACK_HOLE && x.subject == t.target.id);
+    if !connects || explained || run.len() < f.thresholds.repeat as usize {
+        return None;
+    }
+    Some(
+        start(t, dst, code::TLS_HANDSHAKE_STALL, last, run.last()?.at.wall)
+            .confidence(0.85)
+            .summary(format!(
+                "TCP connects to {} ({dst}), then the TLS handshake hangs",
+                last.value.name
+            ))
+            .evidence(
+                run.iter().map(|d| d.id),
+                format!(
+                    "{} handshakes in a row timed out after the connection was made",
+                    run.len()
+                ),
+            )
+            .done(),
+    )
+}

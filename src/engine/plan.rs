@@ -1,0 +1,462 @@
+//! Which probes should be running, given what has been seen. A pure function of the window.
+//!
+//! The engine starts what is newly wanted and stops what no longer is; so "try TCP when ICMP
+//! stays silent" or "ping the hops once loss is seen" is a line here and nothing elsewhere.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::diagnose::{self, expected_services, judged_series};
+use crate::model::observation::{Method, Outcome, ServerRole};
+use crate::model::target::{Host, TargetId, TargetKind};
+use crate::model::time::Mono;
+use crate::model::window::{TargetWindow, Window};
+
+/// TCP ports tried on a host about which nothing else was said.
+const USUAL_PORTS: [u16; 3] = [443, 80, 22];
+/// Silence after which another method is tried as well.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One probe that runs until it is no longer wanted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Task {
+    /// Interfaces, routes, neighbours, resolver configuration.
+    Local,
+    /// Name to addresses.
+    Resolve(TargetId),
+    /// Pings of the target or of a hop on its path.
+    Ping {
+        /// Whom it is for.
+        target: TargetId,
+        /// Whom it pings.
+        addr: IpAddr,
+        /// How.
+        via: Via,
+        /// Seldom (a gateway, which is only watched).
+        slow: bool,
+    },
+    /// Continuous traceroute.
+    Trace {
+        /// Whom it is for.
+        target: TargetId,
+        /// Destination.
+        addr: IpAddr,
+        /// How.
+        via: Via,
+    },
+    /// Path MTU, now and then.
+    Pmtu {
+        /// Whom it is for.
+        target: TargetId,
+        /// Destination.
+        addr: IpAddr,
+    },
+    /// TCP handshakes.
+    Tcp {
+        /// Whom it is for.
+        target: TargetId,
+        /// Address and port.
+        dst: SocketAddr,
+        /// The user named the port.
+        asked: bool,
+    },
+    /// Questions to one DNS server.
+    Dns {
+        /// Whom it is for.
+        target: TargetId,
+        /// The server.
+        server: SocketAddr,
+        /// The server was named by the user.
+        named: bool,
+        /// What is asked for.
+        name: String,
+        /// Only whether the server is alive.
+        liveness: bool,
+    },
+    /// TLS handshakes.
+    Tls {
+        /// Whom it is for.
+        target: TargetId,
+        /// Address and port.
+        dst: SocketAddr,
+        /// The user asked for it.
+        asked: bool,
+    },
+    /// HTTP requests.
+    Http {
+        /// Whom it is for.
+        target: TargetId,
+        /// Address and port.
+        dst: SocketAddr,
+        /// The user asked for it.
+        asked: bool,
+    },
+    /// Polls of the devices configured, or of an `snmp://` target.
+    Devices(TargetId),
+}
+
+/// A way to ping or trace, as far as the plan cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Via {
+    /// ICMP echo, raw or datagram.
+    Icmp,
+    /// UDP to a closed port.
+    Udp,
+    /// TCP handshakes with that port.
+    Tcp(u16),
+    /// The host's `ping`.
+    System,
+}
+
+/// What the process may do, as far as the plan cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// ICMP echo over IPv4.
+    pub icmp_v4: bool,
+    /// ICMP echo over IPv6.
+    pub icmp_v6: bool,
+}
+
+impl Reach {
+    const fn icmp(self, addr: IpAddr) -> bool {
+        match addr {
+            IpAddr::V4(_) => self.icmp_v4,
+            IpAddr::V6(_) => self.icmp_v6,
+        }
+    }
+}
+
+/// Everything that should be running now.
+pub fn wanted(window: &Window, reach: Reach, now: Mono) -> BTreeSet<Task> {
+    let mut tasks = BTreeSet::from([Task::Local]);
+    for id in &window.order {
+        let Some(t) = window.targets.get(id) else {
+            continue;
+        };
+        match &t.target.kind {
+            TargetKind::Local => local(window, t, reach, &mut tasks),
+            TargetKind::Dns { name, .. } => dns_target(window, t, name, &mut tasks),
+            TargetKind::Snmp { .. } => {
+                tasks.insert(Task::Devices(id.clone()));
+            }
+            TargetKind::Host(_) | TargetKind::Port { .. } | TargetKind::Url(_) => {
+                tasks.insert(Task::Resolve(id.clone()));
+                host(window, t, reach, now, &mut tasks);
+            }
+        }
+    }
+    tasks
+}
+
+fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    let Some(local) = &window.local else { return };
+    for gw in local.value.default_routes.iter().filter_map(|r| r.gateway) {
+        let via = if reach.icmp(gw) {
+            Via::Icmp
+        } else {
+            Via::Tcp(443)
+        };
+        tasks.insert(Task::Ping {
+            target: id.clone(),
+            addr: gw,
+            via,
+            slow: true,
+        });
+    }
+    // With no other target the resolvers themselves are the question.
+    if window.order.len() == 1 {
+        for server in &local.value.resolvers.servers {
+            tasks.insert(Task::Dns {
+                target: id.clone(),
+                server: *server,
+                named: false,
+                name: "localhost".into(),
+                liveness: true,
+            });
+        }
+    }
+    tasks.insert(Task::Devices(id.clone()));
+}
+
+fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    if let TargetKind::Dns {
+        resolver: Some((_, port)),
+        ..
+    } = &t.target.kind
+    {
+        tasks.insert(Task::Resolve(id.clone()));
+        for addr in t.addresses() {
+            tasks.insert(Task::Dns {
+                target: id.clone(),
+                server: SocketAddr::new(*addr, *port),
+                named: true,
+                name: name.to_owned(),
+                liveness: false,
+            });
+        }
+        return;
+    }
+    ask_configured(window, id, name, tasks);
+}
+
+fn ask_configured(window: &Window, id: &TargetId, name: &str, tasks: &mut BTreeSet<Task>) {
+    let Some(local) = &window.local else { return };
+    for server in &local.value.resolvers.servers {
+        tasks.insert(Task::Dns {
+            target: id.clone(),
+            server: *server,
+            named: false,
+            name: name.to_owned(),
+            liveness: false,
+        });
+    }
+}
+
+fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    if let Some(Host::Name(name)) = t.target.host()
+        && t.resolution
+            .as_ref()
+            .is_some_and(|r| r.how.method != Method::HostsFile)
+    {
+        ask_configured(window, id, name, tasks);
+    }
+    for addr in t.addresses() {
+        let addr = *addr;
+        ports(t, addr, tasks);
+        pings(t, addr, reach, now, tasks);
+        traces(t, addr, reach, tasks);
+        let alive = diagnose::last_answer(t, addr).is_some();
+        let path_known = t
+            .paths
+            .iter()
+            .any(|((a, _), p)| *a == addr && (p.reached_ttl().is_some() || p.rounds() >= 3));
+        if alive && path_known {
+            tasks.insert(Task::Pmtu {
+                target: id.clone(),
+                addr,
+            });
+        }
+        services(t, addr, tasks);
+        hop_pings(t, addr, reach, now, tasks);
+    }
+}
+
+/// Whether a TCP port answered, by SYN/ACK or RST.
+fn answers(t: &TargetWindow, dst: SocketAddr) -> bool {
+    t.tcp.get(&dst).is_some_and(|r| {
+        r.iter().any(|d| {
+            matches!(
+                &d.value.outcome,
+                Outcome::Ok(_)
+                    | Outcome::Refused {
+                        why: crate::model::observation::Refusal::TcpReset,
+                        ..
+                    }
+            )
+        })
+    })
+}
+
+fn candidate_ports(t: &TargetWindow) -> Vec<u16> {
+    let mut ports: Vec<u16> = t.target.tcp_port().into_iter().collect();
+    ports.extend(
+        USUAL_PORTS
+            .iter()
+            .filter(|p| !ports.contains(p))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    ports
+}
+
+/// The TCP port to ping by: the one asked for if it answers, else one that does.
+fn tcp_port(t: &TargetWindow, addr: IpAddr) -> Option<u16> {
+    candidate_ports(t)
+        .into_iter()
+        .find(|p| answers(t, SocketAddr::new(addr, *p)))
+}
+
+fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    let asked = t.target.tcp_port();
+    if let Some(port) = asked {
+        tasks.insert(Task::Tcp {
+            target: id.clone(),
+            dst: SocketAddr::new(addr, port),
+            asked: true,
+        });
+        let dst = SocketAddr::new(addr, port);
+        let in_vain = t.tcp.get(&dst).is_some_and(|r| r.total() >= 2) && !answers(t, dst);
+        if !in_vain {
+            return;
+        }
+    }
+    for port in USUAL_PORTS.iter().filter(|p| Some(**p) != asked) {
+        tasks.insert(Task::Tcp {
+            target: id.clone(),
+            dst: SocketAddr::new(addr, *port),
+            asked: false,
+        });
+    }
+}
+
+fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    let mut want = |via| {
+        tasks.insert(Task::Ping {
+            target: id.clone(),
+            addr,
+            via,
+            slow: false,
+        });
+    };
+    let tcp = tcp_port(t, addr);
+    let answered = |m: &[Method]| {
+        t.pings
+            .iter()
+            .any(|((a, method, _), s)| *a == addr && m.contains(method) && s.answered() > 0)
+    };
+    let asked_since = |m: &[Method]| {
+        t.pings
+            .iter()
+            .filter(|((a, method, _), _)| *a == addr && m.contains(method))
+            .filter_map(|(_, s)| s.points().next().map(|p| p.sent))
+            .min()
+    };
+    let icmp = [Method::IcmpRaw, Method::IcmpDatagram];
+    if reach.icmp(addr) {
+        want(Via::Icmp);
+        let waited = asked_since(&icmp).is_some_and(|s| now.since(s) >= PATIENCE);
+        if waited && !answered(&icmp) {
+            tcp.into_iter().for_each(|p| want(Via::Tcp(p)));
+        }
+        return;
+    }
+    if let Some(port) = tcp {
+        want(Via::Tcp(port));
+        return;
+    }
+    want(Via::Udp);
+    let waited = asked_since(&[Method::UdpErrorQueue]).is_some_and(|s| now.since(s) >= PATIENCE);
+    if waited && !answered(&[Method::UdpErrorQueue]) {
+        want(Via::System);
+    }
+}
+
+fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    let first = if reach.icmp(addr) {
+        Via::Icmp
+    } else {
+        Via::Udp
+    };
+    tasks.insert(Task::Trace {
+        target: id.clone(),
+        addr,
+        via: first,
+    });
+    // Where on the way does a filtered port end?
+    if let Some(port) = t.target.tcp_port() {
+        let dst = SocketAddr::new(addr, port);
+        let silent = t.tcp.get(&dst).is_some_and(|r| {
+            r.total() >= 2
+                && r.iter()
+                    .all(|d| matches!(d.value.outcome, Outcome::Timeout { .. }))
+        });
+        if silent {
+            tasks.insert(Task::Trace {
+                target: id.clone(),
+                addr,
+                via: Via::Tcp(port),
+            });
+        }
+    }
+    // The target ignores the first method but answers TCP: how far is it?
+    let in_vain = t.paths.iter().any(|((a, m), p)| {
+        *a == addr && *m != Method::TcpConnect && p.rounds() >= 3 && p.reached_ttl().is_none()
+    });
+    if let Some(port) = tcp_port(t, addr).filter(|_| in_vain) {
+        tasks.insert(Task::Trace {
+            target: id.clone(),
+            addr,
+            via: Via::Tcp(port),
+        });
+    }
+}
+
+fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
+    let id = &t.target.id;
+    let open = |port: u16| {
+        t.tcp
+            .get(&SocketAddr::new(addr, port))
+            .is_some_and(|r| r.iter().any(|d| d.value.outcome.ok().is_some()))
+    };
+    let asked = !matches!(t.target.kind, TargetKind::Host(_));
+    let (tls, http) = expected_services(t, &open);
+    for (port, is_tls) in tls
+        .map(|p| (p, true))
+        .into_iter()
+        .chain(http.map(|p| (p, false)))
+    {
+        if !open(port) {
+            continue;
+        }
+        let (target, dst) = (id.clone(), SocketAddr::new(addr, port));
+        tasks.insert(if is_tls {
+            Task::Tls { target, dst, asked }
+        } else {
+            Task::Http { target, dst, asked }
+        });
+    }
+}
+
+/// Once the target loses packets, its hops are pinged as well: traceroute probes are too few to
+/// place a small loss, because routers ration their answers to them.
+fn hop_pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
+    let Some(series) = judged_series(t, addr) else {
+        return;
+    };
+    let (sent, lost) = series.loss_since(now.minus(Duration::from_secs(60)));
+    if lost < 2 || sent < 15 {
+        return;
+    }
+    let Some(path) = t
+        .paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .map(|(_, p)| p)
+        .max_by_key(|p| (p.reached_ttl().is_some(), p.rounds()))
+    else {
+        return;
+    };
+    let end = path.reached_ttl().unwrap_or(u8::MAX);
+    for (_, stats) in path.hops().filter(|(ttl, _)| *ttl < end) {
+        let Some(hop) = stats.address().filter(|a| *a != addr) else {
+            continue;
+        };
+        let via = if reach.icmp(hop) {
+            Via::Icmp
+        } else {
+            Via::Tcp(443)
+        };
+        tasks.insert(Task::Ping {
+            target: t.target.id.clone(),
+            addr: hop,
+            via,
+            slow: false,
+        });
+    }
+}
+
+/// Role of a server in the sample that a DNS task makes.
+pub const fn role(named: bool) -> ServerRole {
+    if named {
+        ServerRole::Named
+    } else {
+        ServerRole::Configured
+    }
+}

@@ -1,0 +1,123 @@
+//! One async task for each probe of the plan: cadence, limits, and where the facts go.
+
+mod path;
+mod ping;
+mod services;
+mod trace;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::Task;
+use crate::model::device::Device;
+use crate::model::observation::{Body, How};
+use crate::model::target::{Target, TargetId};
+use crate::model::time::Stamp;
+use crate::model::window::Window;
+use crate::net::pace::Budget;
+use crate::net::source::Source;
+use crate::probe::resolve::Family;
+use crate::probe::tls::Roots;
+use crate::sys::clock::Clock;
+use crate::sys::privileges::Rights;
+
+/// One fact on its way to the engine.
+#[derive(Debug)]
+pub struct Fact {
+    /// Whom it is about.
+    pub target: TargetId,
+    /// When it was known.
+    pub at: Stamp,
+    /// How it was learned.
+    pub how: How,
+    /// What was seen.
+    pub body: Body,
+}
+
+/// What every probe task needs.
+#[derive(Clone)]
+pub struct World {
+    /// The clocks.
+    pub clock: Clock,
+    /// What this process may do.
+    pub rights: Arc<Rights>,
+    /// The way out of this host.
+    pub source: Source,
+    /// Address families wanted.
+    pub family: Family,
+    /// Trusted roots.
+    pub roots: Arc<Roots>,
+    /// Devices to poll, each under the target that it belongs to.
+    pub devices: Arc<Vec<(TargetId, Device)>>,
+    /// ICMP errors that others may be made to send.
+    pub budget: Arc<Budget>,
+    /// Where resolvers are configured.
+    pub resolv_conf: PathBuf,
+    /// The facts; bounded, a full queue makes the probe wait (and so probe less).
+    pub facts: mpsc::Sender<Fact>,
+    /// What the engine has seen so far, for tasks that adapt to it.
+    pub seen: watch::Receiver<Arc<Window>>,
+    /// Number of targets, by which rates are shared.
+    pub targets: usize,
+}
+
+impl World {
+    /// Hands a fact over. While the queue is full the probe waits here; when the engine has gone
+    /// the fact has no reader and is dropped.
+    pub async fn tell(&self, target: &TargetId, how: How, body: Body) {
+        let fact = Fact {
+            target: target.clone(),
+            at: self.clock.now(),
+            how,
+            body,
+        };
+        let _ = self.facts.send(fact).await;
+    }
+
+    fn target(&self, id: &TargetId) -> Option<Target> {
+        self.seen.borrow().targets.get(id).map(|t| t.target.clone())
+    }
+}
+
+/// Starts the probe of a task; it runs until the token is cancelled.
+pub fn start(task: Task, world: World, stop: CancellationToken) {
+    tokio::spawn(async move {
+        let run = async {
+            match &task {
+                Task::Local => services::local(&world).await,
+                Task::Resolve(id) => services::resolve(&world, id).await,
+                Task::Ping {
+                    target,
+                    addr,
+                    via,
+                    slow,
+                } => ping::run(&world, target, *addr, *via, *slow).await,
+                Task::Trace { target, addr, via } => trace::run(&world, target, *addr, *via).await,
+                Task::Pmtu { target, addr } => path::mtu(&world, target, *addr).await,
+                Task::Tcp { target, dst, asked } => {
+                    services::tcp(&world, target, *dst, *asked).await
+                }
+                Task::Dns {
+                    target,
+                    server,
+                    named,
+                    name,
+                    liveness,
+                } => {
+                    services::dns(&world, target, *server, *named, name, *liveness).await;
+                }
+                Task::Tls { target, dst, asked } => {
+                    services::tls(&world, target, *dst, *asked).await
+                }
+                Task::Http { target, dst, asked } => {
+                    services::http(&world, target, *dst, *asked).await
+                }
+                Task::Devices(id) => services::devices(&world, id).await,
+            }
+        };
+        stop.run_until_cancelled(run).await;
+    });
+}

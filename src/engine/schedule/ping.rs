@@ -1,0 +1,139 @@
+//! Pings of one address by one method: fast until the verdict can be firm, then once a second.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::World;
+use crate::engine::plan::Via;
+use crate::model::observation::{Body, Outcome};
+use crate::model::target::TargetId;
+use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
+
+/// Spacing while the verdict is not firm: at most ten a second to one target.
+const FAST: Duration = Duration::from_millis(100);
+/// How long the fast start lasts.
+const START: Duration = Duration::from_secs(12);
+/// Spacing after that.
+const STEADY: Duration = Duration::from_secs(1);
+/// Spacing while loss is seen.
+const SUSPICIOUS: Duration = Duration::from_millis(200);
+/// All targets together get at most this many pings a second.
+const TOTAL_RATE: f64 = 200.0;
+/// Waiting time before anything answered: long enough for a router whose ARP fails to say so.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(3500);
+/// Least waiting time once answers are known.
+const TIMEOUT: Duration = Duration::from_millis(1200);
+/// Pings under way at once.
+const IN_FLIGHT: usize = 64;
+
+/// Runs until cancelled.
+pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via, slow: bool) {
+    let how = match via {
+        Via::Icmp => PingVia::Icmp,
+        Via::Udp => PingVia::Udp {
+            port: CLOSED_UDP_PORT,
+        },
+        Via::Tcp(port) => PingVia::Tcp { port },
+        Via::System => PingVia::System,
+    };
+    let Ok(pinger) = Pinger::open(addr, how, world.clock, &world.rights, &world.source) else {
+        return;
+    };
+    let pinger = Arc::new(pinger);
+    let room = Arc::new(Semaphore::new(IN_FLIGHT));
+    let share = Duration::from_secs_f64(world.targets as f64 / TOTAL_RATE);
+    let fast = FAST.max(share);
+    let begun = world.clock.mono();
+    let mut ticks = interval(fast);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next = begun;
+    let mut seq = 0u32;
+    loop {
+        ticks.tick().await;
+        let now = world.clock.mono();
+        if now < next {
+            continue;
+        }
+        let history = History::of(world, target, addr);
+        next = now.plus(spacing(&history, via, slow, fast, now.since(begun)));
+        // A UDP answer is an ICMP error, of which the target has few: rather not ask than take
+        // its silence for loss.
+        if via == Via::Udp && !world.budget.take(addr, now) {
+            continue;
+        }
+        // All places taken means that nothing is answered in time: the next tick tries again.
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            continue;
+        };
+        let timeout = history.timeout();
+        let (world, target, pinger, n) = (world.clone(), target.clone(), Arc::clone(&pinger), seq);
+        seq = seq.wrapping_add(1);
+        tokio::spawn(async move {
+            let (how, sample) = pinger.ping(n, timeout).await;
+            let failed = matches!(sample.outcome, Outcome::CannotTry { .. });
+            world.tell(&target, how, Body::Ping(sample)).await;
+            if failed {
+                // What can't be tried now can't be tried ten times a second either: hold the place.
+                tokio::time::sleep(STEADY).await;
+            }
+            drop(place);
+        });
+    }
+}
+
+/// What the session knows of this address by now.
+struct History {
+    answered: bool,
+    slowest: Duration,
+    lossy: bool,
+}
+
+impl History {
+    fn of(world: &World, target: &TargetId, addr: IpAddr) -> Self {
+        let seen = world.seen.borrow();
+        let series = seen
+            .targets
+            .get(target)
+            .and_then(|t| t.best_ping_of(addr))
+            .map(|(_, s)| s);
+        let recent = |s: &crate::model::window::PingSeries| {
+            s.points()
+                .rev()
+                .take(60)
+                .filter(|p| p.rtt.is_none())
+                .count()
+        };
+        Self {
+            answered: series.is_some_and(|s| s.answered() > 0),
+            slowest: series
+                .and_then(|s| s.summary())
+                .map_or(Duration::ZERO, |s| s.max.duration()),
+            lossy: series.is_some_and(|s| s.answered() > 0 && recent(s) > 0),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        if self.answered {
+            TIMEOUT.max(self.slowest * 3).min(FIRST_TIMEOUT)
+        } else {
+            FIRST_TIMEOUT
+        }
+    }
+}
+
+fn spacing(h: &History, via: Via, slow: bool, fast: Duration, age: Duration) -> Duration {
+    if slow || via == Via::System {
+        return STEADY;
+    }
+    // While nothing answers, five a second tell as much as ten.
+    match (age < START, h.lossy) {
+        (true, _) if h.answered => fast,
+        (true, _) => fast.max(SUSPICIOUS),
+        (false, true) => fast.max(SUSPICIOUS),
+        (false, false) => STEADY.max(fast),
+    }
+}

@@ -1,0 +1,235 @@
+//! Probes that are asked now and then: local tables, names, ports, TLS, HTTP, devices.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::World;
+use crate::device;
+use crate::engine::plan::role;
+use crate::model::observation::{Body, Method, Outcome};
+use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
+use crate::probe::{
+    dns as dns_probe, http as http_probe, local as local_probe, resolve as resolve_probe,
+    tcp as tcp_probe, tls as tls_probe,
+};
+
+/// Longest wait for a service to answer.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a DNS answer.
+const DNS_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How often: a few times quickly, so that a verdict rests on more than one sample, then seldom.
+struct Cadence {
+    quick: u32,
+    every: Duration,
+    then: Duration,
+}
+
+impl Cadence {
+    const SERVICE: Self = Self {
+        quick: 4,
+        every: Duration::from_millis(800),
+        then: Duration::from_secs(10),
+    };
+    const LOCAL: Self = Self {
+        quick: 5,
+        every: Duration::from_millis(500),
+        then: Duration::from_secs(1),
+    };
+    const DEVICE: Self = Self {
+        quick: 2,
+        every: Duration::from_secs(2),
+        then: Duration::from_secs(10),
+    };
+    const ONCE: Self = Self {
+        quick: 2,
+        every: Duration::from_millis(500),
+        then: Duration::from_secs(30),
+    };
+
+    async fn wait(&self, n: u32) {
+        tokio::time::sleep(if n < self.quick {
+            self.every
+        } else {
+            self.then
+        })
+        .await;
+    }
+}
+
+pub async fn local(world: &World) {
+    for n in 1u32.. {
+        let path = world.resolv_conf.clone();
+        let looked = tokio::task::spawn_blocking(move || local_probe::look(&path)).await;
+        if let Ok(Ok((how, state))) = looked {
+            world
+                .tell(&TargetId::local(), how, Body::Local(state))
+                .await;
+        }
+        Cadence::LOCAL.wait(n).await;
+    }
+}
+
+pub async fn resolve(world: &World, id: &TargetId) {
+    let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else {
+        return;
+    };
+    for n in 1u32.. {
+        // The resolver configuration comes from the first look at this host.
+        let mut seen = world.seen.clone();
+        let known = seen
+            .wait_for(|w| w.local.is_some())
+            .await
+            .map(|w| w.local.clone());
+        let Ok(Some(local)) = known else { return };
+        let (how, mut found) =
+            resolve_probe::resolve(&host, &local.value.resolvers, world.family, TIMEOUT).await;
+        if let Outcome::Ok(addrs) = &mut found.outcome {
+            *addrs = usable(addrs, &local.value);
+        }
+        let literal = how.method == Method::Literal;
+        let failed = found.outcome.ok().is_none();
+        world.tell(id, how, Body::Resolve(found)).await;
+        if literal {
+            return;
+        }
+        let wait = if failed && n < 5 {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(30)
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// The first address of each family that this host has a way to. Where it has a way to neither,
+/// the first one, so that the missing route shows.
+fn usable(
+    addrs: &[std::net::IpAddr],
+    local: &crate::model::local::LocalState,
+) -> Vec<std::net::IpAddr> {
+    let first = |v6: bool| addrs.iter().find(|a| a.is_ipv6() == v6).copied();
+    let routed = |a: &std::net::IpAddr| {
+        local.default_routes.iter().any(|r| r.v6 == a.is_ipv6())
+            || local_probe::route_exists(*a).ok().flatten().is_some()
+    };
+    let both: Vec<_> = [first(false), first(true)].into_iter().flatten().collect();
+    let with_way: Vec<_> = both.iter().copied().filter(routed).collect();
+    if with_way.is_empty() {
+        both.into_iter().take(1).collect()
+    } else {
+        with_way
+    }
+}
+
+pub async fn tcp(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
+    let cadence = if asked {
+        Cadence::SERVICE
+    } else {
+        Cadence::ONCE
+    };
+    for n in 1u32.. {
+        let (how, sample) = tcp_probe::connect(
+            dst,
+            asked,
+            Duration::from_secs(2),
+            world.clock,
+            &world.source,
+        )
+        .await;
+        world.tell(id, how, Body::Tcp(sample)).await;
+        cadence.wait(n).await;
+    }
+}
+
+pub async fn dns(
+    world: &World,
+    id: &TargetId,
+    server: SocketAddr,
+    named: bool,
+    name: &str,
+    liveness: bool,
+) {
+    for n in 1u32.. {
+        let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
+        for rtype in types {
+            let (how, sample) =
+                dns_probe::ask(server, role(named), name, rtype, liveness, DNS_TIMEOUT).await;
+            world.tell(id, how, Body::Dns(sample)).await;
+        }
+        Cadence::SERVICE.wait(n).await;
+    }
+}
+
+pub async fn tls(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
+    let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else {
+        return;
+    };
+    for n in 1u32.. {
+        let (how, sample) = tls_probe::capture(dst, &host, asked, &world.roots, TIMEOUT).await;
+        world.tell(id, how, Body::Tls(sample)).await;
+        Cadence::SERVICE.wait(n).await;
+    }
+}
+
+pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
+    let Some(target) = world.target(id) else {
+        return;
+    };
+    let url = match &target.kind {
+        TargetKind::Url(u) => u.clone(),
+        _ => Url {
+            scheme: if dst.port() == 443 {
+                Scheme::Https
+            } else {
+                Scheme::Http
+            },
+            host: target.host().cloned().unwrap_or(Host::Addr(dst.ip())),
+            port: dst.port(),
+            path: "/".into(),
+        },
+    };
+    for n in 1u32.. {
+        let (how, sample) = http_probe::get(&url, dst, asked, &world.roots, TIMEOUT).await;
+        world.tell(id, how, Body::Http(sample)).await;
+        Cadence::SERVICE.wait(n).await;
+    }
+}
+
+pub async fn devices(world: &World, id: &TargetId) {
+    let mine: Vec<_> = world
+        .devices
+        .iter()
+        .filter(|(owner, _)| owner == id)
+        .map(|(_, d)| d.clone())
+        .collect();
+    if mine.is_empty() {
+        return;
+    }
+    let mut seen = world.seen.clone();
+    if seen.wait_for(|w| w.local.is_some()).await.is_err() {
+        return;
+    }
+    let limits = device::Limits::default();
+    for n in 1u32.. {
+        // The resolver configuration may change while the console runs.
+        let resolvers = world
+            .seen
+            .borrow()
+            .local
+            .as_ref()
+            .map(|l| l.value.resolvers.clone())
+            .unwrap_or_default();
+        let means = device::Means {
+            resolvers,
+            family: world.family,
+            roots: (*world.roots).clone(),
+        };
+        for device in &mine {
+            for (how, body) in device::poll(device, &means, &limits).await {
+                world.tell(id, how, body).await;
+            }
+        }
+        Cadence::DEVICE.wait(n).await;
+    }
+}

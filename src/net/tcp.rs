@@ -1,0 +1,215 @@
+//! One TCP handshake and all that may come of it, ICMP errors from its error queue included.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::socket::{getsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::event::{Event, IcmpEvent};
+use super::socket::{read_message, want_errors, want_stamps};
+use super::source::Source;
+use super::stamp::{Stamps, Wall};
+use crate::model::observation::IcmpError;
+use crate::model::time::{Mono, Rtt};
+use crate::sys::clock::Clock;
+
+const SYN_SENT: u8 = 2;
+const ESTABLISHED: u8 = 1;
+
+/// A handshake under way. Dropping it closes with RST, so that nothing lingers on either side.
+#[derive(Debug)]
+pub struct Attempt {
+    /// When the SYN was sent.
+    pub sent: Mono,
+    io: UdpSocket,
+    sent_wall: Wall,
+    clock: Clock,
+}
+
+/// How a handshake ended.
+#[derive(Debug)]
+pub enum End {
+    /// SYN/ACK.
+    Open {
+        /// The kernel's measure of the handshake.
+        rtt: Rtt,
+    },
+    /// RST.
+    Reset {
+        /// Time from SYN to RST.
+        rtt: Rtt,
+    },
+    /// An ICMP error.
+    Icmp {
+        /// Who sent it.
+        by: Option<IpAddr>,
+        /// What it says.
+        error: IcmpError,
+        /// Time from the first SYN to the message.
+        rtt: Rtt,
+        /// TTL of the message as it arrived.
+        ttl: Option<u8>,
+    },
+    /// The kernel gave up; the error says why.
+    Kernel(io::Error),
+}
+
+/// An end and the times it took.
+#[derive(Debug)]
+pub struct Ended {
+    /// What happened.
+    pub end: End,
+    /// Time from the first SYN until we knew.
+    pub after: Rtt,
+    /// SYNs that the kernel sent again: the first one, or the answer to it, was lost (or took
+    /// longer than the initial second of RFC 6298).
+    pub retransmits: u32,
+}
+
+impl Attempt {
+    /// Sends the SYN. Needs tokio's context.
+    ///
+    /// # Errors
+    /// What the local kernel says at once: no route, no free port.
+    pub fn start(
+        dst: SocketAddr,
+        ttl: Option<u8>,
+        source: &Source,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let v6 = dst.is_ipv6();
+        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+        let kind = Type::STREAM.cloexec().nonblocking();
+        let socket = Socket::new(domain, kind, Some(Protocol::TCP))?;
+        want_errors(&socket, v6)?;
+        want_stamps(&socket);
+        source.apply(&socket, v6)?;
+        socket.set_linger(Some(Duration::ZERO))?;
+        match (ttl, v6) {
+            (Some(hops), true) => socket.set_unicast_hops_v6(hops.into())?,
+            (Some(hops), false) => socket.set_ttl_v4(hops.into())?,
+            (None, _) => {}
+        }
+        let to = source.socket_addr(dst.ip(), dst.port());
+        let (sent, sent_wall) = (clock.mono(), Wall::now());
+        match socket.connect(&to.into()) {
+            Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) => return Err(e),
+            _ => {}
+        }
+        // Only now: a socket that is not connecting yet would be reported as hung up.
+        let io = UdpSocket::from_std(OwnedFd::from(socket).into())?;
+        Ok(Self {
+            sent,
+            io,
+            sent_wall,
+            clock,
+        })
+    }
+
+    /// Waits for the end. `None` if nothing came within `timeout` from now; it may still come.
+    pub async fn end(&self, timeout: Duration) -> Option<Ended> {
+        tokio::time::timeout(timeout, self.ended()).await.ok()
+    }
+
+    async fn ended(&self) -> Ended {
+        const EACH: [Interest; 3] = [Interest::READABLE, Interest::WRITABLE, Interest::ERROR];
+        let all = EACH[0].add(EACH[1]).add(EACH[2]);
+        loop {
+            let end = match self.io.ready(all).await {
+                Ok(_) => self.look(),
+                Err(e) => Ok(End::Kernel(e)),
+            };
+            match end {
+                Ok(end) => return self.with_times(end),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    for one in EACH {
+                        let blocked = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                        let _ = self.io.try_io(one, blocked);
+                    }
+                    // Readiness bits that never clear must not make this a busy loop.
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Err(e) => return self.with_times(End::Kernel(e)),
+            }
+        }
+    }
+
+    /// The error queue first, for who said it; then the pending error, for what it was.
+    fn look(&self) -> io::Result<End> {
+        let now = self.clock.mono();
+        for _ in 0..16 {
+            match read_message(self.io.as_raw_fd(), true) {
+                Ok(Some(Event::Icmp(icmp))) => return Ok(self.icmp(icmp, now)),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        let rtt = Rtt::from_duration(now.since(self.sent));
+        match getsockopt(&self.io, sockopt::SocketError)? {
+            0 => {}
+            libc::ECONNREFUSED => return Ok(End::Reset { rtt }),
+            code => return Ok(End::Kernel(io::Error::from_raw_os_error(code))),
+        }
+        let info = self.info().ok_or_else(io::Error::last_os_error)?;
+        match info.tcpi_state {
+            SYN_SENT => Err(io::ErrorKind::WouldBlock.into()),
+            ESTABLISHED if info.tcpi_rtt > 0 && info.tcpi_total_retrans == 0 => {
+                let kernel = Rtt(u64::from(info.tcpi_rtt) * 1_000);
+                Ok(End::Open {
+                    rtt: kernel.min(rtt),
+                })
+            }
+            // Established and closed again by the other side counts as open.
+            _ => Ok(End::Open { rtt }),
+        }
+    }
+
+    fn icmp(&self, icmp: IcmpEvent, now: Mono) -> End {
+        let stamps = Stamps {
+            sent: self.sent,
+            sent_wall: self.sent_wall,
+            tx: None,
+            rx: icmp.at,
+            read: now,
+        };
+        End::Icmp {
+            by: icmp.by,
+            error: icmp.error,
+            rtt: stamps.rtt(),
+            ttl: icmp.ttl,
+        }
+    }
+
+    fn with_times(&self, end: End) -> Ended {
+        Ended {
+            end,
+            after: Rtt::from_duration(self.clock.mono().since(self.sent)),
+            retransmits: self.info().map_or(0, |i| i.tcpi_total_retrans),
+        }
+    }
+
+    fn info(&self) -> Option<libc::tcp_info> {
+        // SAFETY: `tcp_info` is plain integers, for which all zeros is a value.
+        let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+        let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+        // SAFETY: the descriptor is open as long as `self.io` is; the kernel writes at most
+        // `len` bytes, the size of `info`, and keeps no pointer. An older kernel writes fewer,
+        // which leaves zeros.
+        let rc = unsafe {
+            libc::getsockopt(
+                self.io.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                (&raw mut info).cast(),
+                &raw mut len,
+            )
+        };
+        (rc == 0).then_some(info)
+    }
+}

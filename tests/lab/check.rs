@@ -1,0 +1,341 @@
+//! Runs `warroom check … --json` in the lab and judges what it said.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Lab;
+use super::plan::{Family, Role, User};
+
+/// A verdict has to be there by then, start and end of the program included.
+const LIMIT: Duration = Duration::from_secs(16);
+
+/// What one run said.
+pub struct Report {
+    /// Exit status.
+    pub status: Option<i32>,
+    /// How long it took.
+    pub took: Duration,
+    /// Its JSON.
+    pub json: Value,
+    context: String,
+}
+
+impl Lab {
+    /// Runs `warroom check ARGS --json` in `src` as the lab's user.
+    ///
+    /// # Panics
+    /// If it prints no JSON object, or takes too long.
+    pub fn check(&self, args: &[&str]) -> Report {
+        let program = self.dir().join("warroom").to_string_lossy().into_owned();
+        let mut all = vec![program.as_str(), "check"];
+        all.extend(args);
+        all.push("--json");
+        let start = Instant::now();
+        let out = self
+            .command(Role::Src, self.user, 25, &all)
+            .output()
+            .expect("a program that starts");
+        let took = start.elapsed();
+        let context = format!(
+            "warroom check {} --json as {}: {}, {:.1} s\nstderr: {}\nstdout: {}",
+            args.join(" "),
+            self.user.name(),
+            out.status,
+            took.as_secs_f64(),
+            String::from_utf8_lossy(&out.stderr),
+            String::from_utf8_lossy(&out.stdout)
+        );
+        if let Some(folder) = std::env::var_os("WARROOM_LAB_KEEP") {
+            self.keep(&folder, &context);
+        }
+        let json: Value = serde_json::from_slice(&out.stdout)
+            .unwrap_or_else(|e| panic!("no JSON ({e}): {context}"));
+        let report = Report {
+            status: out.status.code(),
+            took,
+            json,
+            context,
+        };
+        report.that(report.json.is_object(), "one JSON object");
+        report.that(took <= LIMIT, "a verdict in time");
+        report
+    }
+
+    /// Keeps what was said for a person to read.
+    fn keep(&self, folder: &std::ffi::OsStr, text: &str) {
+        let name = std::thread::current()
+            .name()
+            .unwrap_or("scenario")
+            .replace([' ', ':'], "-");
+        let _ = std::fs::write(
+            std::path::Path::new(folder).join(format!("{name}.txt")),
+            text,
+        );
+    }
+}
+
+impl Report {
+    /// A report that no program printed, to try the judge on.
+    pub fn made_up(status: i32, json: Value) -> Self {
+        Self {
+            status: Some(status),
+            took: Duration::ZERO,
+            context: format!("made up: {json}"),
+            json,
+        }
+    }
+
+    /// Panics with all that the program said unless `fact` holds.
+    pub fn that(&self, fact: bool, expected: &str) {
+        assert!(fact, "expected: {expected}\n{}", self.context);
+    }
+
+    fn list(&self, name: &str) -> &[Value] {
+        self.json[name].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// Findings that wake people: severity warning or critical.
+    pub fn alarms(&self) -> Vec<&Value> {
+        self.list("findings")
+            .iter()
+            .filter(|f| f["severity"] != "info")
+            .collect()
+    }
+
+    /// Whether a finding of that code is among all of them.
+    pub fn mentions(&self, code: &str) -> bool {
+        self.list("findings").iter().any(|f| f["code"] == code)
+    }
+
+    /// No alarm, exit status 0, and that state of the target.
+    pub fn expect_quiet(&self, target: &str, state: &str) {
+        self.that(
+            self.alarms().is_empty(),
+            "no finding of severity warning or critical",
+        );
+        self.that(self.status == Some(0), "exit status 0");
+        self.expect_state(target, &[state]);
+    }
+
+    /// No alarm, exit status 0, target ok.
+    pub fn expect_healthy(&self, target: &str) {
+        self.expect_quiet(target, "ok");
+        let clean = self
+            .list("ruled_out")
+            .iter()
+            .any(|r| r["subject"] == target);
+        self.that(clean, "a line of what was ruled out for the target");
+    }
+
+    /// The target is in one of those states.
+    pub fn expect_state(&self, target: &str, states: &[&str]) {
+        let said = self
+            .list("targets")
+            .iter()
+            .find(|t| t["target"] == target)
+            .map(|t| t["state"].clone());
+        self.that(said.is_some(), &format!("target {target} in targets[]"));
+        let said = said.unwrap_or_default();
+        let fits = said.as_str().is_some_and(|s| states.contains(&s));
+        self.that(
+            fits,
+            &format!("state of {target}: {}, not {said}", states.join(" or ")),
+        );
+    }
+
+    /// Exactly one alarm, of that code, exit status 1.
+    pub fn expect_code(&self, code: &str) -> Found<'_> {
+        let alarms = self.alarms();
+        let fits = alarms.len() == 1 && alarms[0]["code"] == code;
+        let codes: Vec<&str> = alarms
+            .iter()
+            .map(|a| a["code"].as_str().unwrap_or("?"))
+            .collect();
+        self.that(fits, &format!("the one alarm {code}, not {codes:?}"));
+        self.that(self.status == Some(1), "exit status 1");
+        Found {
+            report: self,
+            json: alarms[0],
+        }
+    }
+
+    /// The same, about that target.
+    pub fn expect_only(&self, code: &str, target: &str) -> Found<'_> {
+        let found = self.expect_code(code);
+        self.that(
+            found.json["subject"] == target,
+            &format!("subject {target}"),
+        );
+        found
+    }
+
+    /// All that every run prints, by name and type.
+    pub fn expect_schema(&self, user: User) {
+        let top = &self.json;
+        self.that(top["schema"] == "warroom.check/1", "schema warroom.check/1");
+        for name in ["started", "finished"] {
+            let is_utc = top[name]
+                .as_str()
+                .is_some_and(|t| t.ends_with('Z') && t.parse::<jiff::Timestamp>().is_ok());
+            self.that(is_utc, &format!("{name}: an instant in UTC"));
+        }
+        for name in ["host", "user"] {
+            self.that(
+                top["vantage"][name].is_string(),
+                &format!("vantage.{name}: text"),
+            );
+        }
+        self.that(
+            !top["vantage"]["privileges"].is_null(),
+            "vantage.privileges",
+        );
+        let said = top["vantage"]["user"].as_str().unwrap_or_default();
+        self.that(
+            said == if user == User::Root { "root" } else { "nobody" },
+            "vantage.user: who ran it",
+        );
+        for name in ["targets", "findings", "ruled_out"] {
+            self.that(top[name].is_array(), &format!("{name}: a list"));
+        }
+        for f in self.list("findings") {
+            for name in ["code", "severity", "subject", "summary", "since"] {
+                self.that(f[name].is_string(), &format!("findings[].{name}: text"));
+            }
+            let confidence = f["confidence"].as_f64().unwrap_or(-1.0);
+            self.that(
+                (0.0..=1.0).contains(&confidence),
+                "findings[].confidence: 0 to 1",
+            );
+            self.that(
+                f["opened_after_ms"].as_u64().is_some_and(|ms| ms < 16_000),
+                "findings[].opened_after_ms: a time within the run",
+            );
+            for name in ["evidence", "reproduce", "runbooks"] {
+                self.that(f[name].is_array(), &format!("findings[].{name}: a list"));
+            }
+            self.that(
+                f["evidence"].as_array().is_some_and(|e| !e.is_empty()),
+                "findings[].evidence: not empty",
+            );
+            let place = f["location"].as_object();
+            for name in [
+                "kind",
+                "hop",
+                "address",
+                "name",
+                "to_hop",
+                "to_address",
+                "to_name",
+                "also",
+            ] {
+                self.that(
+                    place.is_some_and(|p| p.contains_key(name)),
+                    &format!("findings[].location.{name}"),
+                );
+            }
+        }
+        for alarm in self.alarms() {
+            self.that(
+                alarm["reproduce"].as_array().is_some_and(|r| !r.is_empty()),
+                "findings[].reproduce: not empty for an alarm",
+            );
+        }
+    }
+}
+
+/// The one finding of a scenario.
+pub struct Found<'a> {
+    report: &'a Report,
+    /// As it was printed.
+    pub json: &'a Value,
+}
+
+impl Found<'_> {
+    fn field(&self, name: &str, expected: &Value) {
+        let said = &self.json["location"][name];
+        self.report.that(
+            said == expected,
+            &format!("location.{name} {expected}, not {said}"),
+        );
+    }
+
+    /// Severity.
+    pub fn severity(self, allowed: &[&str]) -> Self {
+        let fits = self.json["severity"]
+            .as_str()
+            .is_some_and(|s| allowed.contains(&s));
+        self.report
+            .that(fits, &format!("severity {}", allowed.join(" or ")));
+        self
+    }
+
+    /// At a place of that kind, wherever it is.
+    pub fn of_kind(self, kind: &str) -> Self {
+        self.field("kind", &kind.into());
+        self
+    }
+
+    /// At this host itself.
+    pub fn at_local(self) -> Self {
+        self.field("kind", &"local".into());
+        self
+    }
+
+    /// At a place of that kind with that address.
+    pub fn at(self, kind: &str, address: IpAddr) -> Self {
+        self.field("kind", &kind.into());
+        self.field("address", &address.to_string().into());
+        self
+    }
+
+    /// At a router.
+    pub fn at_router(self, router: Role, family: Family) -> Self {
+        self.field("hop", &router.hop().into());
+        self.at("hop", router.addr(family))
+    }
+
+    /// Between two neighbours.
+    pub fn between(self, good: Role, bad: Role, family: Family) -> Self {
+        let this = self.after(good, family);
+        this.field("to_hop", &bad.hop().into());
+        this.field("to_address", &bad.addr(family).to_string().into());
+        this
+    }
+
+    /// After the last good router; what follows is silent.
+    pub fn before_silence(self, good: Role, family: Family) -> Self {
+        let this = self.after(good, family);
+        this.field("to_address", &Value::Null);
+        this
+    }
+
+    /// On the link after that router.
+    pub fn after(self, good: Role, family: Family) -> Self {
+        self.field("kind", &"link".into());
+        self.field("hop", &good.hop().into());
+        self.field("address", &good.addr(family).to_string().into());
+        self
+    }
+
+    /// Somewhere in its summary and evidence, `text` is said.
+    pub fn saying(self, text: &str) -> Self {
+        let said = format!("{} {}", self.json["summary"], self.json["evidence"]);
+        self.report.that(
+            said.contains(text),
+            &format!("'{text}' in summary or evidence"),
+        );
+        self
+    }
+
+    /// `also` names the router.
+    pub fn also(self, router: Role, family: Family) -> Self {
+        let named = self.json["location"]["also"]
+            .as_array()
+            .is_some_and(|a| a.contains(&router.addr(family).to_string().into()));
+        self.report
+            .that(named, &format!("{} in location.also", router.addr(family)));
+        self
+    }
+}

@@ -1,0 +1,615 @@
+//! End to end: the real program in a lab of network namespaces, as root and as nobody, on healthy
+//! paths and on every fault of the first set. A scenario makes a fault, proves it with stock
+//! tools, runs `warroom check TARGET --json`, and expects the right code at the right place and
+//! no other alarm. See `tests/README.md`.
+
+mod lab;
+
+use std::net::IpAddr;
+
+use lab::plan::{Family, NO_SUCH_NEIGHBOUR, RESOLVER, RESOLVER_2, Role, User, V4, V6, address};
+use lab::service::CLOSED_PORT;
+use lab::{Lab, on_each_user, on_users};
+
+fn dst(family: Family) -> IpAddr {
+    Role::Dst.addr(family)
+}
+
+fn resolver(address: &str) -> IpAddr {
+    address.parse().expect("an address")
+}
+
+#[test]
+fn the_lab_itself_is_as_described() {
+    on_each_user("the lab itself", |lab| {
+        lab.prove_rights();
+        for family in [V4, V6] {
+            for router in [Role::R1, Role::R2, Role::R3] {
+                assert_eq!(
+                    lab.hop(dst(family), router.hop()),
+                    Some(router.addr(family))
+                );
+            }
+        }
+    });
+}
+
+// ---- nothing is wrong, and nothing may be said to be ----
+
+#[test]
+fn healthy_address() {
+    on_each_user("healthy address", |lab| {
+        lab.serve_http();
+        for family in [V4, V6] {
+            let target = dst(family).to_string();
+            lab.check(&[&target]).expect_healthy(&target);
+        }
+    });
+}
+
+#[test]
+fn healthy_host_without_any_service() {
+    on_each_user("healthy host without services", |lab| {
+        let target = dst(V4).to_string();
+        lab.check(&[&target]).expect_healthy(&target);
+    });
+}
+
+#[test]
+fn healthy_name() {
+    on_each_user("healthy name", |lab| {
+        lab.serve_http();
+        lab.check(&["www.lab.test"]).expect_healthy("www.lab.test");
+    });
+}
+
+#[test]
+fn healthy_port_and_url() {
+    on_each_user("healthy port and URL", |lab| {
+        lab.serve_http();
+        lab.serve_tls();
+        let port = format!("{}:80", dst(V4));
+        let seen = lab.check(&[&port, "http://www.lab.test/"]);
+        seen.expect_healthy(&port);
+        seen.expect_healthy("http://www.lab.test/");
+        let ca = lab.ca().to_string_lossy().into_owned();
+        let url = "https://www.lab.test/";
+        lab.check(&[url, "--ca", &ca]).expect_healthy(url);
+    });
+}
+
+#[test]
+fn healthy_dns_name() {
+    on_each_user("healthy DNS name", |lab| {
+        let at = format!("dns:www.lab.test@{RESOLVER}");
+        let seen = lab.check(&["dns:www.lab.test", &at]);
+        seen.expect_healthy("dns:www.lab.test");
+        seen.expect_healthy(&at);
+    });
+}
+
+#[test]
+fn a_target_that_ignores_ping_is_healthy() {
+    on_each_user("ignores ping", |lab| {
+        lab.serve_http();
+        lab.ignore_ping();
+        let (host, port) = (dst(V4).to_string(), format!("{}:80", dst(V4)));
+        lab.check(&[&host]).expect_healthy(&host);
+        lab.check(&[&port]).expect_healthy(&port);
+    });
+}
+
+#[test]
+fn a_silent_hop_is_no_alarm() {
+    on_each_user("silent hop", |lab| {
+        lab.silent(Role::R2);
+        let target = dst(V4).to_string();
+        lab.check(&[&target]).expect_healthy(&target);
+    });
+}
+
+#[test]
+fn a_rate_limited_hop_is_no_alarm() {
+    on_each_user("rate-limited hop", |lab| {
+        lab.icmp_rate_limit(Role::R2);
+        let target = dst(V4).to_string();
+        let seen = lab.check(&[&target, "--duration", "12s"]);
+        seen.expect_healthy(&target);
+    });
+}
+
+#[test]
+fn a_smaller_mtu_that_is_announced_is_no_alarm() {
+    on_each_user("smaller MTU", |lab| {
+        lab.serve_http();
+        lab.mtu(3, 1400);
+        for family in [V4, V6] {
+            let target = dst(family).to_string();
+            let seen = lab.check(&[&target]);
+            seen.expect_healthy(&target);
+            seen.that(
+                seen.mentions("pmtu-reduced"),
+                "the information pmtu-reduced",
+            );
+        }
+    });
+}
+
+#[test]
+fn only_ping_is_answered() {
+    // Root can ask; nobody can't, unless the host's own ping helps.
+    on_users("only ping answers", &[User::Root], |lab| {
+        lab.only_ping();
+        let target = dst(V4).to_string();
+        lab.check(&[&target]).expect_quiet(&target, "ok");
+    });
+    on_users("only ping answers", &[User::NobodyAlone], |lab| {
+        lab.only_ping();
+        let target = dst(V4).to_string();
+        lab.check(&[&target]).expect_quiet(&target, "unknown");
+    });
+    on_users("only ping answers", &[User::Nobody], |lab| {
+        lab.only_ping();
+        let target = dst(V4).to_string();
+        let seen = lab.check(&[&target]);
+        seen.that(
+            seen.alarms().is_empty() && seen.status == Some(0),
+            "no alarm, exit status 0",
+        );
+        seen.expect_state(&target, &["ok", "unknown"]);
+    });
+}
+
+// ---- is it us? ----
+
+#[test]
+fn no_default_route() {
+    on_each_user("no default route", |lab| {
+        lab.no_default_route();
+        let target = dst(V4).to_string();
+        let seen = lab.check(&[&target]);
+        seen.expect_code("no-default-route")
+            .severity(&["critical"])
+            .at_local();
+        seen.expect_state(&target, &["down", "unknown"]);
+    });
+}
+
+#[test]
+fn gateway_unreachable() {
+    on_each_user("gateway unreachable", |lab| {
+        let gateway = lab.dead_gateway();
+        let target = dst(V4).to_string();
+        let seen = lab.check(&[&target]);
+        seen.expect_code("gateway-unreachable")
+            .severity(&["critical"])
+            .at("hop", gateway);
+    });
+}
+
+#[test]
+fn gateway_unreachable_as_the_target() {
+    on_each_user("gateway as target", |lab| {
+        let gateway = lab.dead_gateway();
+        let seen = lab.check(&[NO_SUCH_NEIGHBOUR]);
+        seen.expect_code("gateway-unreachable")
+            .severity(&["critical"])
+            .at("hop", gateway);
+    });
+}
+
+// ---- reachability ----
+
+#[test]
+fn host_down() {
+    on_each_user("host down", |lab| {
+        for family in [V4, V6] {
+            let dead = lab.dead_host(family);
+            let target = dead.to_string();
+            let seen = lab.check(&[&target]);
+            seen.expect_only("host-down", &target)
+                .severity(&["critical"])
+                .at("endpoint", dead);
+            seen.expect_state(&target, &["down"]);
+        }
+    });
+}
+
+#[test]
+fn host_switched_off() {
+    on_each_user("host switched off", |lab| {
+        lab.host_off();
+        let target = dst(V4).to_string();
+        lab.check(&[&target])
+            .expect_only("host-down", &target)
+            .severity(&["critical"])
+            .at("endpoint", dst(V4));
+    });
+}
+
+#[test]
+fn of_two_targets_only_the_dead_one_is_named() {
+    on_each_user("two targets", |lab| {
+        lab.serve_http();
+        let dead = lab.dead_host(V4).to_string();
+        let port = format!("{}:80", dst(V4));
+        let seen = lab.check(&[&port, &dead]);
+        seen.expect_only("host-down", &dead);
+        seen.expect_state(&port, &["ok"]);
+        seen.expect_state(&dead, &["down"]);
+    });
+}
+
+#[test]
+fn path_broken() {
+    on_each_user("path broken", |lab| {
+        lab.swallow(Role::R2);
+        for family in [V4, V6] {
+            let target = dst(family).to_string();
+            let seen = lab.check(&[&target]);
+            seen.expect_only("path-broken", &target)
+                .severity(&["critical"])
+                .before_silence(Role::R2, family);
+            seen.expect_state(&target, &["down"]);
+        }
+    });
+}
+
+#[test]
+fn path_broken_for_a_port_and_a_url() {
+    on_each_user("path broken for services", |lab| {
+        lab.serve_http();
+        lab.swallow(Role::R2);
+        for target in [format!("{}:80", dst(V4)), format!("http://{}/", dst(V4))] {
+            let seen = lab.check(&[&target]);
+            seen.expect_only("path-broken", &target)
+                .severity(&["critical"])
+                .before_silence(Role::R2, V4);
+        }
+    });
+}
+
+#[test]
+fn route_unreachable_after_an_interface_went_down() {
+    on_each_user("link down", |lab| {
+        lab.link_down(3);
+        let target = dst(V4).to_string();
+        lab.check(&[&target])
+            .expect_only("route-unreachable", &target)
+            .severity(&["critical"])
+            .at_router(Role::R2, V4);
+    });
+}
+
+#[test]
+fn route_unreachable_by_configuration() {
+    on_each_user("unreachable route", |lab| {
+        let lost = lab.unreachable_route(Role::R3).to_string();
+        lab.check(&[&lost])
+            .expect_only("route-unreachable", &lost)
+            .severity(&["critical"])
+            .at_router(Role::R3, V4);
+    });
+}
+
+#[test]
+fn routing_loop() {
+    on_each_user("routing loop", |lab| {
+        for family in [V4, V6] {
+            let lost = lab.routing_loop(family).to_string();
+            let seen = lab.check(&[&lost]);
+            seen.expect_only("routing-loop", &lost)
+                .severity(&["critical"])
+                .at_router(Role::R2, family)
+                .also(Role::R3, family);
+        }
+    });
+}
+
+#[test]
+fn port_closed() {
+    on_each_user("port closed", |lab| {
+        let target = format!("{}:{CLOSED_PORT}", dst(V4));
+        let url = format!("http://{target}/");
+        let said = lab.say(&["curl", "-sS", "-m", "2", &url]);
+        let refused = said.contains("Failed to connect") && !said.contains("timed out");
+        assert!(refused, "the port should be closed: {said}");
+        let seen = lab.check(&[&target]);
+        seen.expect_only("port-closed", &target)
+            .severity(&["critical"])
+            .at("endpoint", dst(V4));
+        seen.expect_state(&target, &["down"]);
+    });
+}
+
+#[test]
+fn port_filtered() {
+    on_each_user("port filtered", |lab| {
+        lab.serve_http();
+        lab.filter_port(Role::R2, 80);
+        let target = format!("{}:80", dst(V4));
+        let seen = lab.check(&[&target]);
+        seen.expect_only("port-filtered", &target)
+            .severity(&["critical"])
+            .after(Role::R2, V4);
+        seen.expect_state(&target, &["down"]);
+    });
+}
+
+// ---- quality ----
+
+fn loss_on_link_2(lab: &mut Lab, percent: u8) {
+    lab.loss(2, percent);
+    let target = dst(V4).to_string();
+    let seen = lab.check(&[&target]);
+    seen.expect_only("packet-loss", &target)
+        .severity(&["warning", "critical"])
+        .between(Role::R1, Role::R2, V4);
+    seen.expect_state(&target, &["degraded", "down"]);
+}
+
+#[test]
+fn packet_loss_from_hop_2_to_the_end() {
+    on_each_user("loss of 30 %", |lab| loss_on_link_2(lab, 30));
+}
+
+#[test]
+fn smaller_packet_loss_from_hop_2_to_the_end() {
+    on_each_user("loss of 15 %", |lab| loss_on_link_2(lab, 15));
+}
+
+#[test]
+fn pmtu_black_hole() {
+    on_each_user("PMTU black hole", |lab| {
+        lab.serve_http();
+        lab.mtu_black_hole(3, 1400);
+        for family in [V4, V6] {
+            let target = dst(family).to_string();
+            let seen = lab.check(&[&target]);
+            seen.expect_only("pmtu-black-hole", &target)
+                .severity(&["critical"])
+                .between(Role::R2, Role::R3, family)
+                .saying("1400");
+        }
+    });
+}
+
+// ---- DNS ----
+
+#[test]
+fn one_resolver_of_two_is_down() {
+    on_each_user("resolver down", |lab| {
+        lab.serve_http();
+        lab.second_resolver();
+        lab.dead_resolver();
+        lab.resolvers(&[RESOLVER_2, RESOLVER]);
+        let target = "www.lab.test";
+        let seen = lab.check(&[target]);
+        seen.expect_code("resolver-down")
+            .severity(&["warning"])
+            .at("resolver", resolver(RESOLVER_2));
+        seen.expect_state(target, &["ok", "degraded"]);
+    });
+}
+
+#[test]
+fn the_only_resolver_is_down() {
+    on_each_user("only resolver down", |lab| {
+        lab.dead_resolver();
+        lab.resolvers(&[RESOLVER_2]);
+        let seen = lab.check(&["dns:www.lab.test"]);
+        seen.expect_code("resolver-down")
+            .severity(&["critical"])
+            .at("resolver", resolver(RESOLVER_2));
+    });
+}
+
+#[test]
+fn one_resolver_of_two_fails_every_question() {
+    on_each_user("resolver says SERVFAIL", |lab| {
+        lab.serve_http();
+        lab.servfail_resolver();
+        lab.resolvers(&[RESOLVER_2, RESOLVER]);
+        let seen = lab.check(&["www.lab.test"]);
+        seen.expect_code("resolver-servfail")
+            .severity(&["warning"])
+            .at("resolver", resolver(RESOLVER_2));
+    });
+}
+
+#[test]
+fn a_name_that_does_not_exist() {
+    on_each_user("no such name", |lab| {
+        let said = lab.dig(RESOLVER, "missing.lab.test");
+        assert!(
+            said.contains("NXDOMAIN"),
+            "the name should not exist: {said}"
+        );
+        for target in ["missing.lab.test", "dns:missing.lab.test"] {
+            let seen = lab.check(&[target]);
+            seen.expect_only("name-not-found", target)
+                .severity(&["critical"])
+                .of_kind("endpoint");
+        }
+    });
+}
+
+// ---- TLS and HTTP ----
+
+fn bad_certificate(lab: &mut Lab, name: &str, code: &str) {
+    lab.serve_tls();
+    let ca = lab.ca().to_string_lossy().into_owned();
+    let url = format!("https://{name}/");
+    let seen = lab.check(&[&url, "--ca", &ca]);
+    seen.expect_only(code, &url)
+        .severity(&["critical"])
+        .at("endpoint", dst(V4));
+    seen.expect_state(&url, &["down"]);
+}
+
+#[test]
+fn tls_expired() {
+    on_each_user("TLS expired", |lab| {
+        bad_certificate(lab, "expired.lab.test", "tls-expired")
+    });
+}
+
+#[test]
+fn tls_wrong_name() {
+    on_each_user("TLS wrong name", |lab| {
+        bad_certificate(lab, "wrong-name.lab.test", "tls-name-mismatch")
+    });
+}
+
+#[test]
+fn tls_untrusted_issuer() {
+    on_each_user("TLS untrusted issuer", |lab| {
+        bad_certificate(lab, "other-ca.lab.test", "tls-untrusted-issuer")
+    });
+}
+
+#[test]
+fn http_server_error() {
+    on_each_user("HTTP 503", |lab| {
+        lab.serve_http();
+        let url = "http://www.lab.test/broken";
+        lab.must_say(
+            &[
+                "curl",
+                "-sS",
+                "-m",
+                "2",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+                url,
+            ],
+            "503",
+        );
+        let seen = lab.check(&[url]);
+        seen.expect_only("http-server-error", url)
+            .severity(&["critical"])
+            .of_kind("endpoint")
+            .saying("503");
+    });
+}
+
+// ---- the shape of what is printed ----
+
+#[test]
+fn the_json_has_the_promised_shape() {
+    on_each_user("JSON shape", |lab| {
+        let dead = lab.dead_host(V4).to_string();
+        let healthy = dst(V4).to_string();
+        lab.check(&[&healthy, &dead]).expect_schema(lab.user);
+    });
+}
+
+#[test]
+fn faults_apart_from_the_network_have_their_own_exit_status() {
+    on_each_user("usage", |lab| {
+        let program = lab.dir().join("warroom").to_string_lossy().into_owned();
+        let run = |args: &[&str]| {
+            let mut all = vec![program.as_str(), "check"];
+            all.extend(args);
+            let out = lab.exec(Role::Src, lab.user, &all);
+            let said = String::from_utf8_lossy(&out.stderr).into_owned();
+            (out.status.code(), said)
+        };
+        let (status, said) = run(&["--no-such-option"]);
+        assert_eq!(status, Some(2), "{said}");
+        let (status, said) = run(&["http://[broken"]);
+        assert_eq!(status, Some(2), "{said}");
+        assert!(
+            said.contains("[broken"),
+            "it should name what it can't read: {said}"
+        );
+        let far = address(V4, 4, 2).to_string();
+        let (status, said) = run(&[&far, "--ca", "/no/such/file.pem"]);
+        assert!(matches!(status, Some(2 | 3)), "{status:?} {said}");
+        assert!(
+            said.contains("/no/such/file.pem"),
+            "it should name the file: {said}"
+        );
+    });
+}
+
+/// The judge must be able to say no: reports that are wrong in one thing each.
+mod controls {
+    use serde_json::{Value, json};
+
+    use super::lab::check::Report;
+    use super::*;
+
+    fn broken_after_r2() -> Value {
+        json!({
+            "targets": [{"target": "t", "state": "down"}],
+            "findings": [
+                {"code": "silent-hop", "severity": "info", "subject": "t"},
+                {"code": "path-broken", "severity": "critical", "subject": "t", "summary": "nothing beyond hop 2", "evidence": [],
+                 "location": {"kind": "link", "hop": 2, "address": "10.71.2.2", "to_hop": 3, "to_address": null, "also": []}},
+            ],
+            "ruled_out": [],
+        })
+    }
+
+    fn accepts(status: i32, json: Value) -> bool {
+        let judged = std::panic::catch_unwind(|| {
+            let seen = Report::made_up(status, json);
+            seen.expect_only("path-broken", "t")
+                .severity(&["critical"])
+                .before_silence(Role::R2, V4)
+                .saying("hop 2");
+            seen.expect_state("t", &["down"]);
+        });
+        judged.is_ok()
+    }
+
+    #[test]
+    fn the_judge_accepts_what_is_right_and_nothing_else() {
+        assert!(accepts(1, broken_after_r2()));
+        assert!(!accepts(0, broken_after_r2()), "wrong exit status");
+        for (pointer, wrong) in [
+            ("/findings/1/code", json!("host-down")),
+            ("/findings/1/severity", json!("warning")),
+            ("/findings/1/subject", json!("other")),
+            ("/findings/1/summary", json!("nothing")),
+            ("/findings/1/location/kind", json!("hop")),
+            ("/findings/1/location/hop", json!(3)),
+            ("/findings/1/location/address", json!("10.71.3.2")),
+            ("/findings/1/location/to_address", json!("10.71.3.2")),
+            ("/findings/0/severity", json!("warning")),
+            ("/targets/0/state", json!("ok")),
+            ("/targets/0/target", json!("other")),
+            ("/findings", json!([])),
+        ] {
+            let mut json = broken_after_r2();
+            *json.pointer_mut(pointer).expect("a path in the report") = wrong.clone();
+            assert!(!accepts(1, json), "{pointer} = {wrong} should be refused");
+        }
+    }
+
+    #[test]
+    fn a_false_alarm_is_not_healthy() {
+        let healthy = json!({
+            "targets": [{"target": "t", "state": "ok"}], "findings": [{"code": "pmtu-reduced", "severity": "info"}],
+            "ruled_out": [{"subject": "t", "what": "loss", "text": "0 of 20"}],
+        });
+        let accepts = |json: &Value, status| {
+            std::panic::catch_unwind(|| Report::made_up(status, json.clone()).expect_healthy("t"))
+                .is_ok()
+        };
+        assert!(accepts(&healthy, 0));
+        assert!(!accepts(&healthy, 1));
+        for (pointer, wrong) in [
+            ("/findings/0/severity", json!("warning")),
+            ("/targets/0/state", json!("unknown")),
+            ("/ruled_out", json!([])),
+        ] {
+            let mut json = healthy.clone();
+            *json.pointer_mut(pointer).expect("a path in the report") = wrong;
+            assert!(!accepts(&json, 0), "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The service probes against real servers on loopback: scripted ones that misbehave, and
+//! ordinary ones (unbound, openssl) that do not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod dns;
+mod http;
+mod local;
+#[path = "../../src/probe/tls/mint.rs"]
+mod mint;
+mod names;
+mod script;
+mod serve;
+mod tls;
