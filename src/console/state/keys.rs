@@ -201,11 +201,12 @@ impl App {
 
     /// Whether the question on top has been there long enough to be read.
     pub fn armed(&self) -> bool {
-        match self.layers.last() {
-            Some(Layer::ConfirmRun(c)) => self.now.mono.since(c.since) >= TOO_EARLY,
-            Some(Layer::ConfirmLeave { since }) => self.now.mono.since(*since) >= TOO_EARLY,
-            _ => true,
-        }
+        let since = match self.layers.last() {
+            Some(Layer::ConfirmRun(c)) => c.since,
+            Some(Layer::ConfirmLeave { since }) => *since,
+            _ => return true,
+        };
+        since.is_some_and(|s| self.now.mono.since(s) >= TOO_EARLY)
     }
 
     /// Enter on a screen: one level deeper.

@@ -225,7 +225,7 @@ impl App {
         self.layers.push(Layer::ConfirmRun(Confirm {
             plan,
             env,
-            since: self.now.mono,
+            since: None,
             typed: Input::default(),
             scroll: 0,
         }));
