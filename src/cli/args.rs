@@ -104,6 +104,18 @@ pub enum Sub {
     Tcp(ProbeArgs),
     /// Make one HTTP request and time its phases
     Http(ProbeArgs),
+    /// Incidents: list, show, note, resume, export, verify
+    Incident {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::incident::IncidentCommand,
+    },
+    /// Runbooks: list, show, lint
+    Runbook {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::runbook::RunbookCommand,
+    },
     /// Devices: SNMP agents and health URLs
     Device {
         /// What to do.

@@ -9,6 +9,7 @@ use crate::inventory;
 use crate::model::target::Target;
 use crate::net::source::Source;
 use crate::probe::tls::Roots;
+use crate::runbook::library::Library;
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
 
@@ -76,7 +77,17 @@ pub fn engine(
         roots,
         source: source(common),
         family: common.family(),
+        library: library(config),
+        recording: None,
     })
+}
+
+/// The runbooks: the folder of the configuration first, then the usual places.
+pub fn library(config: &Config) -> Library {
+    match &config.runbooks.folder {
+        Some(folder) => Library::of(vec![folder.clone(), "runbooks".into()]),
+        None => Library::standard(),
+    }
 }
 
 /// The way out of this host.

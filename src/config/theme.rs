@@ -205,6 +205,25 @@ impl Theme {
         })
     }
 
+    /// A shipped theme by name, or a theme file by path.
+    ///
+    /// # Errors
+    /// There is no such theme, or the file can't be used; names it and what there is.
+    pub fn named(name: &str, depth: Depth) -> Result<Self, String> {
+        match name {
+            "default" => Ok(Self::for_depth(depth)),
+            "mono" => Ok(Self::for_depth(Depth::Mono)),
+            path if path.contains('/') || path.ends_with(".toml") => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|e| format!("cannot read the theme {path}: {e}"))?;
+                Self::parse(&text, depth).map_err(|e| format!("{path}: {e}"))
+            }
+            other => Err(format!(
+                "there is no theme '{other}'; use default, mono or the path of a theme file"
+            )),
+        }
+    }
+
     /// Reads a theme file for a terminal of that depth.
     ///
     /// # Errors

@@ -97,6 +97,7 @@ impl Core {
                 _ = ticks.tick() => {
                     self.replan();
                     self.judge(&mut desk);
+                    desk.tick(&self.window, self.world.clock.mono());
                 }
             }
             self.hand_over(&batches, &mut desk);

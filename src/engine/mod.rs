@@ -12,10 +12,12 @@ pub mod plan;
 pub mod recorder;
 pub mod schedule;
 
+pub use desk::Recording;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::command::{Batch, Command};
@@ -27,6 +29,7 @@ use crate::net::pace::Budget;
 use crate::net::source::Source;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
+use crate::runbook::library::Library;
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
 
@@ -55,6 +58,10 @@ pub struct Setup {
     pub source: Source,
     /// Address families wanted.
     pub family: Family,
+    /// Runbooks.
+    pub library: Library,
+    /// The recorder; none for a headless check.
+    pub recording: Option<Recording>,
 }
 
 /// The ends of a running engine.
@@ -65,6 +72,8 @@ pub struct Engine {
     pub batches: mpsc::Receiver<Batch>,
     /// Ends after the last batch.
     pub done: JoinHandle<()>,
+    /// How the recorder ended, once it has.
+    pub left: oneshot::Receiver<recorder::Leave>,
 }
 
 /// Starts the engine on the current tokio runtime.
@@ -92,12 +101,14 @@ pub fn start(setup: Setup) -> Engine {
         targets: setup.targets.len().max(1),
     };
     let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
-    let desk = desk::Desk::new();
+    let (ended, left) = oneshot::channel();
+    let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));
     Engine {
         commands,
         batches,
         done,
+        left,
     }
 }
 

@@ -4,7 +4,8 @@
 //! quotes or echoes, whatever order it comes in and however late. What quotes too little to tell
 //! is counted, never guessed. Round-trip times come from the kernel's stamps where it has them.
 
-use std::collections::VecDeque;
+mod table;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,20 +15,17 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::event::{Event, IcmpEvent};
-use super::packet::{self, ECHO_HEADER, TOKEN};
+use super::packet::{self, TOKEN};
 use super::socket::{Kind, ProbeSocket};
 use super::source::Source;
-use super::stamp::{Stamps, Wall};
+use super::stamp::Wall;
 use crate::model::observation::IcmpError;
 use crate::model::time::{Mono, Rtt};
 use crate::sys::clock::Clock;
+use table::{Entry, Table};
 
-/// Probes remembered; the oldest are forgotten first.
-const MOST: usize = 1024;
 /// How long a probe is remembered. Failed ARP speaks after three seconds, a slow router sooner.
 const MEMORY: Duration = Duration::from_secs(15);
-/// Late answers kept until somebody asks; beyond it the oldest are dropped.
-const MOST_LATE: usize = 256;
 
 /// One probe to send.
 #[derive(Clone, Copy, Debug)]
@@ -110,30 +108,6 @@ struct Shared {
     table: Mutex<Table>,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    flights: VecDeque<Entry>,
-    next_id: u32,
-    /// Packets that the kernel has numbered so far, by our count.
-    numbered: u32,
-    /// Numbers that older kernels spent on sends that failed.
-    drift: u32,
-    late: VecDeque<(u32, Answer)>,
-    unattributed: u32,
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: u32,
-    tag: u32,
-    port: u16,
-    number: u32,
-    sent: Mono,
-    sent_wall: Wall,
-    tx: Option<Wall>,
-    waiter: Option<oneshot::Sender<Answer>>,
-}
-
 impl Exchange {
     /// Opens a socket of this kind towards `dst` and starts to read it. Needs tokio's context.
     ///
@@ -173,8 +147,7 @@ impl Exchange {
     pub fn launch(&self, shot: Shot) -> io::Result<Flight> {
         let shared = &*self.shared;
         let mut table = shared.lock();
-        let id = table.next_id;
-        table.next_id = id.wrapping_add(1);
+        let id = table.next_id();
         let bytes = shared.packet(id, shot.size);
         let to = shared.source.socket_addr(shared.dst, shot.port);
         let (sender, answer) = oneshot::channel();
@@ -183,13 +156,11 @@ impl Exchange {
         // The lock is held over the send (which does not block), so that numbers are in order
         // and the reader can't see the answer to a probe that is not in the table yet.
         shared.socket.send(to, &bytes, shot.ttl)?;
-        let number = table.numbered;
-        table.numbered = number.wrapping_add(1);
-        table.flights.push_back(Entry {
+        table.sent(Entry {
             id,
             tag: shot.tag,
             port: shot.port,
-            number,
+            number: 0,
             sent,
             sent_wall,
             tx: None,
@@ -360,7 +331,6 @@ impl Shared {
 
 /// Sequence and payload of an echo reply or request.
 fn echo_payload(v6: bool, bytes: &[u8], reply: bool) -> Option<(u16, &[u8])> {
-    debug_assert!(ECHO_HEADER <= 8);
     packet::parse_echo(v6, bytes)
         .filter(|e| e.reply == reply)
         .map(|e| (e.seq, e.payload))
@@ -378,139 +348,5 @@ enum Quoted {
 impl From<Option<u32>> for Quoted {
     fn from(id: Option<u32>) -> Self {
         id.map_or(Quoted::Foreign, Quoted::Ours)
-    }
-}
-
-impl Table {
-    fn forget_before(&mut self, oldest: Mono) {
-        while self.flights.front().is_some_and(|e| e.sent < oldest) || self.flights.len() >= MOST {
-            self.flights.pop_front();
-        }
-    }
-
-    /// Files the kernel's TX stamp of the packet it calls `number`.
-    ///
-    /// A stamp before its packet was sent shows that the kernel spent numbers on sends that
-    /// failed; the difference is then remembered.
-    fn stamp(&mut self, number: u32, at: Wall) {
-        let drift = self.drift;
-        for more in 0..=8u32 {
-            let wanted = number.wrapping_sub(drift).wrapping_sub(more);
-            let entry = self.flights.iter_mut().rev().find(|e| e.number == wanted);
-            if let Some(entry) = entry.filter(|e| e.sent_wall <= at && e.tx.is_none()) {
-                entry.tx = Some(at);
-                self.drift = drift.wrapping_add(more);
-                return;
-            }
-        }
-    }
-
-    fn answer(&mut self, id: u32, said: Said, rx: Option<Wall>, ttl: Option<u8>, now: Mono) {
-        let Some(place) = self.flights.iter().rposition(|e| e.id == id) else {
-            return; // a second answer, or one that is older than our memory
-        };
-        let Some(entry) = self.flights.remove(place) else {
-            return;
-        };
-        let stamps = Stamps {
-            sent: entry.sent,
-            sent_wall: entry.sent_wall,
-            tx: entry.tx,
-            rx,
-            read: now,
-        };
-        let answer = Answer {
-            said,
-            rtt: stamps.rtt(),
-            ttl,
-        };
-        let unheard = match entry.waiter {
-            Some(waiter) => waiter.send(answer).is_err(),
-            None => true,
-        };
-        if unheard {
-            if self.late.len() >= MOST_LATE {
-                self.late.pop_front();
-            }
-            self.late.push_back((entry.tag, answer));
-        }
-    }
-
-    fn only_one_to(&self, port: u16) -> Option<u32> {
-        let mut to_port = self.flights.iter().filter(|e| e.port == port);
-        let first = to_port.next()?;
-        to_port.next().is_none().then_some(first.id)
-    }
-
-    fn by_seq(&self, seq: u16) -> Option<u32> {
-        self.flights
-            .iter()
-            .rev()
-            .find(|e| (e.id & 0xffff) as u16 == seq)
-            .map(|e| e.id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(id: u32, number: u32, sent_wall: i64, port: u16) -> Entry {
-        Entry {
-            id,
-            tag: id,
-            port,
-            number,
-            sent: Mono(u64::from(id)),
-            sent_wall: Wall(sent_wall),
-            tx: None,
-            waiter: None,
-        }
-    }
-
-    #[test]
-    fn numbers_that_drift_are_found_out() {
-        let mut table = Table::default();
-        // The kernel spent number 1 on a send that failed: it calls our second packet 2.
-        table.flights.push_back(entry(0, 0, 100, 1));
-        table.flights.push_back(entry(1, 1, 200, 1));
-        table.stamp(0, Wall(101));
-        table.stamp(2, Wall(201));
-        assert_eq!(table.drift, 1);
-        table.flights.push_back(entry(2, 2, 300, 1));
-        table.stamp(3, Wall(301));
-        let stamps: Vec<_> = table.flights.iter().map(|e| e.tx.map(|t| t.0)).collect();
-        assert_eq!(stamps, [Some(101), Some(201), Some(301)]);
-    }
-
-    #[test]
-    fn a_stamp_never_goes_to_a_packet_sent_after_it() {
-        let mut table = Table::default();
-        table.flights.push_back(entry(5, 5, 500, 1));
-        table.stamp(5, Wall(499));
-        assert_eq!(table.flights[0].tx, None);
-    }
-
-    #[test]
-    fn a_port_tells_only_where_it_is_the_only_one() {
-        let mut table = Table::default();
-        table.flights.push_back(entry(0, 0, 1, 40_000));
-        table.flights.push_back(entry(1, 1, 1, 40_001));
-        assert_eq!(table.only_one_to(40_001), Some(1));
-        table.flights.push_back(entry(2, 2, 1, 40_001));
-        assert_eq!(table.only_one_to(40_001), None);
-    }
-
-    #[test]
-    fn what_nobody_waits_for_is_late_and_bounded() {
-        let mut table = Table::default();
-        for id in 0..400 {
-            table.flights.push_back(entry(id, id, 1, 1));
-            let from = IpAddr::from([192, 0, 2, 1]);
-            table.answer(id, Said::Reply { from }, None, None, Mono(1_000));
-        }
-        assert_eq!(table.late.len(), MOST_LATE);
-        assert_eq!(table.late.back().map(|(tag, _)| *tag), Some(399));
-        assert!(table.flights.is_empty());
     }
 }

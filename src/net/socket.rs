@@ -112,11 +112,12 @@ impl ProbeSocket {
         let value = ttl.map(libc::c_int::from);
         let mut control = Vec::with_capacity(1);
         match (&value, self.v6) {
-            (None, _) => {}
-            (Some(hops), true) if self.kind == Kind::IcmpDatagram => {
-                // Kernels before 6.0 ignore ancillary data on ICMPv6 datagram sockets.
-                setsockopt(&self.io, sockopt::Ipv6Ttl, hops)?;
+            (hops, true) if self.kind == Kind::IcmpDatagram => {
+                // Kernels before 6.0 ignore ancillary data on ICMPv6 datagram sockets, so it is
+                // the socket's own hop limit; -1 is the host's default.
+                setsockopt(&self.io, sockopt::Ipv6Ttl, &hops.unwrap_or(-1))?;
             }
+            (None, _) => {}
             (Some(hops), true) => control.push(ControlMessage::Ipv6HopLimit(hops)),
             (Some(hops), false) => control.push(ControlMessage::Ipv4Ttl(hops)),
         }

@@ -70,6 +70,13 @@ struct Memory {
     spread: bool,
 }
 
+impl Memory {
+    fn remember(&mut self, ttl: u8, answer: HopAnswer) {
+        let kept = self.late.remove(&ttl).unwrap_or(HopAnswer::Silent);
+        self.late.insert(ttl, more_telling(answer, kept));
+    }
+}
+
 impl Tracer {
     /// Opens what the method needs. Call it within a tokio runtime.
     ///
@@ -175,7 +182,6 @@ impl Tracer {
     ) -> Vec<HopSample> {
         let deadline = Instant::now() + timeout;
         let size = if self.dst.is_ipv6() { SIZE + 20 } else { SIZE };
-        self.collect_late(exchange);
         let spread = udp && self.memory(|m| m.spread);
         let mut flights: Vec<(u8, Flight)> = Vec::with_capacity(ttls.len());
         for &ttl in ttls {
@@ -209,12 +215,12 @@ impl Tracer {
         if udp && exchange.unattributed() > 0 {
             self.memory(|m| m.spread = true);
         }
+        self.collect_late(exchange);
         hops
     }
 
     async fn handshakes(&self, port: u16, ttls: &[u8], timeout: Duration) -> Vec<HopSample> {
         let deadline = Instant::now() + timeout;
-        self.collect_late_attempts().await;
         let dst = SocketAddr::new(self.dst, port);
         let mut attempts = Vec::with_capacity(ttls.len());
         for &ttl in ttls {
@@ -238,6 +244,7 @@ impl Tracer {
                 open.push((ttl, attempt));
             }
         }
+        self.collect_late_attempts().await;
         self.memory(|m| {
             m.attempts.extend(open);
             let over = m.attempts.len().saturating_sub(KEPT_ATTEMPTS);
@@ -252,7 +259,7 @@ impl Tracer {
         self.memory(|m| {
             for (tag, answer) in late {
                 if let Ok(ttl) = u8::try_from(tag) {
-                    m.late.insert(ttl, judge(self.dst, answer));
+                    m.remember(ttl, judge(self.dst, answer));
                 }
             }
         });
@@ -265,7 +272,7 @@ impl Tracer {
             match attempt.end(Duration::ZERO).await {
                 Some(ended) => {
                     if let Some(answer) = judge_tcp(self.dst, ended) {
-                        self.memory(|m| m.late.insert(ttl, answer));
+                        self.memory(|m| m.remember(ttl, answer));
                     }
                 }
                 None => still.push((ttl, attempt)),
@@ -274,15 +281,14 @@ impl Tracer {
         self.memory(|m| m.attempts = still);
     }
 
-    /// A message that was late takes the place of silence at its TTL. What lies beyond a
-    /// destination that answers is of no more interest.
+    /// A message that was late takes the place of silence at its TTL, and that of the same
+    /// message with a shorter wait. What lies beyond a destination that answers is of no more
+    /// interest.
     fn fill_in_late(&self, hops: &mut [HopSample]) {
         self.memory(|m| {
             for hop in hops.iter_mut() {
-                if hop.answer != HopAnswer::Silent {
-                    m.late.remove(&hop.ttl);
-                } else if let Some(answer) = m.late.remove(&hop.ttl) {
-                    hop.answer = answer;
+                if let Some(late) = m.late.remove(&hop.ttl) {
+                    hop.answer = more_telling(hop.answer, late);
                 }
             }
             if let Some(end) = hops.iter().find(|h| is_end(&h.answer)) {
@@ -293,6 +299,25 @@ impl Tracer {
 
     fn memory<T>(&self, f: impl FnOnce(&mut Memory) -> T) -> T {
         f(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Of two messages about one TTL the one to keep: anything rather than silence; of the same
+/// refusal by the same router the longest wait, since packets queue up behind one ARP request
+/// and its failure answers them all, the last of them almost at once; else the newer one.
+fn more_telling(newer: HopAnswer, older: HopAnswer) -> HopAnswer {
+    use HopAnswer::{Silent, Unreachable};
+    match (newer, older) {
+        (Silent, older) => older,
+        (
+            Unreachable { from, error, rtt },
+            Unreachable {
+                from: f,
+                error: e,
+                rtt: r,
+            },
+        ) if (f, e) == (from, error) && r > rtt => older,
+        _ => newer,
     }
 }
 

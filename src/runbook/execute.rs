@@ -73,11 +73,25 @@ pub async fn run(
     let shell = shell_of(script);
     let environment = environment(std::env::vars_os(), env);
     let cwd = directory();
-    let argv = [OsStr::new(shell), OsStr::new("-c"), OsStr::new(script), OsStr::new(shell)];
-    let spec = Spec { argv: &argv, env: &environment, cwd: &cwd };
+    let argv = [
+        OsStr::new(shell),
+        OsStr::new("-c"),
+        OsStr::new(script),
+        OsStr::new(shell),
+    ];
+    let spec = Spec {
+        argv: &argv,
+        env: &environment,
+        cwd: &cwd,
+    };
     let (tree, pipes) = match process::spawn(&spec) {
         Ok(started) => started,
-        Err(error) => return never(format!("could not start `{shell}` in {}: {error}", cwd.display())),
+        Err(error) => {
+            return never(format!(
+                "could not start `{shell}` in {}: {error}",
+                cwd.display()
+            ));
+        }
     };
     let pipes = Receiver::from_owned_fd(pipes.output)
         .and_then(|out| Receiver::from_owned_fd(pipes.reports).map(|reports| (out, reports)));
@@ -94,7 +108,7 @@ pub async fn run(
         exit: None,
         ended_by: None,
     };
-    run.to_the_end(started, timeout, cancel).await
+    run.until_end(started, timeout, cancel).await
 }
 
 /// Where a run stands.
@@ -121,7 +135,12 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(mut self, started: Instant, timeout: Duration, cancel: CancellationToken) -> Ended {
+    async fn until_end(
+        mut self,
+        started: Instant,
+        timeout: Duration,
+        cancel: CancellationToken,
+    ) -> Ended {
         let mut deadline = started + timeout;
         let mut buffer = vec![0u8; 64 * 1024];
         let mut message = Message::default();
@@ -199,7 +218,9 @@ impl Run {
                 self.tree.end(End::Force);
                 if now >= until {
                     let left = self.tree.alive();
-                    self.also(&format!("{left} processes could not be ended (another user's?)"));
+                    self.also(&format!(
+                        "{left} processes could not be ended (another user's?)"
+                    ));
                     return false;
                 }
                 *deadline = now + FORCE_EVERY;
@@ -308,16 +329,24 @@ fn check(script: &str, env: &[(String, String)]) -> Result<(), String> {
     }
     for (name, value) in env {
         let sound = name.strip_prefix("RB_").is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            !rest.is_empty()
+                && rest
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
         });
         if !sound {
-            return Err(format!("`{}` is no name of a parameter", SafeText::capped(name, 64)));
+            return Err(format!(
+                "`{}` is no name of a parameter",
+                SafeText::capped(name, 64)
+            ));
         }
         check_value(name, value).map_err(|e| e.to_string())?;
     }
     for name in needed(script) {
         if !env.iter().any(|(have, _)| *have == name) {
-            return Err(format!("the placeholder `{name}` has no value: fill it in first"));
+            return Err(format!(
+                "the placeholder `{name}` has no value: fill it in first"
+            ));
         }
     }
     Ok(())
@@ -332,7 +361,9 @@ fn needed(script: &str) -> Vec<String> {
             continue;
         }
         let rest = script.get(at..).unwrap_or_default();
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
         names.push(rest.get(..end).unwrap_or_default().to_owned());
     }
     names
@@ -347,7 +378,8 @@ fn shell_of(script: &str) -> &'static str {
 /// Where a script runs: the home directory, else the root.
 pub fn directory() -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    home.filter(|h| h.is_absolute() && h.is_dir()).unwrap_or_else(|| Path::new("/").to_path_buf())
+    home.filter(|h| h.is_absolute() && h.is_dir())
+        .unwrap_or_else(|| Path::new("/").to_path_buf())
 }
 
 /// The whole environment of a script: an allow-list of what there is, things that keep programs
@@ -357,17 +389,37 @@ fn environment(
     parameters: &[(String, String)],
 ) -> Vec<(OsString, OsString)> {
     const PASSED: &[&str] = &[
-        "HOME", "USER", "LOGNAME", "LANG", "TZ", "KUBECONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "http_proxy",
-        "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "TZ",
+        "KUBECONFIG",
+        "XDG_RUNTIME_DIR",
+        "XDG_CONFIG_HOME",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
     ];
     const SET: &[(&str, &str)] = &[
-        ("TERM", "dumb"), ("NO_COLOR", "1"), ("PAGER", "cat"), ("GIT_PAGER", "cat"), ("SYSTEMD_PAGER", "cat"),
-        ("SYSTEMD_COLORS", "0"), ("DEBIAN_FRONTEND", "noninteractive"), ("GIT_TERMINAL_PROMPT", "0"),
+        ("TERM", "dumb"),
+        ("NO_COLOR", "1"),
+        ("PAGER", "cat"),
+        ("GIT_PAGER", "cat"),
+        ("SYSTEMD_PAGER", "cat"),
+        ("SYSTEMD_COLORS", "0"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("GIT_TERMINAL_PROMPT", "0"),
     ];
     let mut env = Vec::new();
     let mut path = OsString::new();
     for (name, value) in present {
-        let known = name.to_str().is_some_and(|n| PASSED.contains(&n) || n.starts_with("LC_"));
+        let known = name
+            .to_str()
+            .is_some_and(|n| PASSED.contains(&n) || n.starts_with("LC_"));
         if name == "PATH" {
             path = value;
         } else if known {
@@ -382,8 +434,17 @@ fn environment(
 
 /// The person's own directories, absolute ones only, and the system's.
 fn search_path(path: &OsStr) -> OsString {
-    let mut kept: Vec<PathBuf> = std::env::split_paths(path).filter(|p| p.is_absolute()).collect();
-    for system in ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"] {
+    let mut kept: Vec<PathBuf> = std::env::split_paths(path)
+        .filter(|p| p.is_absolute())
+        .collect();
+    for system in [
+        "/usr/local/sbin",
+        "/usr/local/bin",
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+    ] {
         let system = PathBuf::from(system);
         if !kept.contains(&system) {
             kept.push(system);
@@ -399,19 +460,43 @@ mod tests {
     #[test]
     fn the_environment_is_an_allow_list() {
         let present = [
-            ("LD_PRELOAD", "/x.so"), ("BASH_ENV", "/x"), ("ENV", "/x"), ("IFS", "x"), ("AWS_SECRET_ACCESS_KEY", "s"),
-            ("SSH_AUTH_SOCK", "/s"), ("HOME", "/home/ana"), ("LC_TIME", "C"), ("PATH", ".:bin::/opt/k8s"),
+            ("LD_PRELOAD", "/x.so"),
+            ("BASH_ENV", "/x"),
+            ("ENV", "/x"),
+            ("IFS", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+            ("SSH_AUTH_SOCK", "/s"),
+            ("HOME", "/home/ana"),
+            ("LC_TIME", "C"),
+            ("PATH", ".:bin::/opt/k8s"),
         ];
-        let present = present.iter().map(|(k, v)| (OsString::from(k), OsString::from(v)));
+        let present = present
+            .iter()
+            .map(|(k, v)| (OsString::from(k), OsString::from(v)));
         let env = environment(present, &[("RB_TARGET".into(), "x".into())]);
-        let get = |name: &str| env.iter().find(|(k, _)| k == name).map(|(_, v)| v.to_str().unwrap());
-        for gone in ["LD_PRELOAD", "BASH_ENV", "ENV", "IFS", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"] {
+        let get = |name: &str| {
+            env.iter()
+                .find(|(k, _)| k == name)
+                .map(|(_, v)| v.to_str().unwrap())
+        };
+        for gone in [
+            "LD_PRELOAD",
+            "BASH_ENV",
+            "ENV",
+            "IFS",
+            "AWS_SECRET_ACCESS_KEY",
+            "SSH_AUTH_SOCK",
+        ] {
             assert_eq!(get(gone), None, "{gone}");
         }
         assert_eq!(get("HOME"), Some("/home/ana"));
         assert_eq!(get("RB_TARGET"), Some("x"));
         assert_eq!(get("PAGER"), Some("cat"));
-        assert!(get("PATH").unwrap().starts_with("/opt/k8s:/usr/local/sbin:"));
+        assert!(
+            get("PATH")
+                .unwrap()
+                .starts_with("/opt/k8s:/usr/local/sbin:")
+        );
     }
 
     #[test]

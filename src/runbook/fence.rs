@@ -38,7 +38,10 @@ struct Info {
 
 /// True for the languages whose blocks can be run.
 pub fn is_shell(language: &str) -> bool {
-    matches!(language, "sh" | "bash" | "shell" | "console" | "zsh" | "shell-session" | "shellsession")
+    matches!(
+        language,
+        "sh" | "bash" | "shell" | "console" | "zsh" | "shell-session" | "shellsession"
+    )
 }
 
 fn is_console(language: &str) -> bool {
@@ -50,12 +53,24 @@ pub(super) fn read(info: Option<&str>, content: &str, line: u32) -> Read {
     let info_text = info.unwrap_or_default();
     let info_read = parse_info(info_text);
     let content = content.replace("\r\n", "\n");
-    let lines: Vec<&str> = content.strip_suffix('\n').unwrap_or(&content).split('\n').collect();
+    let lines: Vec<&str> = content
+        .strip_suffix('\n')
+        .unwrap_or(&content)
+        .split('\n')
+        .collect();
     let language = info_read.language.as_str();
     let mut fence = Fence {
         line,
         language: SafeText::new(language),
-        text: lines.iter().map(|l| crate::model::text::safe_lines(l, 1).into_iter().next().unwrap_or_default()).collect(),
+        text: lines
+            .iter()
+            .map(|l| {
+                crate::model::text::safe_lines(l, 1)
+                    .into_iter()
+                    .next()
+                    .unwrap_or_default()
+            })
+            .collect(),
         command: None,
         not_runnable: None,
         timeout_s: info_read.timeout_s.unwrap_or(DEFAULT_TIMEOUT_S),
@@ -84,7 +99,11 @@ pub(super) fn read(info: Option<&str>, content: &str, line: u32) -> Read {
             fence.risk = Risk::Read;
         }
     }
-    Read { fence, placeholders, warnings: info_read.warnings }
+    Read {
+        fence,
+        placeholders,
+        warnings: info_read.warnings,
+    }
 }
 
 /// What the author declares is taken, except that danger can't be declared away.
@@ -98,10 +117,16 @@ fn overall(declared: Option<Risk>, computed: Risk) -> Risk {
 fn why_not(language: &str, fenced: bool) -> Option<SafeText> {
     match language {
         "probe" => Some(SafeText::new("shown beside the live panes")),
-        "" if fenced => Some(SafeText::new("the block names no language: it can be copied, but is not run as shell")),
-        "" => Some(SafeText::new("an indented block names no language: it can be copied, but is not run as shell")),
+        "" if fenced => Some(SafeText::new(
+            "the block names no language: it can be copied, but is not run as shell",
+        )),
+        "" => Some(SafeText::new(
+            "an indented block names no language: it can be copied, but is not run as shell",
+        )),
         "promql" | "sql" | "python" | "ruby" | "perl" | "powershell" | "fish" => {
-            Some(SafeText::new(format!("`{language}` is not run as shell; it can be copied")))
+            Some(SafeText::new(format!(
+                "`{language}` is not run as shell; it can be copied"
+            )))
         }
         _ => None,
     }
@@ -131,12 +156,17 @@ fn runnable(lines: &[&str], language: &str) -> Result<Resolved, String> {
         let line = line.replace('\t', " ");
         if SafeText::capped(&line, usize::MAX).as_str() != line {
             let shown = SafeText::capped(&line, 60);
-            return Err(format!("it holds characters that can't be shown as they are: {shown}"));
+            return Err(format!(
+                "it holds characters that can't be shown as they are: {shown}"
+            ));
         }
     }
     let text = joined(&prompt::commands(lines, is_console(language))?);
     let text = untabbed(&text)?;
-    if text.split(|c: char| c.is_ascii_whitespace()).any(|w| matches!(w, "..." | "…")) {
+    if text
+        .split(|c: char| c.is_ascii_whitespace())
+        .any(|w| matches!(w, "..." | "…"))
+    {
         return Err("it holds an ellipsis where something was left out".into());
     }
     reading::look(&text)?;
@@ -154,34 +184,52 @@ fn untabbed(text: &str) -> Result<String, String> {
     }
     let holes: Vec<_> = placeholder::bracketed(text)
         .iter()
-        .map(|p| super::shell::Hole { start: p.start, end: p.end })
+        .map(|p| super::shell::Hole {
+            start: p.start,
+            end: p.end,
+        })
         .collect();
     let Ok(script) = super::shell::read(text, &holes) else {
         return Ok(text.replace('\t', "    "));
     };
     let quoted = text.match_indices('\t').any(|(i, _)| {
-        !matches!(script.contexts.get(i), Some(Context::Plain | Context::Comment))
+        !matches!(
+            script.contexts.get(i),
+            Some(Context::Plain | Context::Comment)
+        )
     });
     if quoted || text.contains("<<-") {
-        return Err("it holds a tab inside quotes or a here-document, which can't be shown as it is".into());
+        return Err(
+            "it holds a tab inside quotes or a here-document, which can't be shown as it is".into(),
+        );
     }
     Ok(text.replace('\t', "    "))
 }
 
 fn command_text(found: Resolved) -> CommandText {
     let bash = found.shell.bash_only.is_some()
-        || found.shell.references.iter().any(|r| programs::is_bash_variable(&r.name))
+        || found
+            .shell
+            .references
+            .iter()
+            .any(|r| programs::is_bash_variable(&r.name))
         || found.shell.commands.iter().any(|c| {
             let first = c.call().first().map_or("", |w| w.text.as_str());
-            matches!(first, "source" | "declare" | "mapfile" | "readarray" | "shopt" | "let" | "pushd" | "popd")
-                || first == "set" && c.words.iter().any(|w| w.text == "pipefail")
+            matches!(
+                first,
+                "source" | "declare" | "mapfile" | "readarray" | "shopt" | "let" | "pushd" | "popd"
+            ) || first == "set" && c.words.iter().any(|w| w.text == "pipefail")
         });
     let script = if bash && !found.script.starts_with("#!") {
         format!("{BASH_LINE}\n{}", found.script)
     } else {
         found.script
     };
-    let needs = found.names.into_iter().map(|n| (n.clone(), placeholder::variable(&n))).collect();
+    let needs = found
+        .names
+        .into_iter()
+        .map(|n| (n.clone(), placeholder::variable(&n)))
+        .collect();
     CommandText { script, needs }
 }
 
@@ -204,15 +252,25 @@ fn add_variables(
 ) -> Vec<(String, String, u32)> {
     // Marks in sample output or comments are no gaps of the command.
     list.retain(|(name, _, _)| names.contains(name));
-    for name in names.iter().filter(|n| !list.iter().any(|(have, _, _)| have == *n)).collect::<Vec<_>>() {
+    for name in names
+        .iter()
+        .filter(|n| !list.iter().any(|(have, _, _)| have == *n))
+        .collect::<Vec<_>>()
+    {
         let upper = name.to_ascii_uppercase();
         for shown in [format!("${upper}"), format!("${{{upper}")] {
             for (at, _) in content.match_indices(&shown) {
-                let next = content.get(at + shown.len()..).and_then(|t| t.chars().next());
+                let next = content
+                    .get(at + shown.len()..)
+                    .and_then(|t| t.chars().next());
                 if next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
                     continue;
                 }
-                list.push((name.clone(), format!("${upper}"), line + line_of(content, at)));
+                list.push((
+                    name.clone(),
+                    format!("${upper}"),
+                    line + line_of(content, at),
+                ));
             }
         }
     }
@@ -220,7 +278,12 @@ fn add_variables(
 }
 
 fn line_of(content: &str, at: usize) -> u32 {
-    let feeds = content.get(..at).unwrap_or_default().bytes().filter(|b| *b == b'\n').count();
+    let feeds = content
+        .get(..at)
+        .unwrap_or_default()
+        .bytes()
+        .filter(|b| *b == b'\n')
+        .count();
     u32::try_from(feeds).unwrap_or(u32::MAX)
 }
 
@@ -240,10 +303,14 @@ fn parse_info(info: &str) -> Info {
             ("risk", "read") => read.risk = Some(Risk::Read),
             ("risk", "change") => read.risk = Some(Risk::Change),
             ("risk", "danger") => read.risk = Some(Risk::Danger),
-            ("risk", _) => read.warnings.push(format!("risk `{value}` is none of read, change, danger")),
+            ("risk", _) => read
+                .warnings
+                .push(format!("risk `{value}` is none of read, change, danger")),
             ("timeout", _) => match seconds(value) {
                 Some(s) => read.timeout_s = Some(s),
-                None => read.warnings.push(format!("timeout `{value}` is no time such as 30s or 2m, at most 1h")),
+                None => read.warnings.push(format!(
+                    "timeout `{value}` is no time such as 30s or 2m, at most 1h"
+                )),
             },
             _ => {}
         }
@@ -294,16 +361,35 @@ mod tests {
         assert_eq!(fence("sh {risk=read}", "rm -rf /x\n").risk, Risk::Danger);
         assert_eq!(fence("sh {risk=danger}", "ls\n").risk, Risk::Danger);
         assert_eq!(fence("sh", "ls\n").timeout_s, DEFAULT_TIMEOUT_S);
-        assert_eq!(read(Some("sh {risk=none timeout=9h}"), "ls", 1).warnings.len(), 2);
+        assert_eq!(
+            read(Some("sh {risk=none timeout=9h}"), "ls", 1)
+                .warnings
+                .len(),
+            2
+        );
     }
 
     #[test]
     fn parameters_are_named_with_their_lines() {
         let r = read(Some("sh"), "ping <TARGET>\ndig $NAME {{target}}\n", 10);
-        let got: Vec<_> = r.placeholders.iter().map(|(n, p, l)| (n.as_str(), p.as_str(), *l)).collect();
-        assert_eq!(got, [("target", "<TARGET>", 10), ("target", "{{target}}", 11), ("name", "$NAME", 11)]);
+        let got: Vec<_> = r
+            .placeholders
+            .iter()
+            .map(|(n, p, l)| (n.as_str(), p.as_str(), *l))
+            .collect();
+        assert_eq!(
+            got,
+            [
+                ("target", "<TARGET>", 10),
+                ("target", "{{target}}", 11),
+                ("name", "$NAME", 11)
+            ]
+        );
         let command = r.fence.command.unwrap();
-        assert_eq!(command.script, "ping \"$RB_TARGET\"\ndig \"$RB_NAME\" \"$RB_TARGET\"");
+        assert_eq!(
+            command.script,
+            "ping \"$RB_TARGET\"\ndig \"$RB_NAME\" \"$RB_TARGET\""
+        );
         assert_eq!(command.needs[0], ("target".into(), "RB_TARGET".into()));
     }
 
@@ -312,15 +398,30 @@ mod tests {
         assert!(why("sh", "systemctl restart \u{2067}db\u{2069}\n").contains("can't be shown"));
         assert!(why("sh", "ls\u{a0}-l\n").contains("can't be shown"));
         assert!(why("sh", "echo 'a\tb'\n").contains("tab"));
-        assert_eq!(fence("sh", "for i in 1; do\n\tls\ndone\n").command.unwrap().script, "for i in 1; do\n    ls\ndone");
+        assert_eq!(
+            fence("sh", "for i in 1; do\n\tls\ndone\n")
+                .command
+                .unwrap()
+                .script,
+            "for i in 1; do\n    ls\ndone"
+        );
         assert!(why("sh", "kubectl get pods ...\n").contains("ellipsis"));
         assert!(why("sh", &"ls\n".repeat(400)).contains("too long"));
     }
 
     #[test]
     fn what_only_bash_knows_asks_for_bash() {
-        for text in ["[[ -f x ]] && ls", "diff <(ls) <(ls -a)", "for i in {1..3}; do ls; done", "ls &> /dev/null", "source x"] {
-            let script = fence("bash", text).command.unwrap_or_else(|| panic!("{text}")).script;
+        for text in [
+            "[[ -f x ]] && ls",
+            "diff <(ls) <(ls -a)",
+            "for i in {1..3}; do ls; done",
+            "ls &> /dev/null",
+            "source x",
+        ] {
+            let script = fence("bash", text)
+                .command
+                .unwrap_or_else(|| panic!("{text}"))
+                .script;
             assert!(script.starts_with("#!/usr/bin/env bash\n"), "{script}");
         }
         assert_eq!(fence("bash", "ls | wc").command.unwrap().script, "ls | wc");
@@ -339,6 +440,9 @@ mod tests {
     #[test]
     fn the_text_without_prompts_is_there() {
         let f = fence("console", "$ dig <NAME>\n; answer\n$ ls \\\n  -l\n");
-        assert_eq!(stripped(f.language.as_str(), &f.text), "dig <NAME>\nls \\\n  -l");
+        assert_eq!(
+            stripped(f.language.as_str(), &f.text),
+            "dig <NAME>\nls \\\n  -l"
+        );
     }
 }

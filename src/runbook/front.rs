@@ -42,7 +42,10 @@ pub struct Front {
 impl Front {
     /// Value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.entries.iter().find(|(k, _, _)| k == key).map(|(_, v, _)| v)
+        self.entries
+            .iter()
+            .find(|(k, _, _)| k == key)
+            .map(|(_, v, _)| v)
     }
 }
 
@@ -50,13 +53,26 @@ impl Front {
 const MAX_ENTRIES: usize = 1000;
 
 const KNOWN: &[&str] = &[
-    "title", "summary", "findings", "severity", "owner", "reviewed", "parameters", "escalation", "tags", "description",
-    "review_every", "links", "id",
+    "title",
+    "summary",
+    "findings",
+    "severity",
+    "owner",
+    "reviewed",
+    "parameters",
+    "escalation",
+    "tags",
+    "description",
+    "review_every",
+    "links",
+    "id",
 ];
 
 /// Splits front matter off: its lines (without the marks) and the byte where the body begins.
 pub fn split(text: &str) -> Option<(&str, usize)> {
-    let after = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n"))?;
+    let after = text
+        .strip_prefix("---\n")
+        .or_else(|| text.strip_prefix("---\r\n"))?;
     let start = text.len() - after.len();
     let mut at = start;
     for line in after.split_inclusive('\n') {
@@ -80,7 +96,9 @@ pub fn parse(text: &str) -> Front {
             continue;
         }
         if front.entries.len() >= MAX_ENTRIES || front.warnings.len() >= 50 {
-            front.warnings.push(format!("line {line_number}: the front matter is too long, the rest is left out"));
+            front.warnings.push(format!(
+                "line {line_number}: the front matter is too long, the rest is left out"
+            ));
             break;
         }
         let indented = bare.starts_with([' ', '\t']) || bare.starts_with("- ") || bare == "-";
@@ -94,19 +112,32 @@ pub fn parse(text: &str) -> Front {
 }
 
 fn key_line(front: &mut Front, line: &str, number: u32) {
-    let Some((key, value)) = line.split_once(':').filter(|(_, v)| v.is_empty() || v.starts_with([' ', '\t'])) else {
-        front.warnings.push(format!("line {number}: not understood in front matter: {line}"));
+    let Some((key, value)) = line
+        .split_once(':')
+        .filter(|(_, v)| v.is_empty() || v.starts_with([' ', '\t']))
+    else {
+        front.warnings.push(format!(
+            "line {number}: not understood in front matter: {line}"
+        ));
         return;
     };
     let key = unquoted(key.trim());
     if !KNOWN.contains(&key.as_str()) {
-        front.warnings.push(format!("line {number}: unknown key `{key}` in front matter"));
+        front.warnings.push(format!(
+            "line {number}: unknown key `{key}` in front matter"
+        ));
     }
     let value = value.trim();
     let value = match value {
         "|" | ">" | "|-" | ">-" => Value::Scalar(String::new()),
         _ => match value.strip_prefix('[').and_then(|v| v.strip_suffix(']')) {
-            Some(inside) => Value::List(inside.split(',').map(|i| unquoted(i.trim())).filter(|i| !i.is_empty()).collect()),
+            Some(inside) => Value::List(
+                inside
+                    .split(',')
+                    .map(|i| unquoted(i.trim()))
+                    .filter(|i| !i.is_empty())
+                    .collect(),
+            ),
             None => Value::Scalar(unquoted(value)),
         },
     };
@@ -115,15 +146,23 @@ fn key_line(front: &mut Front, line: &str, number: u32) {
 
 fn continued(front: &mut Front, line: &str, number: u32) {
     let Some((key, value, _)) = front.entries.last_mut() else {
-        front.warnings.push(format!("line {number}: an indented line without a key before it"));
+        front.warnings.push(format!(
+            "line {number}: an indented line without a key before it"
+        ));
         return;
     };
     let empty = matches!(value, Value::Scalar(s) if s.is_empty());
-    let item = line.strip_prefix("- ").or_else(|| (line == "-").then_some(""));
-    let pair = line.split_once(": ").or_else(|| line.strip_suffix(':').map(|k| (k, "")));
+    let item = line
+        .strip_prefix("- ")
+        .or_else(|| (line == "-").then_some(""));
+    let pair = line
+        .split_once(": ")
+        .or_else(|| line.strip_suffix(':').map(|k| (k, "")));
     let added = match (item, pair) {
         (Some(item), _) if empty => Some(Value::List(vec![unquoted(item.trim())])),
-        (None, Some((k, v))) if empty => Some(Value::Map(vec![(unquoted(k.trim()), unquoted(v.trim()))])),
+        (None, Some((k, v))) if empty => {
+            Some(Value::Map(vec![(unquoted(k.trim()), unquoted(v.trim()))]))
+        }
         _ => None,
     };
     match (added, value) {
@@ -182,7 +221,10 @@ mod tests {
         assert_eq!(front.get("findings").unwrap().items(), ["a", "b"]);
         assert_eq!(front.get("owner").unwrap().text(), Some("net"));
         assert_eq!(front.get("escalation").unwrap().items(), ["ana", "bo"]);
-        assert_eq!(front.get("parameters"), Some(&Value::Map(vec![("target".into(), "host".into())])));
+        assert_eq!(
+            front.get("parameters"),
+            Some(&Value::Map(vec![("target".into(), "host".into())]))
+        );
     }
 
     #[test]

@@ -21,12 +21,20 @@ pub(super) struct Inline {
 impl Inline {
     pub(super) fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Text(t) | Event::Html(t) | Event::InlineHtml(t) | Event::InlineMath(t) | Event::DisplayMath(t) => {
+            Event::Text(t)
+            | Event::Html(t)
+            | Event::InlineHtml(t)
+            | Event::InlineMath(t)
+            | Event::DisplayMath(t) => {
                 self.run.push_str(&t);
             }
             Event::Code(t) => {
                 self.flush();
-                self.spans.push(Span { text: SafeText::capped(&t, SPAN_CAP), style: SpanStyle::Code, link: self.link() });
+                self.spans.push(Span {
+                    text: SafeText::capped(&t, SPAN_CAP),
+                    style: SpanStyle::Code,
+                    link: self.link(),
+                });
             }
             Event::SoftBreak | Event::HardBreak => self.run.push(' '),
             Event::FootnoteReference(t) => {
@@ -86,7 +94,11 @@ impl Inline {
             _ => SpanStyle::Strong,
         };
         let text = std::mem::take(&mut self.run).replace('\t', " ");
-        self.spans.push(Span { text: SafeText::capped(&text, SPAN_CAP), style, link: self.link() });
+        self.spans.push(Span {
+            text: SafeText::capped(&text, SPAN_CAP),
+            style,
+            link: self.link(),
+        });
     }
 }
 

@@ -12,9 +12,18 @@ use crate::model::text::SafeText;
 
 /// Runbooks that come with the program.
 const SHIPPED: &[(&str, &str)] = &[
-    ("first-five-minutes", include_str!("../../runbooks/first-five-minutes.md")),
-    ("mtu-black-hole", include_str!("../../runbooks/mtu-black-hole.md")),
-    ("dns-incident", include_str!("../../runbooks/dns-incident.md")),
+    (
+        "first-five-minutes",
+        include_str!("../../runbooks/first-five-minutes.md"),
+    ),
+    (
+        "mtu-black-hole",
+        include_str!("../../runbooks/mtu-black-hole.md"),
+    ),
+    (
+        "dns-incident",
+        include_str!("../../runbooks/dns-incident.md"),
+    ),
 ];
 /// Most files of a folder that are listed.
 const MAX_FILES: usize = 1000;
@@ -42,10 +51,16 @@ impl Library {
     /// `./runbooks`, then the user's folder (`$XDG_CONFIG_HOME/warroom/runbooks`), then what is
     /// shipped.
     pub fn standard() -> Self {
-        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+        let config = std::env::var_os("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute());
         let home = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".config"));
         let own = config.or(home).map(|c| c.join("warroom").join("runbooks"));
-        Self::of(std::iter::once(PathBuf::from("runbooks")).chain(own).collect())
+        Self::of(
+            std::iter::once(PathBuf::from("runbooks"))
+                .chain(own)
+                .collect(),
+        )
     }
 
     /// These folders, then what is shipped.
@@ -84,7 +99,11 @@ impl Library {
         if let Some(shipped) = name.strip_prefix("shipped:") {
             return open_shipped(shipped).unwrap_or_else(|| Err(self.not_found(name)));
         }
-        if name.contains('/') || path.extension().is_some_and(|e| is_markdown(&e.to_string_lossy())) {
+        if name.contains('/')
+            || path
+                .extension()
+                .is_some_and(|e| is_markdown(&e.to_string_lossy()))
+        {
             return open_path(path, &stem(path));
         }
         for folder in &self.folders {
@@ -98,18 +117,33 @@ impl Library {
         if let Some(shipped) = open_shipped(name) {
             return shipped;
         }
-        if path.exists() { open_path(path, &stem(path)) } else { Err(self.not_found(name)) }
+        if path.exists() {
+            open_path(path, &stem(path))
+        } else {
+            Err(self.not_found(name))
+        }
     }
 
     /// Names of the runbooks that a finding suggests.
     pub fn for_code(&self, code: &Code) -> Vec<SafeText> {
-        self.list().into_iter().filter(|r| r.findings.contains(code)).map(|r| r.name).collect()
+        self.list()
+            .into_iter()
+            .filter(|r| r.findings.contains(code))
+            .map(|r| r.name)
+            .collect()
     }
 
     fn not_found(&self, name: &str) -> RunbookError {
-        let mut looked: Vec<String> = self.folders.iter().map(|f| f.display().to_string()).collect();
+        let mut looked: Vec<String> = self
+            .folders
+            .iter()
+            .map(|f| f.display().to_string())
+            .collect();
         looked.push("the shipped ones".into());
-        RunbookError::NotFound { name: SafeText::capped(name, 256), looked: SafeText::new(looked.join(", ")) }
+        RunbookError::NotFound {
+            name: SafeText::capped(name, 256),
+            looked: SafeText::new(looked.join(", ")),
+        }
     }
 }
 
@@ -129,38 +163,60 @@ fn open_shipped(name: &str) -> Option<Result<Document, RunbookError>> {
 
 fn open_path(path: &Path, name: &str) -> Result<Document, RunbookError> {
     let source = path.to_string_lossy();
-    let unreadable = |error| RunbookError::Unreadable { source_name: SafeText::new(&source), error };
+    let unreadable = |error| RunbookError::Unreadable {
+        source_name: SafeText::new(&source),
+        error,
+    };
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {
         let error = std::io::Error::other("it is not a regular file");
-        return Err(RunbookError::Unreadable { source_name: SafeText::new(&source), error });
+        return Err(RunbookError::Unreadable {
+            source_name: SafeText::new(&source),
+            error,
+        });
     }
     if meta.len() > MAX_BYTES as u64 {
-        return Err(RunbookError::TooBig { source_name: SafeText::new(&source), bytes: meta.len() });
+        return Err(RunbookError::TooBig {
+            source_name: SafeText::new(&source),
+            bytes: meta.len(),
+        });
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
     // The file may grow while it is read; one byte more than allowed is noticed by the parser.
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     document(&bytes, name, &source)
 }
 
 fn listed(name: &str, source: &str, read: Result<Document, RunbookError>) -> Listed {
-    let findings = read.as_ref().map(|d| d.runbook.findings.clone()).unwrap_or_default();
+    let findings = read
+        .as_ref()
+        .map(|d| d.runbook.findings.clone())
+        .unwrap_or_default();
     Listed {
         name: SafeText::new(name),
-        title: read.map(|d| d.runbook.title).map_err(|e| SafeText::new(e.to_string())),
+        title: read
+            .map(|d| d.runbook.title)
+            .map_err(|e| SafeText::new(e.to_string())),
         source: SafeText::new(source),
         findings,
     }
 }
 
 fn markdown_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut files: Vec<PathBuf> = entries
         .flatten()
         .map(|e| e.path())
-        .filter(|p| p.extension().is_some_and(|e| is_markdown(&e.to_string_lossy())) && p.is_file())
+        .filter(|p| {
+            p.extension()
+                .is_some_and(|e| is_markdown(&e.to_string_lossy()))
+                && p.is_file()
+        })
         .filter(|p| !stem(p).eq_ignore_ascii_case("readme"))
         .take(MAX_FILES)
         .collect();
@@ -173,5 +229,8 @@ fn is_markdown(extension: &str) -> bool {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "runbook".to_owned(), |s| s.to_string_lossy().into_owned())
+    path.file_stem().map_or_else(
+        || "runbook".to_owned(),
+        |s| s.to_string_lossy().into_owned(),
+    )
 }

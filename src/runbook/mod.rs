@@ -9,6 +9,7 @@ pub mod fence;
 pub mod front;
 mod inline;
 pub mod library;
+pub mod lint;
 mod outline;
 mod output;
 mod parse;
@@ -44,7 +45,9 @@ pub enum RunbookError {
         error: std::io::Error,
     },
     /// The file is larger than [`MAX_BYTES`].
-    #[error("runbook {source_name} has {bytes} bytes, more than the {MAX_BYTES} that are opened: split it, or check that it is the right file")]
+    #[error(
+        "runbook {source_name} has {bytes} bytes, more than the {MAX_BYTES} that are opened: split it, or check that it is the right file"
+    )]
     TooBig {
         /// The file.
         source_name: SafeText,
@@ -52,7 +55,9 @@ pub enum RunbookError {
         bytes: u64,
     },
     /// The file is not text.
-    #[error("{source_name} is not a text file: a runbook is Markdown in UTF-8; check that it is the right file (convert UTF-16 with `iconv -f utf-16 -t utf-8`)")]
+    #[error(
+        "{source_name} is not a text file: a runbook is Markdown in UTF-8; check that it is the right file (convert UTF-16 with `iconv -f utf-16 -t utf-8`)"
+    )]
     Binary {
         /// The file.
         source_name: SafeText,

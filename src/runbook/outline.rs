@@ -78,7 +78,9 @@ enum Decision {
     /// A paragraph said `Decision:`; its list must follow at once.
     Announced,
     /// Within the list.
-    Open { depth: usize },
+    Open {
+        depth: usize,
+    },
 }
 
 struct Draft {
@@ -111,7 +113,12 @@ struct Code {
 
 impl<'a> Builder<'a> {
     fn new(text: &'a str, offset: usize) -> Self {
-        let feeds = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i).collect();
+        let feeds = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, b)| *b == b'\n')
+            .map(|(i, _)| i)
+            .collect();
         Self {
             text,
             offset,
@@ -174,14 +181,22 @@ impl<'a> Builder<'a> {
             Event::Rule => self.decision = Decision::None,
             other => {
                 let line = self.line(range.start);
-                self.inline.get_or_insert_with(|| (Inline::default(), line)).0.event(other);
+                self.inline
+                    .get_or_insert_with(|| (Inline::default(), line))
+                    .0
+                    .event(other);
             }
         }
     }
 
     fn start(&mut self, tag: Tag<'_>, range: &Range<usize>) {
         let line = self.line(range.start);
-        if self.decision == Decision::Announced && !matches!(tag, Tag::List(_) | Tag::Emphasis | Tag::Strong | Tag::Link { .. }) {
+        if self.decision == Decision::Announced
+            && !matches!(
+                tag,
+                Tag::List(_) | Tag::Emphasis | Tag::Strong | Tag::Link { .. }
+            )
+        {
             self.decision = Decision::None;
         }
         match tag {
@@ -204,7 +219,12 @@ impl<'a> Builder<'a> {
                     CodeBlockKind::Fenced(info) => Some(info.into_string()),
                     CodeBlockKind::Indented => None,
                 };
-                self.code = Some(Code { info, content: String::new(), line: None, start: line });
+                self.code = Some(Code {
+                    info,
+                    content: String::new(),
+                    line: None,
+                    start: line,
+                });
             }
             Tag::HtmlBlock => {
                 self.flush_inline();
@@ -226,9 +246,16 @@ impl<'a> Builder<'a> {
                 if let Some(draft) = &mut self.step {
                     draft.links += 1;
                 }
-                self.inline.get_or_insert_with(|| (Inline::default(), line)).0.open(&tag);
+                self.inline
+                    .get_or_insert_with(|| (Inline::default(), line))
+                    .0
+                    .open(&tag);
             }
-            other => self.inline.get_or_insert_with(|| (Inline::default(), line)).0.open(&other),
+            other => self
+                .inline
+                .get_or_insert_with(|| (Inline::default(), line))
+                .0
+                .open(&other),
         }
     }
 
@@ -245,7 +272,11 @@ impl<'a> Builder<'a> {
             TagEnd::List(_) => {
                 self.flush_inline();
                 self.lists.pop();
-                if self.decision == (Decision::Open { depth: self.lists.len() }) {
+                if self.decision
+                    == (Decision::Open {
+                        depth: self.lists.len(),
+                    })
+                {
                     self.decision = Decision::None;
                     if self.lists.is_empty() && self.step.as_ref().is_some_and(|d| d.depth == 0) {
                         let end = self.end_line(range);
@@ -255,7 +286,11 @@ impl<'a> Builder<'a> {
             }
             TagEnd::Item => self.close_item(range),
             TagEnd::TableCell => {
-                let spans = self.inline.take().map(|(i, _)| i.finish()).unwrap_or_default();
+                let spans = self
+                    .inline
+                    .take()
+                    .map(|(i, _)| i.finish())
+                    .unwrap_or_default();
                 let cell = plain_text(&spans);
                 if let Some(row) = self.table.as_mut().and_then(|t| t.last_mut()) {
                     row.push(SafeText::new(cell));
@@ -279,7 +314,9 @@ impl<'a> Builder<'a> {
     fn open_list(&mut self, next: Option<u64>, line: u32) {
         self.flush_inline();
         if self.decision == Decision::Announced {
-            self.decision = Decision::Open { depth: self.lists.len() };
+            self.decision = Decision::Open {
+                depth: self.lists.len(),
+            };
             if self.step.is_none() {
                 self.open_step(line, 0);
             }
@@ -288,13 +325,21 @@ impl<'a> Builder<'a> {
             }
         }
         let pending_from = self.pending.len();
-        self.lists.push(List { next, marker: String::new(), fresh: false, line, pending_from });
+        self.lists.push(List {
+            next,
+            marker: String::new(),
+            fresh: false,
+            line,
+            pending_from,
+        });
     }
 
     fn open_item(&mut self, line: u32) {
         self.flush_inline();
         let from = self.pending.len();
-        let Some(list) = self.lists.last_mut() else { return };
+        let Some(list) = self.lists.last_mut() else {
+            return;
+        };
         list.marker = match &mut list.next {
             Some(n) => {
                 let marker = format!("{n}.");
@@ -331,7 +376,9 @@ impl<'a> Builder<'a> {
     }
 
     fn flush_inline(&mut self) {
-        let Some((inline, line)) = self.inline.take() else { return };
+        let Some((inline, line)) = self.inline.take() else {
+            return;
+        };
         let spans = inline.finish();
         if spans.iter().all(|s| s.text.as_str().trim().is_empty()) {
             return;
@@ -364,7 +411,11 @@ impl<'a> Builder<'a> {
                     return Block::Paragraph(spans);
                 }
                 let marker = SafeText::new(&list.marker);
-                Block::Item { depth: (depth - own - 1).min(MAX_DEPTH), marker, text: spans }
+                Block::Item {
+                    depth: (depth - own - 1).min(MAX_DEPTH),
+                    marker,
+                    text: spans,
+                }
             }
             _ => Block::Paragraph(spans),
         }
@@ -372,10 +423,11 @@ impl<'a> Builder<'a> {
 
     fn push(&mut self, block: Block, line: u32) {
         // A paragraph that announced a decision, and no list came: it was just a paragraph.
-        if self.decision == Decision::None && self.lists.is_empty() {
-            if self.step.as_ref().is_some_and(|d| d.depth == 0) {
-                self.close_step(line.saturating_sub(1));
-            }
+        if self.decision == Decision::None
+            && self.lists.is_empty()
+            && self.step.as_ref().is_some_and(|d| d.depth == 0)
+        {
+            self.close_step(line.saturating_sub(1));
         }
         match &mut self.step {
             Some(draft) => draft.step.blocks.push(block),
@@ -385,11 +437,19 @@ impl<'a> Builder<'a> {
 
     fn close_heading(&mut self) {
         self.heading = false;
-        let Some((inline, line)) = self.inline.take() else { return };
+        let Some((inline, line)) = self.inline.take() else {
+            return;
+        };
         let spans = inline.finish();
         let title = SafeText::capped(plain_text(&spans).trim(), TITLE_CAP);
         if !self.lists.is_empty() || !self.quotes.is_empty() {
-            let strong = spans.into_iter().map(|s| Span { style: SpanStyle::Strong, ..s }).collect();
+            let strong = spans
+                .into_iter()
+                .map(|s| Span {
+                    style: SpanStyle::Strong,
+                    ..s
+                })
+                .collect();
             let block = self.block_of(strong);
             self.push(block, line);
             return;
@@ -397,7 +457,9 @@ impl<'a> Builder<'a> {
         self.end_phase(line.saturating_sub(1));
         self.out.heading.get_or_insert_with(|| title.clone());
         self.slug = self.anchor(title.as_str());
-        self.out.phases.push((title.clone(), line, self.slug.clone()));
+        self.out
+            .phases
+            .push((title.clone(), line, self.slug.clone()));
         self.phase = title;
         self.in_phase = 0;
         self.phase_start = self.out.steps.len();
@@ -406,14 +468,30 @@ impl<'a> Builder<'a> {
     /// Anchor as code hosts make it: lower-case, hyphens, a number if it was there before.
     fn anchor(&mut self, title: &str) -> String {
         let base = slug(title);
-        let count = self.slugs.entry(base.clone()).and_modify(|n| *n += 1).or_insert(0);
-        if *count == 0 { base } else { format!("{base}-{count}") }
+        let count = self
+            .slugs
+            .entry(base.clone())
+            .and_modify(|n| *n += 1)
+            .or_insert(0);
+        if *count == 0 {
+            base
+        } else {
+            format!("{base}-{count}")
+        }
     }
 
     fn close_code(&mut self, range: &Range<usize>) {
         let Some(code) = self.code.take() else { return };
-        let after_mark = if code.info.is_some() { code.start.saturating_add(1) } else { code.start };
-        let read = fence::read(code.info.as_deref(), &code.content, code.line.unwrap_or(after_mark));
+        let after_mark = if code.info.is_some() {
+            code.start.saturating_add(1)
+        } else {
+            code.start
+        };
+        let read = fence::read(
+            code.info.as_deref(),
+            &code.content,
+            code.line.unwrap_or(after_mark),
+        );
         for (name, shown, line) in read.placeholders {
             self.out.placeholders.push((name, shown, line));
         }
@@ -426,7 +504,11 @@ impl<'a> Builder<'a> {
         if let Some(list) = self.lists.last_mut() {
             list.fresh = false;
         }
-        if let Some(draft) = self.step.as_mut().filter(|d| d.depth > 0 || self.decision != Decision::None) {
+        if let Some(draft) = self
+            .step
+            .as_mut()
+            .filter(|d| d.depth > 0 || self.decision != Decision::None)
+        {
             draft.step.blocks.push(block);
         } else if let Some(first) = self.lists.first() {
             // The outermost item that holds code is a step, with what it said so far.
@@ -434,7 +516,10 @@ impl<'a> Builder<'a> {
             let own = self.pending.split_off(from.min(self.pending.len()));
             self.open_step(line, 1);
             if let Some(draft) = &mut self.step {
-                draft.step.blocks.extend(own.into_iter().map(|(b, _)| unmarked(b)));
+                draft
+                    .step
+                    .blocks
+                    .extend(own.into_iter().map(|(b, _)| unmarked(b)));
                 draft.step.blocks.push(block);
             }
         } else if self.is_sample(language.as_str()) {
@@ -458,26 +543,48 @@ impl<'a> Builder<'a> {
         if fence::is_shell(language) || self.out.steps.len() <= self.phase_start {
             return false;
         }
-        let output = matches!(language, "text" | "txt" | "output" | "plaintext" | "log" | "logs" | "out");
+        let output = matches!(
+            language,
+            "text" | "txt" | "output" | "plaintext" | "log" | "logs" | "out"
+        );
         match self.pending.last() {
             None => output,
             Some((Block::Paragraph(spans), _)) => {
                 let said = plain_text(spans).to_ascii_lowercase();
-                let hints = ["output", "look like", "looks like", "should see", "returns", "should return", "prints"];
-                self.pending.len() == 1 && said.trim_end().ends_with(':') && hints.iter().any(|h| said.contains(h))
+                let hints = [
+                    "output",
+                    "look like",
+                    "looks like",
+                    "should see",
+                    "returns",
+                    "should return",
+                    "prints",
+                ];
+                self.pending.len() == 1
+                    && said.trim_end().ends_with(':')
+                    && hints.iter().any(|h| said.contains(h))
             }
             Some(_) => false,
         }
     }
 
     fn close_html(&mut self) {
-        let Some((html, line)) = self.html.take() else { return };
+        let Some((html, line)) = self.html.take() else {
+            return;
+        };
         for (i, part) in html.trim_end().split('\n').enumerate() {
             let text = SafeText::new(part.trim_end_matches('\r'));
             if !text.is_empty() {
-                let span = Span { text, style: SpanStyle::Plain, link: None };
+                let span = Span {
+                    text,
+                    style: SpanStyle::Plain,
+                    link: None,
+                };
                 let block = self.block_of(vec![span]);
-                self.push(block, line.saturating_add(u32::try_from(i).unwrap_or(u32::MAX)));
+                self.push(
+                    block,
+                    line.saturating_add(u32::try_from(i).unwrap_or(u32::MAX)),
+                );
             }
         }
     }
@@ -493,10 +600,19 @@ impl<'a> Builder<'a> {
             phase: self.phase.clone(),
             kind: StepKind::Read,
             title: SafeText::default(),
-            blocks: std::mem::take(&mut self.pending).into_iter().map(|(b, _)| b).collect(),
+            blocks: std::mem::take(&mut self.pending)
+                .into_iter()
+                .map(|(b, _)| b)
+                .collect(),
         };
         let lead = step.blocks.len();
-        self.step = Some(Draft { step, depth, lead, links: 0, decides: false });
+        self.step = Some(Draft {
+            step,
+            depth,
+            lead,
+            links: 0,
+            decides: false,
+        });
     }
 
     /// Of the text between two steps the last paragraph, with what comes after it, leads to the
@@ -505,7 +621,11 @@ impl<'a> Builder<'a> {
         if self.out.steps.len() <= self.phase_start {
             return;
         }
-        let lead = self.pending.iter().rposition(|(b, _)| matches!(b, Block::Paragraph(_))).unwrap_or(0);
+        let lead = self
+            .pending
+            .iter()
+            .rposition(|(b, _)| matches!(b, Block::Paragraph(_)))
+            .unwrap_or(0);
         if let Some(last) = self.out.steps.last_mut() {
             for (block, line) in self.pending.drain(..lead) {
                 last.blocks.push(block);
@@ -515,7 +635,9 @@ impl<'a> Builder<'a> {
     }
 
     fn close_step(&mut self, end_line: u32) {
-        let Some(mut draft) = self.step.take() else { return };
+        let Some(mut draft) = self.step.take() else {
+            return;
+        };
         let step = &mut draft.step;
         step.end_line = end_line.max(step.line);
         let runnable = step.fences().any(|f| f.command.is_some());
@@ -555,7 +677,10 @@ impl<'a> Builder<'a> {
         let first = self.pending.first().map_or(1, |(_, l)| *l);
         let end = self.pending.last().map_or(first, |(_, l)| *l);
         self.open_step(first, 0);
-        self.close_step(end.max(line.min(end)));
+        if let Some(draft) = &mut self.step {
+            draft.lead = 0;
+        }
+        self.close_step(end);
     }
 
     fn finish(mut self) -> Outline {
@@ -569,7 +694,15 @@ impl<'a> Builder<'a> {
 fn unmarked(block: Block) -> Block {
     match block {
         Block::Item { depth: 0, text, .. } => Block::Paragraph(text),
-        Block::Item { depth, marker, text } => Block::Item { depth: depth - 1, marker, text },
+        Block::Item {
+            depth,
+            marker,
+            text,
+        } => Block::Item {
+            depth: depth - 1,
+            marker,
+            text,
+        },
         other => other,
     }
 }
@@ -583,7 +716,14 @@ fn with_label(kind: Option<BlockQuoteKind>, mut spans: Vec<Span>) -> Vec<Span> {
         Some(BlockQuoteKind::Warning) => "Warning: ",
         Some(BlockQuoteKind::Caution) => "Caution: ",
     };
-    spans.insert(0, Span { text: SafeText::new(label), style: SpanStyle::Strong, link: None });
+    spans.insert(
+        0,
+        Span {
+            text: SafeText::new(label),
+            style: SpanStyle::Strong,
+            link: None,
+        },
+    );
     spans
 }
 
@@ -595,10 +735,21 @@ fn title_of(step: &Step, lead: usize) -> SafeText {
         _ => None,
     };
     let (before, own) = step.blocks.split_at(lead.min(step.blocks.len()));
-    let fence_at = own.iter().position(|b| matches!(b, Block::Fence(_))).unwrap_or(own.len());
-    let said = own.get(..fence_at).unwrap_or_default().iter().find_map(text);
+    let fence_at = own
+        .iter()
+        .position(|b| matches!(b, Block::Fence(_)))
+        .unwrap_or(own.len());
+    let said = own
+        .get(..fence_at)
+        .unwrap_or_default()
+        .iter()
+        .find_map(text);
     let said = said.or_else(|| before.iter().rev().find_map(text));
-    let command = || step.fences().flat_map(|f| f.text.iter()).find(|l| !l.as_str().trim().is_empty());
+    let command = || {
+        step.fences()
+            .flat_map(|f| f.text.iter())
+            .find(|l| !l.as_str().trim().is_empty())
+    };
     match said {
         Some(said) => cut(said.trim()),
         None => command().map_or_else(|| SafeText::new("(table)"), |l| cut(l.as_str().trim())),
@@ -609,7 +760,12 @@ fn cut(text: &str) -> SafeText {
     if text.len() <= TITLE_CAP {
         return SafeText::new(text);
     }
-    let end = text.char_indices().map(|(i, _)| i).take_while(|i| *i <= TITLE_CAP).last().unwrap_or(0);
+    let end = text
+        .char_indices()
+        .map(|(i, _)| i)
+        .take_while(|i| *i <= TITLE_CAP)
+        .last()
+        .unwrap_or(0);
     SafeText::new(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
@@ -624,5 +780,9 @@ pub(super) fn slug(title: &str) -> String {
             _ => {}
         }
     }
-    if out.is_empty() { "section".into() } else { out }
+    if out.is_empty() {
+        "section".into()
+    } else {
+        out
+    }
 }

@@ -53,7 +53,10 @@ impl Collector {
     pub(super) fn take(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let plain = rest.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(rest.len());
+            let plain = rest
+                .iter()
+                .position(|b| matches!(b, b'\n' | b'\r'))
+                .unwrap_or(rest.len());
             let (part, mark) = rest.split_at(plain);
             self.take_plain(part);
             match mark.first() {
@@ -119,7 +122,9 @@ impl Collector {
         self.tail_cost += cost;
         self.tail.push_back(text);
         while self.tail_cost > TAIL_CAP {
-            let Some(gone) = self.tail.pop_front() else { break };
+            let Some(gone) = self.tail.pop_front() else {
+                break;
+            };
             let bytes = gone.as_str().len();
             self.tail_cost -= bytes + LINE_COST;
             self.cut_bytes += bytes as u64 + 1;
@@ -139,7 +144,10 @@ impl Collector {
         }
         let mut lines = self.head;
         if self.cut_lines > 0 {
-            lines.push(SafeText::new(format!("…({} lines, {} bytes not kept)…", self.cut_lines, self.cut_bytes)));
+            lines.push(SafeText::new(format!(
+                "…({} lines, {} bytes not kept)…",
+                self.cut_lines, self.cut_bytes
+            )));
         }
         lines.extend(self.tail);
         (lines, self.cut_bytes)
@@ -174,7 +182,10 @@ fn without_sgr(raw: &[u8]) -> Vec<u8> {
     let mut rest = raw;
     while let Some((&first, after)) = rest.split_first() {
         if let Some(parameters) = rest.strip_prefix(b"\x1b[") {
-            let length = parameters.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b';' | b':')).count();
+            let length = parameters
+                .iter()
+                .take_while(|b| b.is_ascii_digit() || matches!(b, b';' | b':'))
+                .count();
             if parameters.get(length) == Some(&b'm') {
                 rest = parameters.get(length + 1..).unwrap_or_default();
                 continue;
@@ -201,7 +212,10 @@ mod tests {
     #[test]
     fn progress_collapses_colours_go_and_the_rest_is_shown() {
         let raw = b"10%\r50%\r100%\nok\r\n\x1b[1;31mred\x1b[0m \x1b[2Jx\x07\na\tb\xff\nlast";
-        assert_eq!(lines(raw), ["100%", "ok", "red \\e[2Jx\\x07", "a       b\\xff", "last"]);
+        assert_eq!(
+            lines(raw),
+            ["100%", "ok", "red \\e[2Jx\\x07", "a       b\\xff", "last"]
+        );
     }
 
     #[test]
@@ -216,7 +230,10 @@ mod tests {
         }
         let (lines, cut) = c.finish();
         let kept: u64 = lines.iter().map(|l| l.as_str().len() as u64 + 1).sum();
-        let note = lines.iter().find(|l| l.as_str().starts_with('…')).expect("says what is missing");
+        let note = lines
+            .iter()
+            .find(|l| l.as_str().starts_with('…'))
+            .expect("says what is missing");
         assert_eq!(kept - note.as_str().len() as u64 - 1 + cut, total);
         assert_eq!(lines.first().unwrap().as_str(), "line number 0");
         assert_eq!(lines.last().unwrap().as_str(), "line number 199999");
@@ -244,7 +261,10 @@ mod tests {
             assert_eq!(seen.try_recv().unwrap().as_str(), "x");
         }
         c.take(b"y\n");
-        assert_eq!(seen.try_recv().unwrap().as_str(), "…(96 lines not shown live)");
+        assert_eq!(
+            seen.try_recv().unwrap().as_str(),
+            "…(96 lines not shown live)"
+        );
         assert_eq!(seen.try_recv().unwrap().as_str(), "y");
         assert_eq!(c.finish().0.len(), 101);
     }

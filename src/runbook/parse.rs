@@ -48,8 +48,16 @@ pub fn document(bytes: &[u8], name: &str, source: &str) -> Result<Document, Runb
     if outline.steps.is_empty() {
         warnings.push("it holds no steps: there is no text, list or block of code in it".into());
     }
-    let said = |key: &str| front.get(key).and_then(front::Value::text).filter(|t| !t.is_empty()).map(SafeText::new);
-    let title = said("title").or_else(|| outline.heading.clone()).filter(|t| !t.is_empty());
+    let said = |key: &str| {
+        front
+            .get(key)
+            .and_then(front::Value::text)
+            .filter(|t| !t.is_empty())
+            .map(SafeText::new)
+    };
+    let title = said("title")
+        .or_else(|| outline.heading.clone())
+        .filter(|t| !t.is_empty());
     let runbook = Runbook {
         title: title.unwrap_or_else(|| SafeText::new(name)),
         summary: said("summary").or_else(|| said("description")),
@@ -61,21 +69,33 @@ pub fn document(bytes: &[u8], name: &str, source: &str) -> Result<Document, Runb
         steps: outline.steps,
         warnings: warnings.into_iter().map(SafeText::new).collect(),
     };
-    Ok(Document { runbook, front, phases: outline.phases, links: outline.links })
+    Ok(Document {
+        runbook,
+        front,
+        phases: outline.phases,
+        links: outline.links,
+    })
 }
 
 fn text_of(bytes: &[u8], source: &str) -> Result<(String, Vec<String>), RunbookError> {
     if bytes.len() > MAX_BYTES {
-        return Err(RunbookError::TooBig { source_name: SafeText::new(source), bytes: bytes.len() as u64 });
+        return Err(RunbookError::TooBig {
+            source_name: SafeText::new(source),
+            bytes: bytes.len() as u64,
+        });
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let broken: usize = bytes.utf8_chunks().map(|c| c.invalid().len()).sum();
     if bytes.contains(&0) || broken * 10 > bytes.len() {
-        return Err(RunbookError::Binary { source_name: SafeText::new(source) });
+        return Err(RunbookError::Binary {
+            source_name: SafeText::new(source),
+        });
     }
     let mut warnings = Vec::new();
     if broken > 0 {
-        warnings.push(format!("{broken} bytes are not UTF-8 and are shown as \\xNN"));
+        warnings.push(format!(
+            "{broken} bytes are not UTF-8 and are shown as \\xNN"
+        ));
     }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -88,12 +108,17 @@ fn text_of(bytes: &[u8], source: &str) -> Result<(String, Vec<String>), RunbookE
 }
 
 fn codes(front: &Front, warnings: &mut Vec<String>) -> Vec<Code> {
-    let listed = front.get("findings").map(front::Value::items).unwrap_or_default();
+    let listed = front
+        .get("findings")
+        .map(front::Value::items)
+        .unwrap_or_default();
     let mut codes: Vec<Code> = Vec::new();
     for name in listed {
         let code = Code::from_name(name);
         if catalogue::entry(&code).is_none() {
-            warnings.push(format!("unknown finding code `{name}` in front matter; `warroom explain` lists them"));
+            warnings.push(format!(
+                "unknown finding code `{name}` in front matter; `warroom explain` lists them"
+            ));
         }
         if !codes.contains(&code) {
             codes.push(code);
@@ -111,9 +136,15 @@ fn parameters(outline: &Outline, warnings: &mut Vec<String>) -> Vec<Parameter> {
             }
         } else if found.len() < MAX_PARAMETERS {
             let placeholder = SafeText::new(shown);
-            found.push(Parameter { name: name.clone(), placeholder, lines: vec![*line] });
+            found.push(Parameter {
+                name: name.clone(),
+                placeholder,
+                lines: vec![*line],
+            });
         } else {
-            warnings.push(format!("more than {MAX_PARAMETERS} different placeholders; the rest is not asked for"));
+            warnings.push(format!(
+                "more than {MAX_PARAMETERS} different placeholders; the rest is not asked for"
+            ));
             break;
         }
     }

@@ -71,29 +71,47 @@ fn angle(text: &str, start: usize) -> Option<Placeholder> {
         return None;
     }
     let rest = text.get(start + 1..)?;
-    let head = rest.char_indices().nth(MAX_NAME).map_or(rest, |(i, _)| rest.get(..i).unwrap_or(rest));
+    let head = rest
+        .char_indices()
+        .nth(MAX_NAME)
+        .map_or(rest, |(i, _)| rest.get(..i).unwrap_or(rest));
     let inner = head.get(..head.find('>')?)?;
     let sound = inner.starts_with(|c: char| c.is_ascii_alphabetic())
         && inner.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && inner.chars().all(|c| c.is_ascii_alphanumeric() || " _.:/-".contains(c));
+        && inner
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || " _.:/-".contains(c));
     // `<b>…</b>` is markup, not a gap to fill.
     if !sound || text.contains(&format!("</{inner}>")) {
         return None;
     }
     let name = canonical(inner);
-    (!name.is_empty()).then_some(Placeholder { start, end: start + inner.len() + 2, name })
+    (!name.is_empty()).then_some(Placeholder {
+        start,
+        end: start + inner.len() + 2,
+        name,
+    })
 }
 
 fn braces(text: &str, start: usize) -> Option<Placeholder> {
     let rest = text.get(start + 2..)?;
-    let head = rest.char_indices().nth(MAX_NAME).map_or(rest, |(i, _)| rest.get(..i).unwrap_or(rest));
+    let head = rest
+        .char_indices()
+        .nth(MAX_NAME)
+        .map_or(rest, |(i, _)| rest.get(..i).unwrap_or(rest));
     let inner = head.get(..head.find("}}")?)?;
     let name = inner.trim();
-    let template = ["range", "end", "else", "if", "with", "define", "template", "block", "break", "continue"];
+    let template = [
+        "range", "end", "else", "if", "with", "define", "template", "block", "break", "continue",
+    ];
     if !shell::is_name(name) || template.contains(&name) {
         return None;
     }
-    Some(Placeholder { start, end: start + inner.len() + 4, name: canonical(name) })
+    Some(Placeholder {
+        start,
+        end: start + inner.len() + 4,
+        name: canonical(name),
+    })
 }
 
 /// Shell text with its placeholders replaced by references.
@@ -110,7 +128,13 @@ pub struct Resolved {
 /// Reads `text` as shell and turns its placeholders into references; the error says why not.
 pub fn resolve(text: &str) -> Result<Resolved, String> {
     let marks = literal_words_aside(text, bracketed(text));
-    let holes: Vec<Hole> = marks.iter().map(|p| Hole { start: p.start, end: p.end }).collect();
+    let holes: Vec<Hole> = marks
+        .iter()
+        .map(|p| Hole {
+            start: p.start,
+            end: p.end,
+        })
+        .collect();
     let script = shell::read(text, &holes).map_err(|t| trouble(&t))?;
     let mut edits: Vec<Placeholder> = Vec::new();
     for mark in marks {
@@ -129,7 +153,11 @@ pub fn resolve(text: &str) -> Result<Resolved, String> {
         script.commands.iter().try_for_each(refuse_interpreters)?;
     }
     let (text, names) = rewrite(text, &edits, &script);
-    Ok(Resolved { script: text, names, shell: script })
+    Ok(Resolved {
+        script: text,
+        names,
+        shell: script,
+    })
 }
 
 fn trouble(t: &shell::Trouble) -> String {
@@ -145,8 +173,13 @@ fn literal_words_aside(text: &str, found: Vec<Placeholder>) -> Vec<Placeholder> 
         let before = text.get(..p.start).and_then(|t| t.chars().next_back());
         matches!(before, Some('"' | '\''))
     };
-    let printed = ["none", "unknown", "pending", "nil", "invalid", "error", "missing", "unset"];
-    found.into_iter().filter(|p| !(quoted(p) && printed.contains(&p.name.as_str()))).collect()
+    let printed = [
+        "none", "unknown", "pending", "nil", "invalid", "error", "missing", "unset",
+    ];
+    found
+        .into_iter()
+        .filter(|p| !(quoted(p) && printed.contains(&p.name.as_str())))
+        .collect()
 }
 
 fn check_context(context: Context, shown: &str) -> Result<(), String> {
@@ -158,7 +191,9 @@ fn check_context(context: Context, shown: &str) -> Result<(), String> {
         Context::Arithmetic => "an arithmetic expression",
         Context::Brace => "a `${…}`",
     };
-    Err(format!("{shown} stands in {place}, where a value can't be handed over safely"))
+    Err(format!(
+        "{shown} stands in {place}, where a value can't be handed over safely"
+    ))
 }
 
 /// References to variables that nothing sets.
@@ -167,26 +202,38 @@ fn unset(text: &str, script: &Script) -> Result<Vec<Placeholder>, String> {
     for r in &script.references {
         let shown = text.get(r.start..r.end).unwrap_or_default();
         if r.name.is_empty() {
-            let argument = r.operator.starts_with(|c: char| c.is_ascii_digit() || "@*".contains(c));
+            let argument = r
+                .operator
+                .starts_with(|c: char| c.is_ascii_digit() || "@*".contains(c));
             if argument && r.operator != "0" && !script.has_function {
-                return Err(format!("{shown} is an argument of a script, and there is none here"));
+                return Err(format!(
+                    "{shown} is an argument of a script, and there is none here"
+                ));
             }
             continue;
         }
         if script.assigned.contains(&r.name) || programs::is_standard_variable(&r.name) {
             continue;
         }
-        let upper = r.name.bytes().all(|b| !b.is_ascii_lowercase()) && r.name.bytes().any(|b| b.is_ascii_uppercase());
+        let upper = r.name.bytes().all(|b| !b.is_ascii_lowercase())
+            && r.name.bytes().any(|b| b.is_ascii_uppercase());
         let default = r.operator.starts_with([':', '-', '=', '+']) && !r.operator.starts_with(":?");
-        let bare = r.operator.is_empty() || r.operator.starts_with(":?") || r.operator.starts_with('?');
+        let bare =
+            r.operator.is_empty() || r.operator.starts_with(":?") || r.operator.starts_with('?');
         match (upper, bare) {
             (true, true) => {
                 check_context(r.context, shown)?;
-                found.push(Placeholder { start: r.start, end: r.end, name: canonical(&r.name) });
+                found.push(Placeholder {
+                    start: r.start,
+                    end: r.end,
+                    name: canonical(&r.name),
+                });
             }
             (true, false) if default => {}
             (false, false) if default => {
-                return Err(format!("{shown} looks like a placeholder, but a shell would use its default"));
+                return Err(format!(
+                    "{shown} looks like a placeholder, but a shell would use its default"
+                ));
             }
             _ => return Err(format!("{shown} is used but nothing here sets it")),
         }
@@ -222,7 +269,9 @@ fn refuse_interpreters(simple: &Simple) -> Result<(), String> {
         if i > 0 && !handed_on && !programs::is_shell(name) {
             continue;
         }
-        let Some(kind) = programs::interpreter(name) else { continue };
+        let Some(kind) = programs::interpreter(name) else {
+            continue;
+        };
         let rest = words.get(i + 1..).unwrap_or_default();
         let here = simple.redirects.iter().any(|r| r.op.starts_with("<<"));
         let fed = here || simple.piped || simple.redirects.iter().any(|r| r.op == "<");
@@ -245,7 +294,9 @@ fn beyond_destination(rest: &[shell::Word]) -> bool {
     let takes_value = "BbcDEeFIiJLlmOopQRSWw";
     let mut i = 0;
     while let Some(word) = rest.get(i) {
-        let Some(flags) = word.text.strip_prefix('-') else { break };
+        let Some(flags) = word.text.strip_prefix('-') else {
+            break;
+        };
         if word.is_dynamic() {
             return true;
         }
@@ -257,7 +308,10 @@ fn beyond_destination(rest: &[shell::Word]) -> bool {
         }
         i += 1;
     }
-    rest.get(i + 1..).unwrap_or_default().iter().any(shell::Word::is_dynamic)
+    rest.get(i + 1..)
+        .unwrap_or_default()
+        .iter()
+        .any(shell::Word::is_dynamic)
 }
 
 fn rewrite(text: &str, edits: &[Placeholder], script: &Script) -> (String, Vec<String>) {
@@ -296,20 +350,35 @@ mod tests {
     #[test]
     fn a_placeholder_becomes_a_reference_by_its_quoting() {
         assert_eq!(script("ping -c 3 <TARGET>"), "ping -c 3 \"$RB_TARGET\"");
-        assert_eq!(script("curl \"http://<TARGET>/x\""), "curl \"http://$RB_TARGET/x\"");
+        assert_eq!(
+            script("curl \"http://<TARGET>/x\""),
+            "curl \"http://$RB_TARGET/x\""
+        );
         assert_eq!(script("echo \"{{a}}b\""), "echo \"${RB_A}b\"");
         assert_eq!(script("ping $TARGET"), "ping \"$RB_TARGET\"");
         assert_eq!(script("ping \"${TARGET}\""), "ping \"$RB_TARGET\"");
         assert_eq!(script("cat <<E\n<NAME>\nE"), "cat <<E\n$RB_NAME\nE");
-        assert_eq!(script("echo \"$(dig <NAME>)\""), "echo \"$(dig \"$RB_NAME\")\"");
+        assert_eq!(
+            script("echo \"$(dig <NAME>)\""),
+            "echo \"$(dig \"$RB_NAME\")\""
+        );
         assert_eq!(script("X=1; echo $X $HOME"), "X=1; echo $X $HOME");
         assert_eq!(
             script("grep <instance label from the alert> f"),
             "grep \"$RB_INSTANCE_LABEL_FROM_THE_ALERT\" f"
         );
-        assert_eq!(script("docker inspect -f '{{.State}}' x"), "docker inspect -f '{{.State}}' x");
-        assert_eq!(script("awk '{print $NF}' < in.txt > out.txt"), "awk '{print $NF}' < in.txt > out.txt");
-        assert_eq!(script("docker images | grep \"<none>\""), "docker images | grep \"<none>\"");
+        assert_eq!(
+            script("docker inspect -f '{{.State}}' x"),
+            "docker inspect -f '{{.State}}' x"
+        );
+        assert_eq!(
+            script("awk '{print $NF}' < in.txt > out.txt"),
+            "awk '{print $NF}' < in.txt > out.txt"
+        );
+        assert_eq!(
+            script("docker images | grep \"<none>\""),
+            "docker images | grep \"<none>\""
+        );
     }
 
     #[test]
@@ -334,7 +403,11 @@ mod tests {
             "awk \"/<T>/\" f",
             "<COMMAND> --force",
         ] {
-            assert!(resolve(text).is_err(), "{text} → {:?}", resolve(text).map(|r| r.script));
+            assert!(
+                resolve(text).is_err(),
+                "{text} → {:?}",
+                resolve(text).map(|r| r.script)
+            );
         }
         assert!(resolve("ssh <HOST> uptime").is_ok());
         assert!(resolve("kubectl logs <POD> | awk '{print $1}'").is_ok());
@@ -342,7 +415,13 @@ mod tests {
 
     #[test]
     fn what_nothing_sets_is_refused() {
-        for text in ["echo ${top-user}", "echo {{range .x}}", "rm -rf $dir/", "echo $1", "echo $k"] {
+        for text in [
+            "echo ${top-user}",
+            "echo {{range .x}}",
+            "rm -rf $dir/",
+            "echo $1",
+            "echo $k",
+        ] {
             assert!(resolve(text).is_err(), "{text}");
         }
         assert!(resolve("for i in 1 2; do echo $i; done").is_ok());

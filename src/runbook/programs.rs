@@ -1,5 +1,8 @@
 //! What is known about programs and variables by name.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 /// How a program reads its arguments or input as code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interpreter {
@@ -21,13 +24,16 @@ pub(super) fn base_name(word: &str) -> &str {
 /// What sort of interpreter a program is, if any.
 pub(super) fn interpreter(name: &str) -> Option<Interpreter> {
     Some(match name {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "eval" | "su" | "watch" | "parallel" | "trap"
-        | "runuser" | "script" | "entr" | "at" | "batch" => Interpreter::Shell,
-        "python" | "python2" | "python3" | "perl" | "ruby" | "node" | "php" | "lua" | "awk" | "gawk" | "mawk"
-        | "sed" | "ansible" | "salt" | "knife" | "source" | "." => Interpreter::Program,
-        "mysql" | "mariadb" | "psql" | "sqlite3" | "mongo" | "mongosh" | "vtysh" | "birdc" | "gdb" | "redis-cli" => {
-            Interpreter::Client
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "eval" | "su" | "watch"
+        | "parallel" | "trap" | "runuser" | "script" | "entr" | "at" | "batch" => {
+            Interpreter::Shell
         }
+        "python" | "python2" | "python3" | "perl" | "ruby" | "node" | "php" | "lua" | "awk"
+        | "gawk" | "mawk" | "sed" | "ansible" | "salt" | "knife" | "source" | "." => {
+            Interpreter::Program
+        }
+        "mysql" | "mariadb" | "psql" | "sqlite3" | "mongo" | "mongosh" | "vtysh" | "birdc"
+        | "gdb" | "redis-cli" => Interpreter::Client,
         "ssh" | "rsh" | "mosh" => Interpreter::Remote,
         _ => return None,
     })
@@ -35,15 +41,33 @@ pub(super) fn interpreter(name: &str) -> Option<Interpreter> {
 
 /// Names so plain that they mean a shell wherever they stand in a command.
 pub(super) fn is_shell(name: &str) -> bool {
-    matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "eval")
+    matches!(
+        name,
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "eval"
+    )
 }
 
 /// Programs that run the command that follows them.
 pub(super) fn is_wrapper(name: &str) -> bool {
     matches!(
         base_name(name),
-        "sudo" | "doas" | "env" | "timeout" | "nice" | "ionice" | "nohup" | "command" | "exec" | "stdbuf" | "time"
-            | "xargs" | "setsid" | "chrt" | "taskset" | "unbuffer" | "builtin"
+        "sudo"
+            | "doas"
+            | "env"
+            | "timeout"
+            | "nice"
+            | "ionice"
+            | "nohup"
+            | "command"
+            | "exec"
+            | "stdbuf"
+            | "time"
+            | "xargs"
+            | "setsid"
+            | "chrt"
+            | "taskset"
+            | "unbuffer"
+            | "builtin"
     )
 }
 
@@ -51,9 +75,34 @@ pub(super) fn is_wrapper(name: &str) -> bool {
 pub(super) fn is_standard_variable(name: &str) -> bool {
     matches!(
         name,
-        "HOME" | "PATH" | "USER" | "LOGNAME" | "SHELL" | "PWD" | "OLDPWD" | "LANG" | "TZ" | "TERM" | "TMPDIR"
-            | "IFS" | "PPID" | "OPTARG" | "OPTIND" | "REPLY" | "PAGER" | "HOSTNAME" | "UID" | "EUID" | "RANDOM"
-            | "SECONDS" | "LINENO" | "EDITOR" | "KUBECONFIG" | "NO_COLOR" | "COLUMNS" | "LINES"
+        "HOME"
+            | "PATH"
+            | "USER"
+            | "LOGNAME"
+            | "SHELL"
+            | "PWD"
+            | "OLDPWD"
+            | "LANG"
+            | "TZ"
+            | "TERM"
+            | "TMPDIR"
+            | "IFS"
+            | "PPID"
+            | "OPTARG"
+            | "OPTIND"
+            | "REPLY"
+            | "PAGER"
+            | "HOSTNAME"
+            | "UID"
+            | "EUID"
+            | "RANDOM"
+            | "SECONDS"
+            | "LINENO"
+            | "EDITOR"
+            | "KUBECONFIG"
+            | "NO_COLOR"
+            | "COLUMNS"
+            | "LINES"
     ) || name.starts_with("LC_")
         || name.starts_with("BASH")
         || name.starts_with("XDG_")
@@ -66,7 +115,9 @@ pub(super) fn is_bash_variable(name: &str) -> bool {
 
 /// True if a program (or builtin) of this name is common enough to be taken for a command.
 pub(super) fn is_known(name: &str) -> bool {
-    KNOWN.split_ascii_whitespace().any(|k| k == name)
+    static NAMES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| KNOWN.split_ascii_whitespace().collect());
+    NAMES.contains(name)
 }
 
 const KNOWN: &str = "

@@ -53,22 +53,44 @@ fn unprompted(lines: &[&str], console: bool) -> Result<Commands, String> {
 }
 
 /// `# ` and `% ` begin commands only where every such line reads as one.
-fn is_prompt_here(kinds: &[Option<(Prompt, &str)>], lines: &[&str], sort: Prompt, console: bool) -> bool {
+fn is_prompt_here(
+    kinds: &[Option<(Prompt, &str)>],
+    lines: &[&str],
+    sort: Prompt,
+    console: bool,
+) -> bool {
     let of_sort = kinds.iter().flatten().filter(|(k, _)| *k == sort);
-    let all_known = of_sort.clone().all(|(_, rest)| reading::starts_with_known(rest));
+    let all_known = of_sort
+        .clone()
+        .all(|(_, rest)| reading::starts_with_known(rest));
     if !all_known || of_sort.count() == 0 {
         return false;
     }
     let first = lines.iter().position(|l| !l.trim().is_empty());
-    let leads = first.and_then(|i| kinds.get(i)).is_some_and(|k| k.is_some_and(|(k, _)| k == sort));
+    let leads = first
+        .and_then(|i| kinds.get(i))
+        .is_some_and(|k| k.is_some_and(|(k, _)| k == sort));
     // In a console the other lines are output. In a script a `#` beside plain lines is a comment.
-    let others = lines.iter().zip(kinds).any(|(l, k)| !l.trim().is_empty() && k.is_none_or(|(k, _)| k != sort));
+    let others = lines
+        .iter()
+        .zip(kinds)
+        .any(|(l, k)| !l.trim().is_empty() && k.is_none_or(|(k, _)| k != sort));
     leads && (console || sort == Prompt::Percent || !others)
 }
 
 /// Each prompted line is a command, with what continues it; other lines are sample output.
-fn prompted(lines: &[&str], kinds: &[Option<(Prompt, &str)>], sorts: &[Prompt]) -> Result<Commands, String> {
-    let of_sort = |i: usize| kinds.get(i).copied().flatten().filter(|(k, _)| sorts.contains(k));
+fn prompted(
+    lines: &[&str],
+    kinds: &[Option<(Prompt, &str)>],
+    sorts: &[Prompt],
+) -> Result<Commands, String> {
+    let of_sort = |i: usize| {
+        kinds
+            .get(i)
+            .copied()
+            .flatten()
+            .filter(|(k, _)| sorts.contains(k))
+    };
     let mut found = Vec::new();
     let mut i = 0;
     while i < lines.len() {
@@ -80,12 +102,18 @@ fn prompted(lines: &[&str], kinds: &[Option<(Prompt, &str)>], sorts: &[Prompt]) 
         let mut text = first.to_owned();
         i += 1;
         while let Err(Trouble::Unfinished(why)) = read(&text) {
-            let next = lines.get(i).filter(|_| of_sort(i).is_none() && i - start < MAX_CONTINUED);
+            let next = lines
+                .get(i)
+                .filter(|_| of_sort(i).is_none() && i - start < MAX_CONTINUED);
             let Some(next) = next else {
                 return Err(format!("a command in it is not complete: {why}"));
             };
             text.push('\n');
-            text.push_str(next.strip_prefix("> ").or_else(|| (*next == ">").then_some("")).unwrap_or(next));
+            text.push_str(
+                next.strip_prefix("> ")
+                    .or_else(|| (*next == ">").then_some(""))
+                    .unwrap_or(next),
+            );
             i += 1;
         }
         if !text.trim().is_empty() {
@@ -102,13 +130,18 @@ fn prompted(lines: &[&str], kinds: &[Option<(Prompt, &str)>], sorts: &[Prompt]) 
 fn read(text: &str) -> Result<shell::Script, Trouble> {
     let holes: Vec<_> = super::placeholder::bracketed(text)
         .iter()
-        .map(|p| shell::Hole { start: p.start, end: p.end })
+        .map(|p| shell::Hole {
+            start: p.start,
+            end: p.end,
+        })
         .collect();
     shell::read(text, &holes)
 }
 
 fn foreign_prompt<'a>(lines: &[&'a str], kinds: &[Option<(Prompt, &str)>]) -> Option<&'a str> {
-    let at = kinds.iter().position(|k| matches!(k, Some((Prompt::Foreign, _))))?;
+    let at = kinds
+        .iter()
+        .position(|k| matches!(k, Some((Prompt::Foreign, _))))?;
     let line = lines.get(at)?.trim_start();
     line.split_inclusive(['>', '#']).next()
 }
@@ -116,7 +149,12 @@ fn foreign_prompt<'a>(lines: &[&'a str], kinds: &[Option<(Prompt, &str)>]) -> Op
 /// The prompt of a line and what follows it.
 fn prompt(line: &str) -> Option<(Prompt, &str)> {
     let line = line.trim_start();
-    for (mark, kind) in [("$", Prompt::Sure), ("$>", Prompt::Sure), ("#", Prompt::Hash), ("%", Prompt::Percent)] {
+    for (mark, kind) in [
+        ("$", Prompt::Sure),
+        ("$>", Prompt::Sure),
+        ("#", Prompt::Hash),
+        ("%", Prompt::Percent),
+    ] {
         if line == mark {
             return (kind != Prompt::Hash).then_some((kind, ""));
         }
@@ -127,14 +165,20 @@ fn prompt(line: &str) -> Option<(Prompt, &str)> {
     if line.starts_with(">>> ") {
         return Some((Prompt::Foreign, ""));
     }
-    host_prompt(line).or_else(|| bracket_prompt(line)).or_else(|| word_prompt(line))
+    host_prompt(line)
+        .or_else(|| bracket_prompt(line))
+        .or_else(|| word_prompt(line))
 }
 
 /// `user@host:~$ `, `root@host:/etc# `.
 fn host_prompt(line: &str) -> Option<(Prompt, &str)> {
     let (head, rest) = split_mark(line)?;
     let (user, place) = head.split_once('@')?;
-    let plain = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-~/:()".contains(c));
+    let plain = |s: &str| {
+        !s.is_empty()
+            && s.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-~/:()".contains(c))
+    };
     (plain(user) && plain(place) && !head.contains("//")).then_some((Prompt::Sure, rest))
 }
 
@@ -142,23 +186,35 @@ fn host_prompt(line: &str) -> Option<(Prompt, &str)> {
 fn bracket_prompt(line: &str) -> Option<(Prompt, &str)> {
     let (inside, after) = line.strip_prefix('[')?.split_once(']')?;
     let rest = after.strip_prefix(['#', '$'])?.strip_prefix(' ')?;
-    inside.contains('@').then_some((Prompt::Sure, rest.trim_start()))
+    inside
+        .contains('@')
+        .then_some((Prompt::Sure, rest.trim_start()))
 }
 
 /// `sh-5.1# ` is ours; `mysql> `, `switch# `, `MariaDB [x]> ` are not.
 fn word_prompt(line: &str) -> Option<(Prompt, &str)> {
-    let cut = line.char_indices().find(|(_, c)| matches!(c, '#' | '$' | '>')).map(|(i, _)| i)?;
+    let cut = line
+        .char_indices()
+        .find(|(_, c)| matches!(c, '#' | '$' | '>'))
+        .map(|(i, _)| i)?;
     let (head, tail) = line.split_at_checked(cut)?;
     let mark = tail.chars().next()?;
     let rest = tail.get(1..)?;
     if !(rest.is_empty() || rest.starts_with(' ')) || head.is_empty() || head.len() > 40 {
         return None;
     }
-    let shell_version = ["sh-", "bash-", "zsh-", "ksh-"].iter().find_map(|p| head.strip_prefix(p));
-    if shell_version.is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()) && !v.contains(' ')) && mark != '>' {
+    let shell_version = ["sh-", "bash-", "zsh-", "ksh-"]
+        .iter()
+        .find_map(|p| head.strip_prefix(p));
+    if shell_version
+        .is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()) && !v.contains(' '))
+        && mark != '>'
+    {
         return Some((Prompt::Sure, rest.trim_start()));
     }
-    let named = head.chars().all(|c| c.is_ascii_alphanumeric() || "._-()=:[]/ ".contains(c))
+    let named = head
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-()=:[]/ ".contains(c))
         && head.split(' ').count() <= 2
         && !head.ends_with(' ')
         && !head.ends_with(|c: char| c.is_ascii_digit() && mark == '>');
@@ -185,12 +241,29 @@ mod tests {
 
     #[test]
     fn prompts_of_many_shapes_are_stripped() {
-        for prompt in ["$ ", "$> ", "user@host:~$ ", "[root@host ~]# ", "sh-5.1# ", "root@db1:/etc# "] {
-            assert_eq!(of(&format!("{prompt}ip route"), true).unwrap(), ["ip route"], "{prompt}");
+        for prompt in [
+            "$ ",
+            "$> ",
+            "user@host:~$ ",
+            "[root@host ~]# ",
+            "sh-5.1# ",
+            "root@db1:/etc# ",
+        ] {
+            assert_eq!(
+                of(&format!("{prompt}ip route"), true).unwrap(),
+                ["ip route"],
+                "{prompt}"
+            );
         }
         assert_eq!(of("% ls -l\ntotal 0", true).unwrap(), ["ls -l"]);
-        assert_eq!(of("# systemctl status x", false).unwrap(), ["systemctl status x"]);
-        assert_eq!(of("# ip route\ndefault via 10.0.0.1", true).unwrap(), ["ip route"]);
+        assert_eq!(
+            of("# systemctl status x", false).unwrap(),
+            ["systemctl status x"]
+        );
+        assert_eq!(
+            of("# ip route\ndefault via 10.0.0.1", true).unwrap(),
+            ["ip route"]
+        );
     }
 
     #[test]
@@ -203,7 +276,12 @@ mod tests {
     fn hash_is_a_comment_beside_plain_lines() {
         let text = "# restart it\nsystemctl restart x";
         assert_eq!(of(text, false).unwrap(), [text]);
-        assert_eq!(of("# look at the routes first\nip route", false).unwrap().len(), 1);
+        assert_eq!(
+            of("# look at the routes first\nip route", false)
+                .unwrap()
+                .len(),
+            1
+        );
         // All lines are comments in words: nothing to run.
         assert!(of("# this would restart it", false).is_err());
     }
@@ -215,14 +293,26 @@ mod tests {
         // A here-document whose body holds a prompt can't be told from the next command.
         assert!(got.is_err(), "{got:?}");
         let text = "$ curl -s \\\n  -I http://x/\nHTTP/1.1 200 OK\n$ cat <<EOF\n# kept\nEOF\n";
-        assert_eq!(of(text, true).unwrap(), ["curl -s \\\n  -I http://x/", "cat <<EOF\n# kept\nEOF"]);
+        assert_eq!(
+            of(text, true).unwrap(),
+            ["curl -s \\\n  -I http://x/", "cat <<EOF\n# kept\nEOF"]
+        );
         let text = "$ for i in 1 2; do\n>   ping -c1 $i\n> done";
-        assert_eq!(of(text, true).unwrap(), ["for i in 1 2; do\n  ping -c1 $i\ndone"]);
+        assert_eq!(
+            of(text, true).unwrap(),
+            ["for i in 1 2; do\n  ping -c1 $i\ndone"]
+        );
     }
 
     #[test]
     fn other_programs_sessions_are_refused() {
-        for text in ["mysql> show databases;", "switch# show version", "router> enable", ">>> import os", "MariaDB [x]> select 1;"] {
+        for text in [
+            "mysql> show databases;",
+            "switch# show version",
+            "router> enable",
+            ">>> import os",
+            "MariaDB [x]> select 1;",
+        ] {
             assert!(of(text, true).unwrap_err().contains("session"), "{text}");
         }
         assert!(of("echo hi > /tmp/x", false).is_ok());

@@ -17,7 +17,10 @@ pub(super) enum Look {
 pub(super) fn look(text: &str) -> Result<Look, String> {
     let holes: Vec<Hole> = placeholder::bracketed(text)
         .iter()
-        .map(|p| Hole { start: p.start, end: p.end })
+        .map(|p| Hole {
+            start: p.start,
+            end: p.end,
+        })
         .collect();
     let script = shell::read(text, &holes).map_err(|t| match t {
         shell::Trouble::Unfinished(why) => format!("it is not complete: {why}"),
@@ -33,7 +36,11 @@ pub(super) fn look(text: &str) -> Result<Look, String> {
             }
         }
     }
-    if any { Ok(look) } else { Err("there is no command in it".into()) }
+    if any {
+        Ok(look)
+    } else {
+        Err("there is no command in it".into())
+    }
 }
 
 /// True if the first word names a known program or a path, and what follows is not prose.
@@ -47,7 +54,12 @@ fn judge(simple: &Simple) -> Result<Option<Look>, String> {
         return assignments(simple).map(|()| (!simple.words.is_empty()).then_some(Look::Known));
     };
     let name = first.text.as_str();
-    let says = |what: &str| Err(format!("it does not read as commands: `{}` {what}", shown(name)));
+    let says = |what: &str| {
+        Err(format!(
+            "it does not read as commands: `{}` {what}",
+            shown(name)
+        ))
+    };
     if name.ends_with(':') && name != ":" {
         return says("looks like a label");
     }
@@ -57,7 +69,9 @@ fn judge(simple: &Simple) -> Result<Option<Look>, String> {
     if first.is_dynamic() || first.quoted {
         return Ok(Some(Look::Plausible));
     }
-    if programs::is_known(name) || programs::is_known(programs::base_name(name)) && name.contains('/') {
+    if programs::is_known(name)
+        || programs::is_known(programs::base_name(name)) && name.contains('/')
+    {
         if is_prose(call) {
             return says("begins a sentence");
         }
@@ -70,7 +84,9 @@ fn judge(simple: &Simple) -> Result<Option<Look>, String> {
         return Ok(Some(Look::Known));
     }
     let tool = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/+-@".contains(c))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._/+-@".contains(c))
         && !name.ends_with('.');
     if !tool {
         return says("is no command");
@@ -83,8 +99,13 @@ fn judge(simple: &Simple) -> Result<Option<Look>, String> {
 
 /// Assignments alone are shell, but `level=info ts=… msg=…` is a log line.
 fn assignments(simple: &Simple) -> Result<(), String> {
-    let keys = simple.words.iter().filter_map(|w| shell::assigned_name(&w.text));
-    let logged = keys.filter(|k| ["level", "ts", "time", "msg", "caller", "lvl", "severity"].contains(k)).count();
+    let keys = simple
+        .words
+        .iter()
+        .filter_map(|w| shell::assigned_name(&w.text));
+    let logged = keys
+        .filter(|k| ["level", "ts", "time", "msg", "caller", "lvl", "severity"].contains(k))
+        .count();
     if logged >= 2 {
         return Err("it looks like a log line".into());
     }
@@ -93,15 +114,20 @@ fn assignments(simple: &Simple) -> Result<(), String> {
 
 /// `up == 0`, `node_load1 > 5`: valid shell that would do something else entirely.
 fn is_metric(call: &[shell::Word], simple: &Simple) -> bool {
-    let Some(first) = call.first() else { return false };
+    let Some(first) = call.first() else {
+        return false;
+    };
     let name = first.text.as_str();
     let joined = call.get(1).map_or("", |w| w.text.as_str());
-    let compared = matches!(joined, "==" | "!=" | "and" | "or" | "unless" | "by" | "without" | "/" | "*" | "+" | "-" | "%");
-    let to_number = simple
-        .redirects
-        .iter()
-        .any(|r| r.op.starts_with(['<', '>']) && r.target.text.parse::<f64>().is_ok() && !r.op.contains('&'));
-    let selector = name.contains('{') && name.contains('=') || name.contains('[') && name.ends_with(']') && name.len() > 2;
+    let compared = matches!(
+        joined,
+        "==" | "!=" | "and" | "or" | "unless" | "by" | "without" | "/" | "*" | "+" | "-" | "%"
+    );
+    let to_number = simple.redirects.iter().any(|r| {
+        r.op.starts_with(['<', '>']) && r.target.text.parse::<f64>().is_ok() && !r.op.contains('&')
+    });
+    let selector = name.contains('{') && name.contains('=')
+        || name.contains('[') && name.ends_with(']') && name.len() > 2;
     let unknown = !programs::is_known(name);
     selector || unknown && compared || to_number && unknown
 }
@@ -112,25 +138,38 @@ fn is_prose(call: &[shell::Word]) -> bool {
         return false;
     }
     let words: Vec<&str> = call.iter().map(|w| w.text.as_str()).collect();
-    let small = words.iter().skip(1).filter(|w| WORDS.contains(&w.trim_matches([',', '.', ':']))).count();
+    let small = words
+        .iter()
+        .skip(1)
+        .filter(|w| WORDS.contains(&w.trim_matches([',', '.', ':'])))
+        .count();
     let stop = words.len() > 3
-        && words.last().is_some_and(|w| w.len() > 2 && w.ends_with(['.', '!']) && !w.contains('/') && !w.starts_with('.'));
+        && words.last().is_some_and(|w| {
+            w.len() > 2 && w.ends_with(['.', '!']) && !w.contains('/') && !w.starts_with('.')
+        });
     let first = words.first().copied().unwrap_or_default();
-    if matches!(first, "echo" | "printf" | "git" | "logger" | "wall" | "for" | "case" | "[") {
+    if matches!(
+        first,
+        "echo" | "printf" | "git" | "logger" | "wall" | "for" | "case" | "["
+    ) {
         return false;
     }
     small >= 2 || small >= 1 && stop || stop && words.len() > 5
 }
 
 fn shown(name: &str) -> String {
-    name.chars().map(|c| if c == shell::DYNAMIC { '…' } else { c }).take(30).collect()
+    name.chars()
+        .map(|c| if c == shell::DYNAMIC { '…' } else { c })
+        .take(30)
+        .collect()
 }
 
 const WORDS: &[&str] = &[
-    "the", "this", "that", "these", "then", "when", "where", "which", "a", "an", "is", "are", "was", "be", "been", "has",
-    "have", "will", "should", "would", "can", "could", "must", "may", "you", "your", "we", "it", "its", "they", "there",
-    "to", "of", "and", "or", "but", "not", "if", "with", "from", "into", "please", "note", "see", "check", "ensure",
-    "make", "use", "using", "for", "in", "as", "by", "at", "after", "before", "because", "no", "all", "any", "wait",
+    "the", "this", "that", "these", "then", "when", "where", "which", "a", "an", "is", "are",
+    "was", "be", "been", "has", "have", "will", "should", "would", "can", "could", "must", "may",
+    "you", "your", "we", "it", "its", "they", "there", "to", "of", "and", "or", "but", "not", "if",
+    "with", "from", "into", "please", "note", "see", "check", "ensure", "make", "use", "using",
+    "for", "in", "as", "by", "at", "after", "before", "because", "no", "all", "any", "wait",
     "click", "open", "verify", "confirm", "replace", "example", "output", "expected", "result",
 ];
 

@@ -106,7 +106,13 @@ pub fn spawn(spec: &Spec<'_>) -> io::Result<(Tree, Pipes)> {
     unsafe { command.pre_exec(move || split_off(report_fd)) };
     let keeper = command.spawn()?;
     drop(reports_end);
-    Ok((Tree { keeper: Some(keeper), command: None }, Pipes { output, reports }))
+    Ok((
+        Tree {
+            keeper: Some(keeper),
+            command: None,
+        },
+        Pipes { output, reports },
+    ))
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -127,7 +133,14 @@ fn split_off(report_fd: c_int) -> io::Result<()> {
         if libc::setsid() < 0 || libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 {
             return Err(io::Error::last_os_error());
         }
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGCHLD, libc::SIGPIPE] {
+        for signal in [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTERM,
+            libc::SIGCHLD,
+            libc::SIGPIPE,
+        ] {
             libc::signal(signal, libc::SIG_DFL);
         }
         match libc::fork() {
@@ -154,7 +167,14 @@ fn split_off(report_fd: c_int) -> io::Result<()> {
 unsafe fn keep(child: pid_t, report_fd: c_int) -> ! {
     // SAFETY: system calls on our own descriptors and a status on our own stack; no return.
     unsafe {
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE, libc::SIGTTOU] {
+        for signal in [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTERM,
+            libc::SIGPIPE,
+            libc::SIGTTOU,
+        ] {
             libc::signal(signal, libc::SIG_IGN);
         }
         libc::prctl(libc::PR_SET_NAME, c"warroom-keeper".as_ptr(), 0, 0, 0);
@@ -200,7 +220,10 @@ unsafe fn close_range(first: c_int, last: c_int, flags: libc::c_uint) {
         if libc::syscall(libc::SYS_close_range, first, last, flags) == 0 {
             return;
         }
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
         libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
         let most = c_int::try_from(limit.rlim_cur.min(65_536)).unwrap_or(65_536);
         for fd in first..=last.min(most) {
@@ -249,7 +272,11 @@ impl Tree {
     }
 
     fn members(&self) -> Vec<Process> {
-        let Some(keeper) = self.keeper.as_ref().and_then(|k| pid_t::try_from(k.id()).ok()) else {
+        let Some(keeper) = self
+            .keeper
+            .as_ref()
+            .and_then(|k| pid_t::try_from(k.id()).ok())
+        else {
             return Vec::new();
         };
         let mut found = descendants(keeper);
@@ -281,9 +308,13 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        let Some(mut keeper) = self.keeper.take() else { return };
+        let Some(mut keeper) = self.keeper.take() else {
+            return;
+        };
         self.keeper = None;
-        let Ok(pid) = pid_t::try_from(keeper.id()) else { return };
+        let Ok(pid) = pid_t::try_from(keeper.id()) else {
+            return;
+        };
         // What can't be ended (another user's process) keeps the keeper; nobody waits for it here.
         std::thread::spawn(move || {
             for _ in 0..200 {
@@ -315,7 +346,9 @@ impl Process {
     fn signal(&self, signals: &[c_int]) {
         // SAFETY: integers only; the returned descriptor is owned right away.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, self.pid, 0) };
-        let Some(fd) = c_int::try_from(fd).ok().filter(|fd| *fd >= 0) else { return };
+        let Some(fd) = c_int::try_from(fd).ok().filter(|fd| *fd >= 0) else {
+            return;
+        };
         // SAFETY: the descriptor was just created for us.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         if stat(self.pid).is_none_or(|now| now.started != self.started) {
@@ -325,7 +358,13 @@ impl Process {
             // SAFETY: a valid pidfd, no siginfo, no flags. Failure means that it is gone or not
             // ours; both show in the next look at the tree.
             unsafe {
-                libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, std::ptr::null::<u8>(), 0)
+                libc::syscall(
+                    libc::SYS_pidfd_send_signal,
+                    fd.as_raw_fd(),
+                    signal,
+                    std::ptr::null::<u8>(),
+                    0,
+                )
             };
         }
     }
@@ -334,18 +373,26 @@ impl Process {
 /// Every process there is, and whether it is a zombie.
 fn processes() -> impl Iterator<Item = (Process, bool)> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|e| e.file_name().to_str()?.parse::<pid_t>().ok()).filter_map(stat_line)
+    entries
+        .filter_map(|e| e.file_name().to_str()?.parse::<pid_t>().ok())
+        .filter_map(stat_line)
 }
 
 fn in_session(session: pid_t) -> Vec<Process> {
-    processes().filter(|(p, zombie)| p.session == session && !zombie).map(|(p, _)| p).collect()
+    processes()
+        .filter(|(p, zombie)| p.session == session && !zombie)
+        .map(|(p, _)| p)
+        .collect()
 }
 
 /// Living processes below `root`, without it. Zombies are not alive: their parent reaps them.
 fn descendants(root: pid_t) -> Vec<Process> {
     let mut children: HashMap<pid_t, Vec<(Process, bool)>> = HashMap::new();
     for (process, zombie) in processes() {
-        children.entry(process.parent).or_default().push((process, zombie));
+        children
+            .entry(process.parent)
+            .or_default()
+            .push((process, zombie));
     }
     let mut found = Vec::new();
     let mut open = vec![root];
@@ -375,5 +422,13 @@ fn stat_line(pid: pid_t) -> Option<(Process, bool)> {
     let parent = fields.get(1)?.parse().ok()?;
     let session = fields.get(3)?.parse().ok()?;
     let started = fields.get(19)?.parse().ok()?;
-    Some((Process { pid, parent, session, started }, zombie))
+    Some((
+        Process {
+            pid,
+            parent,
+            session,
+            started,
+        },
+        zombie,
+    ))
 }

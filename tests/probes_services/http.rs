@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use warroom::model::observation::{HttpResponse, HttpSample, Outcome, Refusal};
@@ -152,19 +152,24 @@ async fn phases_are_timed_apart() {
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
                 .await;
             let _ = stream.flush().await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(400)).await;
             let _ = stream.write_all(b"k").await;
             let _ = stream.flush().await;
         },
     )
     .await;
     // The certificate is wrong in every way, which is not this probe's matter.
+    let started = Instant::now();
     let r = response(probe(Scheme::Https, at.addr, "/", LONG).await);
     let p = r.phases;
     assert_eq!(r.status, 200);
     assert!(p.tls.0 > 0 && p.connect.0 > 0, "{p:?}");
-    assert!((80.0..400.0).contains(&p.first_byte.as_ms()), "{p:?}");
-    assert!((50.0..400.0).contains(&p.body.as_ms()), "{p:?}");
+    // No upper bounds: this machine may be busy. The sum can't be more than has passed.
+    assert!(
+        p.first_byte.as_ms() >= 80.0 && p.body.as_ms() >= 200.0,
+        "{p:?}"
+    );
+    assert!(p.total().duration() <= started.elapsed(), "{p:?}");
     assert_eq!(
         p.total().0,
         p.connect.0 + p.tls.0 + p.first_byte.0 + p.body.0

@@ -31,14 +31,16 @@ fn again_in_a_namespace(name: &str) -> bool {
         println!("{name} not tried: this system allows no network namespace");
         return false;
     };
-    let status = Command::new("unshare")
+    let ran = Command::new("unshare")
         .args(args)
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "{name} failed inside its namespace");
+    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "inside its namespace: {said}");
+    assert!(said.contains("1 passed"), "{said}");
     false
 }
 

@@ -70,7 +70,7 @@ async fn a_good_server_on_both_families() {
         assert_eq!(s.version.as_str(), "TLSv1.3");
         assert!(s.cipher.as_str().starts_with("TLS_AES_"), "{}", s.cipher);
         assert_eq!(s.alpn.as_ref().map(|a| a.as_str()), Some("h2"));
-        assert!(s.connect.0 > 0 && s.handshake.0 > s.connect.0);
+        assert!(s.connect.0 > 0 && s.handshake.0 > 0);
         assert_eq!(s.roots.as_str(), "test.pem (1)");
         let [l, m] = s.chain.as_slice() else {
             panic!("{:?}", s.chain)

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::harness::{content, wait_until};
+use super::harness::{Launch, wait_until};
 use super::oracle;
-use super::program::{start, start_as};
+use super::program::{Program, start, start_as};
 
 /// Ends the program by a signal at many instants, from its very start on.
 fn signal_at_any_instant(signal: Signal) {
@@ -106,27 +106,46 @@ fn a_panic_elsewhere_does_not_touch_the_screen() {
     assert!(kept.contains("a probe") && !kept.contains('\x1b'), "{kept}");
 }
 
-#[test]
-fn a_stuck_loop_cannot_keep_the_terminal() {
-    let mut program = start("");
-    let s = &mut program.session;
-    s.send("S");
-    // It is stuck when it takes in nothing any more.
+/// A program whose loop takes in nothing any more.
+fn start_stuck(adapt: impl FnOnce(Launch) -> Launch) -> Program {
+    let program = start_as("", adapt);
+    program.session.wait_text("size 80x24");
+    program.session.send("S");
     let mut last = usize::MAX;
     wait_until("the loop to be stuck", || {
-        std::thread::sleep(Duration::from_millis(100));
-        let now = content(&program.dir.path().join("beats")).len();
+        // The beats come every 5 ms: none in this time is none at all.
+        std::thread::sleep(Duration::from_millis(200));
+        let now = program.count("beats");
         std::mem::replace(&mut last, now) == now
     });
-    s.signal(Signal::SIGTERM);
+    program
+}
+
+#[test]
+fn a_stuck_loop_cannot_keep_the_terminal() {
+    let mut program = start_stuck(|l| l);
+    program.session.signal(Signal::SIGTERM);
     let sent = Instant::now();
-    assert_eq!(s.wait_exit(), 143);
+    assert_eq!(program.session.wait_exit(), 143);
     assert!(
         sent.elapsed() < Duration::from_secs(4),
         "{:?}",
         sent.elapsed()
     );
-    assert_eq!(s.left_behind(), "");
+    assert_eq!(program.session.left_behind(), "");
+}
+
+#[test]
+fn a_stuck_loop_does_not_outlive_its_terminal() {
+    let mut program = start_stuck(Launch::ignore_hup);
+    program.session.hang_up();
+    let closed = Instant::now();
+    assert_eq!(program.session.wait_exit(), 129);
+    assert!(
+        closed.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        closed.elapsed()
+    );
 }
 
 #[test]

@@ -254,3 +254,69 @@ impl App {
         self.dirty = true;
     }
 }
+
+/// What a view may ask.
+impl App {
+    /// The signs to draw with.
+    pub fn signs(&self) -> &'static Symbols {
+        self.symbols
+    }
+    /// Whether the terminal shows UTF-8.
+    pub fn utf8(&self) -> bool {
+        self.init.utf8
+    }
+    /// Rows of the terminal.
+    pub fn rows(&self) -> usize {
+        usize::from(self.size.1)
+    }
+    /// Now.
+    pub fn now(&self) -> Stamp {
+        self.now
+    }
+    /// Who is here.
+    pub fn who(&self) -> &SafeText {
+        &self.init.who
+    }
+    /// Title of the incident, else the name of its folder.
+    pub fn title(&self) -> &SafeText {
+        if self.incident.title.is_empty() {
+            &self.init.incident_name
+        } else {
+            &self.incident.title
+        }
+    }
+    /// News to show, and whether they are trouble.
+    pub fn remark(&self) -> Option<(&SafeText, bool)> {
+        self.remark.as_ref().map(|r| (&r.text, r.trouble))
+    }
+    /// Why nothing gets to disk, if so, and how much waits.
+    pub fn recording(&self) -> (Option<&SafeText>, usize) {
+        let waiting = self.recorder.waiting.max(self.outbox.unsaved());
+        let failed = self.outbox.entries().iter().find_map(|e| match &e.fate {
+            super::outbox::Fate::Failed(why) => Some(why),
+            _ => None,
+        });
+        (self.recorder.trouble.as_ref().or(failed), waiting)
+    }
+    /// Whether the runbook screen shows the list.
+    pub fn shows_runbook_list(&self) -> bool {
+        self.runbooks.shows_list()
+    }
+    /// Whether an action of the place makes sense now, for the footer.
+    pub fn offers(&self, action: super::action::Action) -> bool {
+        use super::action::Action as A;
+        let steps = !self.runbooks.shows_list();
+        match action {
+            A::StepDone | A::StepSkip | A::StepFailed => steps,
+            A::Next | A::Previous if self.screen == Screen::Runbook => {
+                steps && self.runbooks.fences().len() > 1
+            }
+            A::Next | A::Previous => self.window.order.len() > 1,
+            A::Stop => self.running(),
+            A::Open if self.screen.of_target() || self.screen == Screen::Devices => {
+                !self.layers.is_empty() || !super::pane::findings_of(self, self.screen).is_empty()
+            }
+            _ => true,
+        }
+    }
+}

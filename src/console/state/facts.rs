@@ -37,7 +37,10 @@ pub fn ms(rtt: Rtt) -> String {
 
 /// The role of a share of lost probes. Findings judge; this only draws the eye.
 pub const fn loss_role(sent: u32, lost: u32) -> Role {
-    let p = if sent == 0 { 0 } else { lost * 100 / sent };
+    let p = match (lost as u64 * 100).checked_div(sent as u64) {
+        Some(p) => p,
+        None => 0,
+    };
     match (lost, p) {
         (0, _) => Role::Text,
         (1, 0..=99) => Role::Muted,
@@ -82,8 +85,14 @@ pub fn trouble<T>(outcome: &Outcome<T>) -> Option<String> {
 
 /// When anything was last learned of a target.
 pub fn newest(t: &TargetWindow) -> Option<Stamp> {
-    let pings = t.pings.values().filter_map(|s| s.points().last().map(|p| p.at));
-    let paths = t.paths.values().filter_map(|p| p.kept().last().map(|r| r.1));
+    let pings = t
+        .pings
+        .values()
+        .filter_map(|s| s.points().last().map(|p| p.at));
+    let paths = t
+        .paths
+        .values()
+        .filter_map(|p| p.kept().last().map(|r| r.1));
     let mut all: Vec<Stamp> = pings.chain(paths).collect();
     all.extend(t.resolution.iter().map(|d| d.at));
     all.extend(t.pmtu.values().filter_map(|r| r.last()).map(|d| d.at));
@@ -100,7 +109,11 @@ pub fn state(app: &App, id: &TargetId) -> Line {
     let s = app.symbols;
     let seen = app.window.targets.get(id).and_then(newest);
     let local = app.window.local.as_ref().map(|l| l.at);
-    let seen = if *id == TargetId::local() { seen.max_by(local) } else { seen };
+    let seen = if *id == TargetId::local() {
+        seen.max_by(local)
+    } else {
+        seen
+    };
     let state = app.state_of(id);
     if let Some(seen) = seen {
         let age = app.now.mono.since(seen.mono);
@@ -153,9 +166,9 @@ pub fn ping_cell(app: &App, t: &TargetWindow) -> Line {
         return nothing(app);
     };
     match series.last_rtt() {
-        Some(rtt) => Line::plain(rtt.to_string()),
-        None if series.sent() > 0 => Line::of(Role::Muted, "no answer"),
-        None => Line::of(Role::Muted, "not tried"),
+        Some(rtt) => Line::plain(ms(rtt)),
+        None if series.sent() > 0 => Line::of(Role::Muted, "silent"),
+        None => nothing(app),
     }
 }
 
@@ -176,10 +189,9 @@ pub fn path_cell(app: &App, t: &TargetWindow) -> Line {
         return nothing(app);
     };
     match (path.reached_ttl(), path.farthest()) {
-        (Some(1), _) => Line::plain("1 hop"),
-        (Some(n), _) => Line::plain(format!("{n} hops")),
-        (None, Some(n)) => Line::of(Role::Muted, format!("{n}+? hops")),
-        (None, None) => Line::of(Role::Muted, "silent"),
+        (Some(n), _) => Line::plain(n.to_string()),
+        (None, Some(n)) => Line::of(Role::Muted, format!("{n}+?")),
+        (None, None) => Line::of(Role::Muted, "?"),
     }
 }
 
@@ -265,7 +277,15 @@ pub fn tls_cell(app: &App, t: &TargetWindow) -> Line {
     best.unwrap_or_else(|| nothing(app))
 }
 
-/// Status and total time.
+/// Total time of the last exchange.
+pub fn http_time_cell(t: &TargetWindow) -> Line {
+    let all = t.http.values().filter_map(|r| r.last());
+    let answered = all.filter_map(|d| d.value.outcome.ok());
+    let slowest = answered.map(|r| r.phases.total()).max();
+    slowest.map_or_else(Line::new, |t| Line::of(Role::Muted, t.to_string()))
+}
+
+/// Status.
 pub fn http_cell(app: &App, t: &TargetWindow) -> Line {
     let all = t.http.values().filter_map(|r| r.last());
     // An answer says more than a failed try at a port that nobody asked for.
@@ -276,16 +296,16 @@ pub fn http_cell(app: &App, t: &TargetWindow) -> Line {
     let s = app.symbols;
     match &last.value.outcome {
         Outcome::Ok(r) => {
-            let text = format!("{} {}", r.status, r.phases.total());
-            match r.status {
+            let text = r.status;
+            match text {
                 500.. => Line::of(Role::Critical, format!("{} {text}", s.critical)),
                 400.. => Line::of(Role::Warning, format!("{} {text}", s.warning)),
-                _ => Line::plain(text),
+                _ => Line::plain(text.to_string()),
             }
         }
         Outcome::Refused { .. } => Line::of(Role::Critical, format!("{} refused", s.critical)),
-        Outcome::Timeout { .. } => Line::of(Role::Critical, format!("{} no answer", s.critical)),
-        Outcome::CannotTry { .. } => Line::of(Role::Muted, "not tried"),
+        Outcome::Timeout { .. } => Line::of(Role::Critical, format!("{} silent", s.critical)),
+        Outcome::CannotTry { .. } => nothing(app),
     }
 }
 
@@ -297,9 +317,10 @@ pub fn mtu_cell(app: &App, t: &TargetWindow) -> Line {
         .filter_map(|r| r.last()?.value.outcome.ok())
         .min_by_key(|p| p.mtu);
     match known {
-        Some(p) if matches!(p.how, PmtuHow::Silent { .. }) => {
-            Line::of(Role::Critical, format!("{} {}", app.symbols.critical, p.mtu))
-        }
+        Some(p) if matches!(p.how, PmtuHow::Silent { .. }) => Line::of(
+            Role::Critical,
+            format!("{} {}", app.symbols.critical, p.mtu),
+        ),
         Some(p) => Line::plain(p.mtu.to_string()),
         None => nothing(app),
     }
@@ -313,8 +334,8 @@ pub fn spark(app: &App, points: &[Option<Rtt>]) -> Line {
         known.iter().min().copied().unwrap_or(0),
         known.iter().max().copied().unwrap_or(0),
     );
-    // Jitter below a fifth of the time itself is drawn flat: it means nothing.
-    let span = (high - low).max(low / 5).max(500_000);
+    // Jitter that is small against the time itself is drawn low: it means nothing.
+    let span = (high - low).max(low / 2).max(1_000_000);
     let mut line = Line::new();
     for point in points {
         match point {

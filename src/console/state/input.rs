@@ -84,7 +84,9 @@ impl Input {
 
     fn before(&self) -> usize {
         let head = &self.text[..self.cursor];
-        head.grapheme_indices(true).next_back().map_or(0, |(i, _)| i)
+        head.grapheme_indices(true)
+            .next_back()
+            .map_or(0, |(i, _)| i)
     }
 
     fn after(&self) -> usize {

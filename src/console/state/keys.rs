@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::action::{self, Action, Place};
+use super::action::{self, Action};
 use super::app::App;
 use super::input::Input;
 use super::key::Key;
@@ -13,13 +13,10 @@ use super::runbooks::Listed;
 use super::screen::Screen;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
-use crate::model::note::parse_note;
 use crate::model::text::SafeText;
 
 /// A key this soon after a question appeared was typed before it was read.
 const TOO_EARLY: Duration = Duration::from_millis(300);
-/// Most lines of a pin.
-const PIN_LINES: usize = 400;
 
 impl App {
     pub(super) fn key(&mut self, key: Key) -> Vec<Command> {
@@ -91,7 +88,9 @@ impl App {
             Action::Pin => return self.pin(),
             Action::Runbook => return self.runbook_here(),
             Action::Export => {
-                let ticket = self.outbox.send("export", "postmortem draft".into(), self.now);
+                let ticket = self
+                    .outbox
+                    .send("export", "postmortem draft".into(), self.now);
                 self.say("writing the postmortem draft …", false);
                 return vec![Command::Export { ticket }];
             }
@@ -122,7 +121,7 @@ impl App {
     fn show(&mut self, screen: Screen) -> Vec<Command> {
         self.screen = screen;
         if screen == Screen::Runbook {
-            return self.to_runbooks();
+            return self.show_runbooks();
         }
         Vec::new()
     }
@@ -191,7 +190,7 @@ impl App {
                 self.event = None;
                 Vec::new()
             }
-            Some(Layer::Palette { input, at }) => self.from_palette(input.text(), at),
+            Some(Layer::Palette { input, at }) => self.run_from_palette(input.text(), at),
             Some(other) => {
                 self.layers.push(other);
                 Vec::new()
@@ -266,149 +265,5 @@ impl App {
             Some(Layer::Severity { .. }) => self.send_severity(at),
             _ => Vec::new(),
         }
-    }
-
-    fn next_milestone(&self) -> usize {
-        let set = |m: &&Milestone| self.incident.milestones.contains_key(m);
-        let last = Milestone::ALL.iter().rposition(|m| set(&m));
-        last.map_or(0, |i| (i + 1).min(Milestone::ALL.len() - 1))
-    }
-
-    fn send_note(&mut self, raw: &str) -> Vec<Command> {
-        let (note, text, happened) = parse_note(raw, self.now.wall);
-        if text.is_empty() {
-            self.say("an empty note is not kept", false);
-            return Vec::new();
-        }
-        let ticket = self.outbox.send("note", SafeText::new(&text), self.now);
-        vec![Command::Note {
-            ticket,
-            note,
-            text,
-            happened,
-        }]
-    }
-
-    fn send_milestone(&mut self, at: usize) -> Vec<Command> {
-        let Some(milestone) = Milestone::ALL.get(at).copied() else {
-            return Vec::new();
-        };
-        let ticket = self
-            .outbox
-            .send("milestone", milestone.label().into(), self.now);
-        vec![Command::Milestone { ticket, milestone }]
-    }
-
-    fn send_severity(&mut self, at: usize) -> Vec<Command> {
-        let level = u8::try_from(at.min(4) + 1).unwrap_or(5);
-        let ticket = self
-            .outbox
-            .send("severity", format!("SEV{level}").into(), self.now);
-        vec![Command::Severity { ticket, level }]
-    }
-
-    fn pin(&mut self) -> Vec<Command> {
-        let (title, mut lines) = self.pane_text(self.size.0.max(80));
-        lines.truncate(PIN_LINES);
-        let ticket = self.outbox.send("pin", title.clone(), self.now);
-        vec![Command::Pin {
-            ticket,
-            title,
-            lines,
-        }]
-    }
-
-    /// What the current pane shows, as text: a title and all its lines, `cols` cells wide.
-    pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
-        let doc = pane::whole(self, usize::from(cols));
-        (
-            pane::title(self),
-            doc.lines.iter().map(super::doc::Line::words).collect(),
-        )
-    }
-
-    /// `r`: the runbook that the finding in sight names, else the list.
-    fn runbook_here(&mut self) -> Vec<Command> {
-        let finding = match self.layers.last() {
-            Some(Layer::Finding { key, .. }) => {
-                self.verdicts.findings.iter().find(|f| f.key() == *key)
-            }
-            _ if self.screen == Screen::Overview => self.selected_finding().or_else(|| {
-                let target = self.window.order.get(self.cursor().item)?;
-                let mut of_target = self.verdicts.findings.iter();
-                of_target.find(|f| f.subject == *target)
-            }),
-            _ => pane::findings_of(self, self.screen).first().copied(),
-        };
-        let about = finding.map(|f| (f.subject.clone(), f.runbooks.first().cloned()));
-        self.layers.clear();
-        let Some((subject, name)) = about else {
-            self.runbooks.picking = true;
-            return self.to_runbooks();
-        };
-        // Parameters and the evidence beside the steps are those of the finding.
-        if let Some(at) = self.window.order.iter().position(|t| *t == subject) {
-            self.target = at;
-        }
-        match name {
-            Some(name) => self.open_runbook(name),
-            None => {
-                self.runbooks.picking = true;
-                self.to_runbooks()
-            }
-        }
-    }
-
-    fn mark_here(&mut self, mark: StepMark) -> Vec<Command> {
-        if self.runbooks.shows_list() || self.runbooks.current().is_none() {
-            self.say("open a runbook first: Enter on its line", false);
-            return Vec::new();
-        }
-        let step = self.runbooks.step;
-        if mark == StepMark::Done {
-            return self.mark_step(step, mark, None);
-        }
-        self.layers.push(Layer::Reason {
-            mark,
-            step,
-            input: Input::default(),
-        });
-        Vec::new()
-    }
-
-    fn from_palette(&mut self, typed: &str, at: usize) -> Vec<Command> {
-        let found = pane::palette(self, typed);
-        match found.get(at.min(found.len().saturating_sub(1))) {
-            Some(entry) => self.act(entry.action, entry.keys[0]),
-            None => Vec::new(),
-        }
-    }
-
-    /// `q` and Ctrl-C: asks while something is under way; Ctrl-C on the question leaves.
-    fn leave(&mut self, key: Key) -> Vec<Command> {
-        let asked = matches!(self.layers.last(), Some(Layer::ConfirmLeave { .. }));
-        let busy = self.running() || self.outbox.unsaved() > 0;
-        if asked && key == Key::Ctrl('c') || !busy && self.layers.is_empty() {
-            return self.leave_now();
-        }
-        if !asked {
-            self.layers.push(Layer::ConfirmLeave {
-                since: self.now.mono,
-            });
-        }
-        Vec::new()
-    }
-
-    fn leave_now(&mut self) -> Vec<Command> {
-        if self.leaving {
-            return Vec::new();
-        }
-        self.leaving = true;
-        vec![Command::Leave]
-    }
-
-    /// The place a layer was opened from, for whoever lists actions.
-    pub(crate) fn screen_place(&self) -> Place {
-        Place::On(self.screen)
     }
 }

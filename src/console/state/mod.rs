@@ -24,6 +24,7 @@ pub mod pane;
 pub mod room;
 pub mod runbooks;
 pub mod screen;
+mod sends;
 pub mod sheet;
 pub mod symbols;
 pub mod table;

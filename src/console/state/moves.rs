@@ -73,7 +73,9 @@ impl App {
             }
             Some(Layer::Severity { at }) => *at = motion.from(*at, 4, page),
             Some(
-                Layer::Help { scroll } | Layer::Finding { scroll, .. } | Layer::Event { scroll, .. },
+                Layer::Help { scroll }
+                | Layer::Finding { scroll, .. }
+                | Layer::Event { scroll, .. },
             ) => *scroll = motion.from(*scroll, last, page),
             Some(Layer::ConfirmRun(c)) => c.scroll = motion.from(c.scroll, last, page),
             Some(Layer::Output { back }) => {

@@ -132,7 +132,7 @@ impl App {
     }
 
     /// Goes to the runbook screen; asks for the list if nobody did yet.
-    pub(super) fn to_runbooks(&mut self) -> Vec<Command> {
+    pub(super) fn show_runbooks(&mut self) -> Vec<Command> {
         self.screen = Screen::Runbook;
         // Findings change, so the list is asked for each time it is shown.
         if self.runbooks.shows_list() {
@@ -312,12 +312,13 @@ impl App {
         }
         let target = self.current()?;
         let host = target.target.host().map(ToString::to_string);
-        let finding = self
-            .selected_finding()
-            .or_else(|| {
-                let subject = self.current_id()?;
-                self.verdicts.findings.iter().find(|f| f.subject == *subject)
-            });
+        let finding = self.selected_finding().or_else(|| {
+            let subject = self.current_id()?;
+            self.verdicts
+                .findings
+                .iter()
+                .find(|f| f.subject == *subject)
+        });
         let local = self.window.local.as_ref().map(|l| &l.value);
         match name {
             "url" => Some(target.target.id.to_string()),
@@ -338,11 +339,9 @@ impl App {
                 .default_routes
                 .first()
                 .map(|r| r.interface.to_string()),
-            "resolver" | "nameserver" | "dns_server" => local?
-                .resolvers
-                .servers
-                .first()
-                .map(|s| s.ip().to_string()),
+            "resolver" | "nameserver" | "dns_server" => {
+                local?.resolvers.servers.first().map(|s| s.ip().to_string())
+            }
             "mtu" | "size" => target
                 .pmtu
                 .values()

@@ -53,6 +53,17 @@ impl Screen {
         }
     }
 
+    /// Its name where there is little room.
+    pub const fn short(self) -> &'static str {
+        match self {
+            Screen::Overview => "Over",
+            Screen::Devices => "Dev",
+            Screen::Runbook => "Book",
+            Screen::Timeline => "Time",
+            other => other.title(),
+        }
+    }
+
     /// Position, from 0; the key is one more.
     pub const fn index(self) -> usize {
         self as usize

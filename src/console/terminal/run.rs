@@ -164,6 +164,15 @@ struct Session<'a, C> {
 
 impl<C: Console> Session<'_, C> {
     async fn run(mut self) -> Result<Exit, TerminalError> {
+        let exit = self.go_on().await?;
+        if matches!(exit, Exit::Left { .. }) {
+            // Whoever left may be typing to the shell already.
+            self.owner.hide(tty::Typed::Keep);
+        }
+        Ok(exit)
+    }
+
+    async fn go_on(&mut self) -> Result<Exit, TerminalError> {
         self.owner.show().map_err(TerminalError::Tty)?;
         self.take_size();
         let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);

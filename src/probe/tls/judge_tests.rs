@@ -268,6 +268,20 @@ fn an_old_cross_signature_does_no_harm() {
 }
 
 #[test]
+fn a_renewed_intermediate_sent_beside_the_old_one_is_enough() {
+    let root = ca("Root").self_signed();
+    let old = ca("Mid").valid((2015, 1, 1), (2021, 1, 1)).signed_by(&root);
+    let same_key = KeyPair::from_pem(&old.key.serialize_pem()).unwrap();
+    let new = ca("Mid").keyed_and_signed_by(same_key, &root);
+    let leaf = server(&["a.example"]).signed_by(&old);
+    assert_eq!(verdict(&[&leaf, &old, &new], "a.example", &[&root]), NONE);
+    assert_eq!(
+        verdict(&[&leaf, &old], "a.example", &[&root]),
+        ["expired 1"]
+    );
+}
+
+#[test]
 fn rubbish_is_named_by_its_position() {
     let root = ca("Root").self_signed();
     let leaf = server(&["a.example"]).signed_by(&root);

@@ -35,21 +35,49 @@ fn text_depth(text: &str, depth: usize) -> Risk {
 
 fn of_depth(script: &Script, depth: usize) -> Risk {
     let each = script.commands.iter().map(|c| of_simple(c, depth));
-    let functions = if script.has_function { Risk::Change } else { Risk::Read };
+    let functions = if script.has_function {
+        Risk::Change
+    } else {
+        Risk::Read
+    };
     each.max().unwrap_or(Risk::Read).max(functions)
 }
 
 fn of_simple(simple: &Simple, depth: usize) -> Risk {
-    let redirects = simple.redirects.iter().map(of_redirect).max().unwrap_or(Risk::Read);
+    let redirects = simple
+        .redirects
+        .iter()
+        .map(of_redirect)
+        .max()
+        .unwrap_or(Risk::Read);
     let call = simple.call();
     let assigned = &simple.words[..simple.words.len() - call.len()];
-    let risky_name = |w: &&Word| ["PATH=", "LD_", "IFS=", "BASH_ENV=", "ENV="].iter().any(|p| w.text.starts_with(p));
-    let assigning = if assigned.iter().find(risky_name).is_some() { Risk::Change } else { Risk::Read };
+    let risky_name = |w: &&Word| {
+        ["PATH=", "LD_", "IFS=", "BASH_ENV=", "ENV="]
+            .iter()
+            .any(|p| w.text.starts_with(p))
+    };
+    let assigning = if assigned.iter().find(risky_name).is_some() {
+        Risk::Change
+    } else {
+        Risk::Read
+    };
     // What a substitution yields may be an option of any sort.
-    let substitutes = call.iter().any(|w| w.substitutes && !w.quoted);
-    let substituting = if substitutes { Risk::Change } else { Risk::Read };
+    let takes_options = !matches!(
+        call.first().map(|w| w.text.as_str()),
+        Some("for" | "case" | "select" | "echo" | "[" | "[[")
+    );
+    let substitutes = takes_options && call.iter().any(|w| w.substitutes && !w.quoted);
+    let substituting = if substitutes {
+        Risk::Change
+    } else {
+        Risk::Read
+    };
     let words: Vec<&str> = call.iter().map(|w| w.text.as_str()).collect();
-    redirects.max(assigning).max(substituting).max(of_words(&words, depth))
+    redirects
+        .max(assigning)
+        .max(substituting)
+        .max(of_words(&words, depth))
 }
 
 fn of_redirect(redirect: &Redirect) -> Risk {
@@ -61,13 +89,17 @@ fn of_redirect(redirect: &Redirect) -> Risk {
     if harmless || redirect.op == ">&" && target.bytes().all(|b| b.is_ascii_digit()) {
         return Risk::Read;
     }
-    let device = target.starts_with("/dev/") || target.starts_with("/proc/sysrq") || target.starts_with("/sys/");
+    let device = target.starts_with("/dev/")
+        || target.starts_with("/proc/sysrq")
+        || target.starts_with("/sys/");
     if device { Risk::Danger } else { Risk::Change }
 }
 
 fn of_words(words: &[&str], depth: usize) -> Risk {
     let words = session::unwrapped(words);
-    let Some((&first, rest)) = words.split_first() else { return Risk::Read };
+    let Some((&first, rest)) = words.split_first() else {
+        return Risk::Read;
+    };
     let name = programs::base_name(first);
     if danger::is(name, rest) {
         return Risk::Danger;
@@ -78,7 +110,11 @@ fn of_words(words: &[&str], depth: usize) -> Risk {
     if name == "xargs" {
         let skip = session::options(rest, &["-I", "-n", "-P", "-L", "-d", "-a", "-s", "-E"]);
         let inner = rest.get(skip..).unwrap_or_default();
-        return if inner.is_empty() { Risk::Read } else { of_words(inner, depth + 1) };
+        return if inner.is_empty() {
+            Risk::Read
+        } else {
+            of_words(inner, depth + 1)
+        };
     }
     if let Some(inner) = handed_on(name, rest) {
         return text_depth(&inner, depth + 1).max(Risk::Change);
@@ -86,21 +122,35 @@ fn of_words(words: &[&str], depth: usize) -> Risk {
     if name == "ip" && rest.first() == Some(&"netns") && rest.get(1) == Some(&"exec") {
         return of_words(rest.get(3..).unwrap_or_default(), depth + 1);
     }
-    if look::only_looks(name, rest) { Risk::Read } else { Risk::Change }
+    if look::only_looks(name, rest) {
+        Risk::Read
+    } else {
+        Risk::Change
+    }
 }
 
 /// Text that a program runs as code or elsewhere: judged for danger, and never less than a change.
 fn handed_on(name: &str, rest: &[&str]) -> Option<String> {
-    let after = |mark: &str| rest.iter().position(|w| *w == mark).map(|i| rest.get(i + 1..).unwrap_or_default().join(" "));
+    let after = |mark: &str| {
+        rest.iter()
+            .position(|w| *w == mark)
+            .map(|i| rest.get(i + 1..).unwrap_or_default().join(" "))
+    };
     match name {
         "kubectl" | "oc" | "docker" | "podman" | "nsenter" if rest.contains(&"--") => after("--"),
         "docker" | "podman" if rest.first() == Some(&"exec") => rest.get(2..).map(|r| r.join(" ")),
-        "find" => after("-exec").or_else(|| after("-execdir")).map(|t| t.trim_end_matches([';', '+', ' ']).to_owned()),
+        "find" => after("-exec")
+            .or_else(|| after("-execdir"))
+            .map(|t| t.trim_end_matches([';', '+', ' ']).to_owned()),
         "chroot" => rest.get(1..).map(|r| r.join(" ")),
         "su" => after("-c"),
         _ => match programs::interpreter(name)? {
-            Interpreter::Shell => after("-c").or_else(|| (name == "eval" || name == "watch").then(|| rest.join(" "))),
-            Interpreter::Remote => rest.get(session::options(rest, &["-p", "-l", "-i", "-o", "-J", "-F"]) + 1..).map(|r| r.join(" ")),
+            Interpreter::Shell => {
+                after("-c").or_else(|| (name == "eval" || name == "watch").then(|| rest.join(" ")))
+            }
+            Interpreter::Remote => rest
+                .get(session::options(rest, &["-p", "-l", "-i", "-o", "-J", "-F"]) + 1..)
+                .map(|r| r.join(" ")),
             _ => None,
         },
     }

@@ -22,7 +22,11 @@ impl Scanner<'_> {
             return Err(Trouble::NotShell("a here-document has no plain delimiter"));
         }
         let (delimiter, quoted) = (target.text.clone(), target.quoted);
-        self.pending.push(Here { delimiter, quoted, strip_tabs });
+        self.pending.push(Here {
+            delimiter,
+            quoted,
+            strip_tabs,
+        });
         Ok(target)
     }
 
@@ -46,7 +50,10 @@ impl Scanner<'_> {
         let mut at = self.pos;
         while at < self.end {
             let rest = self.src.get(at..self.end).unwrap_or_default();
-            let line_end = rest.iter().position(|&c| c == b'\n').map_or(self.end, |n| at + n);
+            let line_end = rest
+                .iter()
+                .position(|&c| c == b'\n')
+                .map_or(self.end, |n| at + n);
             let mut line = self.src.get(at..line_end).unwrap_or_default();
             if here.strip_tabs {
                 let tabs = line.iter().take_while(|&&c| c == b'\t').count();

@@ -204,7 +204,10 @@ mod tests {
         assert_eq!(script.commands.len(), 2);
         assert_eq!(script.references.len(), 1);
         assert_eq!(script.references[0].context, Context::Here);
-        assert!(matches!(read("cat <<EOF\nx", &[]), Err(Trouble::Unfinished(_))));
+        assert!(matches!(
+            read("cat <<EOF\nx", &[]),
+            Err(Trouble::Unfinished(_))
+        ));
     }
 
     #[test]

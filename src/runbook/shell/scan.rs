@@ -1,7 +1,9 @@
 //! The walk over commands, operators and compounds.
 
 use super::here::Here;
-use super::{Context, Hole, MAX_DEPTH, Redirect, Script, Simple, Trouble, Word, assigned_name, is_name};
+use super::{
+    Context, Hole, MAX_DEPTH, Redirect, Script, Simple, Trouble, Word, assigned_name, is_name,
+};
 
 pub(super) struct Scanner<'a> {
     pub(super) src: &'a [u8],
@@ -34,7 +36,16 @@ impl<'a> Scanner<'a> {
             ..Script::default()
         };
         let (src, end) = (text.as_bytes(), text.len());
-        Self { src, text, pos: 0, end, holes, pending: Vec::new(), depth: 0, out }
+        Self {
+            src,
+            text,
+            pos: 0,
+            end,
+            holes,
+            pending: Vec::new(),
+            depth: 0,
+            out,
+        }
     }
 
     pub(super) fn run(mut self) -> Result<Script, Trouble> {
@@ -51,7 +62,11 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn at(&self, pos: usize) -> Option<u8> {
-        if pos < self.end { self.src.get(pos).copied() } else { None }
+        if pos < self.end {
+            self.src.get(pos).copied()
+        } else {
+            None
+        }
     }
 
     pub(super) fn bash(&mut self, what: &'static str) {
@@ -70,7 +85,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn starts(&self, what: &[u8]) -> bool {
-        self.src.get(self.pos..self.end).is_some_and(|rest| rest.starts_with(what))
+        self.src
+            .get(self.pos..self.end)
+            .is_some_and(|rest| rest.starts_with(what))
     }
 
     fn blanks(&mut self) {
@@ -109,7 +126,9 @@ impl<'a> Scanner<'a> {
             return Err(Trouble::Unfinished("it ends with an operator"));
         }
         if !frame.open.is_empty() {
-            return Err(Trouble::Unfinished("a loop, condition or group is not closed"));
+            return Err(Trouble::Unfinished(
+                "a loop, condition or group is not closed",
+            ));
         }
         self.depth -= 1;
         Ok(())
@@ -144,7 +163,9 @@ impl<'a> Scanner<'a> {
                 Ok(())
             }
             b')' => Err(Trouble::NotShell("a `)` closes nothing")),
-            b'<' | b'>' if self.hole_at(self.pos).is_none() && self.at(self.pos + 1) != Some(b'(') => {
+            b'<' | b'>'
+                if self.hole_at(self.pos).is_none() && self.at(self.pos + 1) != Some(b'(') =>
+            {
                 self.redirect(frame)
             }
             b'0'..=b'9' if self.is_io_number() => self.redirect(frame),
@@ -238,8 +259,13 @@ impl<'a> Scanner<'a> {
         while self.peek().is_some_and(|c| c.is_ascii_digit()) {
             self.pos += 1;
         }
-        const OPS: [&str; 12] = ["<<<", "<<-", "&>>", "<<", "<&", "<>", ">>", ">&", ">|", "&>", "<", ">"];
-        let op = OPS.into_iter().find(|op| self.starts(op.as_bytes())).unwrap_or(">");
+        const OPS: [&str; 12] = [
+            "<<<", "<<-", "&>>", "<<", "<&", "<>", ">>", ">&", ">|", "&>", "<", ">",
+        ];
+        let op = OPS
+            .into_iter()
+            .find(|op| self.starts(op.as_bytes()))
+            .unwrap_or(">");
         self.pos += op.len();
         if op == "<<<" {
             self.bash("<<<");
@@ -261,7 +287,9 @@ impl<'a> Scanner<'a> {
     fn next_word(&mut self, frame: &mut Frame) -> Result<(), Trouble> {
         let word = self.word()?;
         if word.start == word.end {
-            return Err(Trouble::NotShell("a character stands where no shell allows it"));
+            return Err(Trouble::NotShell(
+                "a character stands where no shell allows it",
+            ));
         }
         if frame.pattern {
             if !word.quoted && word.text == "esac" {
@@ -279,7 +307,11 @@ impl<'a> Scanner<'a> {
         }
         let ends_case = word.text == "in"
             && frame.simple.words.len() == 2
-            && frame.simple.words.first().is_some_and(|w| w.text == "case" && !w.quoted);
+            && frame
+                .simple
+                .words
+                .first()
+                .is_some_and(|w| w.text == "case" && !w.quoted);
         frame.simple.words.push(word);
         if ends_case {
             self.finish(frame);
@@ -290,7 +322,12 @@ impl<'a> Scanner<'a> {
 
     /// Takes a reserved word; true if it was one that is not kept.
     fn keyword(&mut self, word: &Word, frame: &mut Frame) -> Result<bool, Trouble> {
-        if frame.closed && !matches!(word.text.as_str(), "then" | "do" | "done" | "fi" | "else" | "elif" | "}") {
+        if frame.closed
+            && !matches!(
+                word.text.as_str(),
+                "then" | "do" | "done" | "fi" | "else" | "elif" | "}"
+            )
+        {
             return Ok(false);
         }
         match word.text.as_str() {
@@ -370,7 +407,9 @@ impl<'a> Scanner<'a> {
 
     fn note_assignments(&mut self, simple: &Simple) {
         for word in &simple.words {
-            let Some(name) = assigned_name(&word.text) else { break };
+            let Some(name) = assigned_name(&word.text) else {
+                break;
+            };
             self.out.assigned.insert(name.to_owned());
         }
         let call = simple.call();
@@ -386,7 +425,9 @@ impl<'a> Scanner<'a> {
                 self.out.assigned.extend(names.map(|w| w.text.clone()));
             }
             "for" | "select" => {
-                self.out.assigned.extend(rest.first().map(|w| w.text.clone()));
+                self.out
+                    .assigned
+                    .extend(rest.first().map(|w| w.text.clone()));
             }
             _ => {}
         }

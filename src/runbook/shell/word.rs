@@ -6,7 +6,10 @@ use super::{Context, DYNAMIC, Reference, Trouble, Word, is_name};
 impl Scanner<'_> {
     /// One word; empty if none begins here.
     pub(super) fn word(&mut self) -> Result<Word, Trouble> {
-        let mut word = Word { start: self.pos, ..Word::default() };
+        let mut word = Word {
+            start: self.pos,
+            ..Word::default()
+        };
         while let Some(c) = self.peek() {
             if let Some(hole) = self.hole_at(self.pos) {
                 self.pos = hole.end.min(self.end);
@@ -44,7 +47,10 @@ impl Scanner<'_> {
     }
 
     fn take_char(&mut self, word: &mut Word) {
-        let c = self.text.get(self.pos..).and_then(|rest| rest.chars().next());
+        let c = self
+            .text
+            .get(self.pos..)
+            .and_then(|rest| rest.chars().next());
         // A multi-byte character may straddle a limit only if the limit was wrong: step by one.
         match c {
             Some(c) => {
@@ -162,7 +168,10 @@ impl Scanner<'_> {
             Some(b'\'') if context == Context::Plain => self.ansi_c(word),
             Some(c) if c.is_ascii_alphabetic() || c == b'_' => {
                 let mut end = start + 1;
-                while self.at(end).is_some_and(|c| c.is_ascii_alphanumeric() || c == b'_') {
+                while self
+                    .at(end)
+                    .is_some_and(|c| c.is_ascii_alphanumeric() || c == b'_')
+                {
                     end += 1;
                 }
                 let name = self.text.get(start + 1..end).unwrap_or_default().to_owned();
@@ -170,7 +179,14 @@ impl Scanner<'_> {
                 Ok(())
             }
             Some(c) if c.is_ascii_digit() || b"@*#?$!-".contains(&c) => {
-                self.refer(word, start, start + 2, String::new(), char::from(c).to_string(), context);
+                self.refer(
+                    word,
+                    start,
+                    start + 2,
+                    String::new(),
+                    char::from(c).to_string(),
+                    context,
+                );
                 Ok(())
             }
             _ => {
@@ -182,17 +198,34 @@ impl Scanner<'_> {
         }
     }
 
-    fn refer(&mut self, word: &mut Word, start: usize, end: usize, name: String, operator: String, context: Context) {
+    fn refer(
+        &mut self,
+        word: &mut Word,
+        start: usize,
+        end: usize,
+        name: String,
+        operator: String,
+        context: Context,
+    ) {
         self.mark(start, end, context);
         self.pos = end;
         word.text.push(DYNAMIC);
-        self.out.references.push(Reference { start, end, name, operator, context });
+        self.out.references.push(Reference {
+            start,
+            end,
+            name,
+            operator,
+            context,
+        });
     }
 
     fn braced(&mut self, word: &mut Word, context: Context) -> Result<(), Trouble> {
         let start = self.pos;
         let mut at = start + 2;
-        while self.at(at).is_some_and(|c| c.is_ascii_alphanumeric() || c == b'_') {
+        while self
+            .at(at)
+            .is_some_and(|c| c.is_ascii_alphanumeric() || c == b'_')
+        {
             at += 1;
         }
         let name = self.text.get(start + 2..at).unwrap_or_default().to_owned();
@@ -214,8 +247,14 @@ impl Scanner<'_> {
         if self.peek().is_none() {
             return Err(Trouble::Unfinished("a `${` is not closed"));
         }
-        let operator = self.text.get(operator_at..self.pos).unwrap_or_default().to_owned();
-        if operator.starts_with(['/', '^', ',', '@', '[']) || name.is_empty() && operator.starts_with('!') {
+        let operator = self
+            .text
+            .get(operator_at..self.pos)
+            .unwrap_or_default()
+            .to_owned();
+        if operator.starts_with(['/', '^', ',', '@', '['])
+            || name.is_empty() && operator.starts_with('!')
+        {
             self.bash("${…} of bash");
         }
         word.substitutes |= inner.substitutes;
@@ -285,12 +324,11 @@ impl Scanner<'_> {
         if word.quoted || word.text.starts_with('{') && word.text.len() == 1 {
             return;
         }
-        if let Some((_, rest)) = word.text.split_once('{') {
-            if let Some((inside, _)) = rest.split_once('}') {
-                if inside.contains("..") || inside.contains(',') {
-                    self.bash("{…}");
-                }
-            }
+        if let Some((_, rest)) = word.text.split_once('{')
+            && let Some((inside, _)) = rest.split_once('}')
+            && (inside.contains("..") || inside.contains(','))
+        {
+            self.bash("{…}");
         }
     }
 }

@@ -54,7 +54,11 @@ fn device(
         .with(Role::Title, last.value.device.clone())
         .with(
             Role::Muted,
-            format!("  {}, polled {}", last.how.method.label(), super::ago(app, last.at)),
+            format!(
+                "  {}, polled {}",
+                last.how.method.label(),
+                super::ago(app, last.at)
+            ),
         );
     doc.line(line.cut(cols));
     match last.value.outcome.ok() {

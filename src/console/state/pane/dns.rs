@@ -8,7 +8,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::observation::{DnsAnswer, DnsSample, ServerRole};
+use crate::model::observation::{DnsAnswer, DnsSample, Outcome, ServerRole};
 use crate::model::text::SafeText;
 use crate::model::window::{DnsKey, Recent};
 
@@ -69,10 +69,14 @@ fn row(app: &App, key: &DnsKey, recent: &Recent<DnsSample>, last: &DnsSample) ->
     let failed = recent.iter().filter(|d| !facts::dns_good(&d.value)).count();
     let failed = Line::plain(format!("{failed}/{}", recent.iter().len()));
     let Some(a) = last.outcome.ok() else {
-        let why = facts::trouble(&last.outcome).unwrap_or_default();
+        let (word, why) = match &last.outcome {
+            Outcome::Timeout { after } => ("no answer", format!("waited {after}")),
+            Outcome::CannotTry { need } => ("not tried", need.to_string()),
+            other => ("refused", facts::trouble(other).unwrap_or_default()),
+        };
         return Row::new(vec![
             Line::plain(server),
-            Line::of(Role::Critical, format!("{} no answer", s.critical)),
+            Line::of(Role::Critical, format!("{} {word}", s.critical)),
             Line::new(),
             failed,
             Line::new(),

@@ -39,8 +39,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
 
 fn exchange(app: &App, dated: &Dated<HttpSample>, doc: &mut Doc, cols: usize) {
     let sample = &dated.value;
-    let line = Line::of(Role::Title, sample.url.clone())
-        .with(Role::Muted, format!(" at {}, {}", sample.dst, super::ago(app, dated.at)));
+    let line = Line::of(Role::Title, sample.url.clone()).with(
+        Role::Muted,
+        format!(" at {}, {}", sample.dst, super::ago(app, dated.at)),
+    );
     doc.paragraph(line, cols, 1);
     let Some(r) = sample.outcome.ok() else {
         let why = facts::trouble(&sample.outcome).unwrap_or_default();

@@ -11,8 +11,8 @@ pub fn show(app: &App, doc: &mut Doc, cols: usize) {
         super::wait(app, doc, "local tables not read yet");
         return;
     };
-    let text = Line::of(Role::Muted, "local tables, read ")
-        .with(Role::Muted, super::ago(app, local.at));
+    let text =
+        Line::of(Role::Muted, "local tables, read ").with(Role::Muted, super::ago(app, local.at));
     doc.paragraph(text, cols, 1);
     interfaces(app, &local.value, doc, cols);
     routes(app, &local.value, doc, cols);
@@ -34,7 +34,11 @@ fn interfaces(app: &App, state: &LocalState, doc: &mut Doc, cols: usize) {
             (true, false) => Line::of(Role::Critical, sign(app.symbols.critical, "no carrier")),
             (false, _) => Line::of(Role::Muted, "set down"),
         };
-        let all: Vec<_> = i.addresses.iter().map(|(a, l)| format!("{a}/{l}")).collect();
+        let all: Vec<_> = i
+            .addresses
+            .iter()
+            .map(|(a, l)| format!("{a}/{l}"))
+            .collect();
         table.row(Row::new(vec![
             Line::plain(i.name.clone()),
             link,

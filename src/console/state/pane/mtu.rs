@@ -24,11 +24,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
             .with(Role::Title, dst.to_string())
             .with(
                 Role::Muted,
-                format!(
-                    ", measured {} times, last {}",
-                    recent.total(),
-                    super::ago(app, last.at)
-                ),
+                match recent.total() {
+                    1 => format!(", measured once, {}", super::ago(app, last.at)),
+                    n => format!(", measured {n} times, last {}", super::ago(app, last.at)),
+                },
             );
         doc.paragraph(line, cols, 1);
         doc.paragraph(method(&last.how), cols, 1);
@@ -71,7 +70,10 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             let at = hop.map_or(String::new(), |h| format!(" at hop {h}"));
             let text = Line::of(Role::Info, format!("{} {} bytes pass", s.info, p.mtu))
                 .with(Role::Text, format!(", {router}{at} says so"))
-                .with(Role::Muted, format!("{of_link}; senders learn it, nothing to do"));
+                .with(
+                    Role::Muted,
+                    format!("{of_link}; senders learn it, nothing to do"),
+                );
             doc.paragraph(text, cols, 1);
         }
         PmtuHow::Silent {
@@ -84,7 +86,10 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
         } => {
             let text = Line::of(
                 Role::Critical,
-                format!("{} {} bytes pass, {first_bad} vanish without a word", s.critical, p.mtu),
+                format!(
+                    "{} {} bytes pass, {first_bad} vanish without a word",
+                    s.critical, p.mtu
+                ),
             )
             .with(Role::Muted, of_link);
             doc.paragraph(text, cols, 1);
@@ -130,7 +135,9 @@ fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
     for t in tries {
         let verdict = match t.answered {
             0 => Line::of(Role::Critical, format!("{} vanish", app.symbols.critical)),
-            n if n < t.sent => Line::of(Role::Warning, format!("{} some pass", app.symbols.warning)),
+            n if n < t.sent => {
+                Line::of(Role::Warning, format!("{} some pass", app.symbols.warning))
+            }
             _ => Line::of(Role::Ok, format!("{} pass", app.symbols.ok)),
         };
         table.row(Row::new(vec![

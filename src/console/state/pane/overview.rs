@@ -11,16 +11,18 @@ use crate::model::finding::{Finding, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::time::human;
 
-const COLUMNS: [Column; 9] = [
-    Column::new("TARGET").flex(14),
-    Column::new("PING").right().drop(6),
-    Column::new("LOSS").right().drop(3),
+const COLUMNS: [Column; 11] = [
+    Column::new("TARGET").flex(18),
+    Column::new("RTT ms").right().drop(2),
+    Column::new("LOSS").right().drop(1),
     Column::new("").drop(9),
-    Column::new("PATH").drop(8),
+    Column::new("HOPS").right().drop(8),
     Column::new("DNS").drop(4),
-    Column::new("TLS").drop(5),
-    Column::new("HTTP").drop(7),
-    Column::new("MTU").drop(2),
+    Column::new("TLS").drop(3),
+    Column::new("HTTP").drop(5),
+    Column::new("").right().drop(10),
+    Column::new("MTU").drop(6),
+    Column::new("STATE").flex(11),
 ];
 
 /// The three parts, unshortened.
@@ -30,7 +32,7 @@ pub fn whole(app: &App, cols: usize) -> Doc {
     doc.line(head);
     doc.lines(rows);
     doc.heading("FINDINGS");
-    doc.lines(findings(app, cols).lines);
+    doc.lines(findings(app, cols).into_iter().flatten());
     doc.heading("TIMELINE");
     doc.lines(timeline::tail(app, cols, 20));
     doc
@@ -40,13 +42,16 @@ pub fn whole(app: &App, cols: usize) -> Doc {
 pub fn body(app: &App, room: Room) -> Vec<Line> {
     let (head, rows) = targets(app, room.cols);
     let found = findings(app, room.cols);
-    let shares = share(room.body, rows.len() + 1, found.len() + 1);
+    let wanted = found.iter().map(Vec::len).sum::<usize>();
+    let shares = share(room.body, rows.len() + 1, wanted + 1);
     let mut out = vec![head];
     let targets = Doc { lines: rows };
     out.extend_from_slice(targets.window(shares.targets.saturating_sub(1), 0));
-    let hidden = targets.len().saturating_sub(shares.targets.saturating_sub(1));
+    let hidden = targets
+        .len()
+        .saturating_sub(shares.targets.saturating_sub(1));
     out.push(section(app, room.cols, "FINDINGS", counts(app, hidden)));
-    out.extend_from_slice(found.window(shares.findings.saturating_sub(1), 0));
+    out.extend(in_sight(&found, shares.findings.saturating_sub(1)));
     if shares.timeline >= 2 {
         let more = Line::of(Role::Muted, "9 all");
         out.push(section(app, room.cols, "TIMELINE", more));
@@ -82,23 +87,54 @@ fn share(rows: usize, targets: usize, findings: usize) -> Shares {
 /// A rule with a heading in it.
 pub fn section(app: &App, cols: usize, title: &str, right: Line) -> Line {
     let rule = app.symbols.rule;
-    let mut line = Line::of(Role::Border, rule.repeat(2))
-        .with(Role::Title, format!(" {title} "));
+    let mut line = Line::of(Role::Border, rule.repeat(2)).with(Role::Title, format!(" {title} "));
     let tail = if right.is_empty() {
         Line::new()
     } else {
-        Line::plain(" ").join(right).text(" ").with(Role::Border, rule)
+        Line::plain(" ")
+            .join(right)
+            .text(" ")
+            .with(Role::Border, rule)
     };
     let fill = cols.saturating_sub(line.width() + tail.width());
     line.push(Role::Border, rule.repeat(fill));
     line.join(tail).cut(cols)
 }
 
+/// How much there is, of which the part below may show less.
 fn counts(app: &App, hidden_targets: usize) -> Line {
-    if hidden_targets == 0 {
-        return Line::new();
+    let mut line = Line::new();
+    if hidden_targets > 0 {
+        let text = format!("{} {hidden_targets} more targets", app.symbols.pending);
+        line.push(Role::Muted, text);
     }
-    Line::of(Role::Muted, format!("{} {hidden_targets} more targets", app.symbols.pending))
+    for severity in [Severity::Critical, Severity::Warning, Severity::Info] {
+        let n = count(app, severity);
+        // Where it is narrow the tabs say it already.
+        if n > 0 && app.room().cols >= 60 {
+            let gap = if line.is_empty() { "" } else { "  " };
+            let text = format!("{gap}{} {n}", app.symbols.severity(severity));
+            line.push(severity_role(severity), text);
+        }
+    }
+    line
+}
+
+/// Whole findings that fit, the selected one among them.
+fn in_sight(groups: &[Vec<Line>], rows: usize) -> Vec<Line> {
+    let selected = groups
+        .iter()
+        .position(|g| g.iter().any(|l| l.selected))
+        .unwrap_or(0);
+    let height = |from: usize| -> usize {
+        let shown = groups.iter().take(selected + 1).skip(from);
+        shown.map(Vec::len).sum()
+    };
+    let from = (0..selected)
+        .find(|f| height(*f) <= rows)
+        .unwrap_or(selected);
+    let lines = groups.iter().skip(from).flatten();
+    lines.take(rows).cloned().collect()
 }
 
 /// How many findings of a severity are open.
@@ -108,10 +144,7 @@ pub fn count(app: &App, severity: Severity) -> usize {
 }
 
 fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
-    let columns = COLUMNS
-        .into_iter()
-        .chain([Column::new("STATE").flex(10)]);
-    let mut table = Table::new(columns);
+    let mut table = Table::new(COLUMNS);
     let here = app.cursors[Screen::Overview.index()].item;
     for (n, id) in app.window.order.iter().enumerate() {
         let mut row = Row::new(cells(app, id));
@@ -122,7 +155,8 @@ fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
 }
 
 fn cells(app: &App, id: &TargetId) -> Vec<Line> {
-    let name = Line::plain(id.as_str());
+    // Nearly every URL is https; the host is what tells them apart.
+    let name = Line::plain(id.as_str().trim_start_matches("https://"));
     let Some(t) = app.window.targets.get(id) else {
         return vec![name];
     };
@@ -135,27 +169,28 @@ fn cells(app: &App, id: &TargetId) -> Vec<Line> {
         facts::dns_cell(app, t),
         facts::tls_cell(app, t),
         facts::http_cell(app, t),
+        facts::http_time_cell(t),
         facts::mtu_cell(app, t),
         facts::state(app, id),
     ]
 }
 
-fn findings(app: &App, cols: usize) -> Doc {
-    let mut doc = Doc::new();
+/// One group of lines for each finding, then one for each target that is clean.
+fn findings(app: &App, cols: usize) -> Vec<Vec<Line>> {
+    let mut groups = Vec::new();
     let here = app.cursors[Screen::Overview.index()].item;
     let from = app.window.order.len();
     for (n, finding) in app.verdicts.findings.iter().enumerate() {
-        doc.lines(entry(app, finding, cols, here == from + n));
+        groups.push(entry(app, finding, cols, here == from + n));
     }
-    if doc.is_empty() {
-        doc.line(Line::of(Role::Muted, format!(" {}", nothing_found(app))));
+    if groups.is_empty() {
+        let line = Line::of(Role::Muted, format!(" {}", nothing_found(app)));
+        groups.push(vec![line.cut(cols)]);
     }
     for id in &app.window.order {
-        if let Some(line) = ruled_out(app, id) {
-            doc.line(line.cut(cols));
-        }
+        groups.extend(ruled_out(app, id).map(|line| vec![line.cut(cols)]));
     }
-    doc
+    groups
 }
 
 fn nothing_found(app: &App) -> &'static str {
@@ -163,7 +198,10 @@ fn nothing_found(app: &App) -> &'static str {
     let firm = |s: &TargetState| !matches!(s, TargetState::Learning);
     if states.is_empty() || !states.iter().all(|(_, s)| firm(s)) {
         "nothing found yet, still learning"
-    } else if states.iter().any(|(_, s)| matches!(s, TargetState::Unknown(_))) {
+    } else if states
+        .iter()
+        .any(|(_, s)| matches!(s, TargetState::Unknown(_)))
+    {
         "nothing found in what can be known from here"
     } else {
         "nothing wrong from here: look above the network, or at what changed"
@@ -182,8 +220,11 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
         right.push(Role::Muted, format!("{}  ", f.confidence_word()));
     }
     right.push(Role::Muted, age);
-    if !f.runbooks.is_empty() {
-        right = right.text("  ").with(Role::Key, "r").with(Role::Muted, " runbook");
+    if !f.runbooks.is_empty() && cols >= 100 {
+        right = right
+            .text("  ")
+            .with(Role::Key, "r")
+            .with(Role::Muted, " runbook");
     }
     let left_room = cols.saturating_sub(right.width() + 2);
     let left = Line::of(Role::Accent, mark)

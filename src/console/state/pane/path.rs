@@ -75,7 +75,7 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
         Column::new("WORST").right().drop(3),
         Column::new("STDEV").right().drop(6),
         Column::new("").drop(9),
-        Column::new("NOTE").flex(6).drop(7),
+        Column::new("NOTE").flex(13).drop(7),
     ]);
     // Hops beyond the last that ever answered are one line, not thirty.
     let last = path.farthest().unwrap_or(0);
@@ -91,7 +91,10 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
     doc.line(title);
     doc.lines(rows);
     if let Some(end) = silent_end {
-        let text = format!("{:>3}–{end}  silent: nothing beyond hop {last} answers", last + 1);
+        let text = format!(
+            "{:>3}–{end}  silent: nothing beyond hop {last} answers",
+            last + 1
+        );
         doc.line(Line::of(Role::Muted, text).cut(cols));
     }
 }
@@ -119,7 +122,15 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
     };
     let skip = hop.rtts.len().saturating_sub(10);
     let points: Vec<_> = hop.rtts.iter().skip(skip).map(|r| Some(*r)).collect();
-    Row::new(vec![
+    let below = match hop.last {
+        Some(HopAnswer::Unreachable { error, from, .. }) => vec![
+            Line::plain("    ")
+                .with(Role::Border, format!("{} ", app.symbols.branch))
+                .with(Role::Critical, format!("{from} says {}", error.label())),
+        ],
+        _ => Vec::new(),
+    };
+    let mut row = Row::new(vec![
         Line::plain(ttl.to_string()),
         host,
         Line::of(role, facts::percent(hop.loss())),
@@ -131,7 +142,9 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
         number(|s| s.stdev),
         facts::spark(app, &points),
         note,
-    ])
+    ]);
+    row.below = below;
+    row
 }
 
 /// What is to be said of a hop, and whether its loss means nothing for the path.
@@ -143,16 +156,22 @@ fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
         }
         line.push(role, text);
     };
+    // A link is marked at its bad end, where that is known.
     let here = |f: &&Finding| {
+        let place = &f.location;
+        let (at, address) = match place.to_hop {
+            Some(to) => (Some(to), place.to_address),
+            None => (place.hop, place.address),
+        };
         Some(&f.subject) == app.current_id()
-            && f.location.hop == Some(ttl)
-            && f.location.address.is_none_or(|a| Some(a) == hop.address())
+            && at == Some(ttl)
+            && address.is_none_or(|a| Some(a) == hop.address())
     };
     let found: Vec<_> = app.verdicts.findings.iter().filter(here).collect();
     let rationed = found.iter().any(|f| f.code.as_str() == "icmp-rate-limited");
     for f in &found {
         let text = match f.code.as_str() {
-            "icmp-rate-limited" => "rations its replies, traffic is fine".to_owned(),
+            "icmp-rate-limited" => "rations replies".to_owned(),
             "silent-hop" => continue,
             code => format!("{} {code}", app.symbols.severity(f.severity)),
         };
@@ -161,15 +180,7 @@ fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
     let beyond = path.farthest().is_some_and(|far| far > ttl);
     let silent = hop.answered == 0;
     if silent && beyond {
-        say(Role::Muted, "never answers, later hops do".into());
-    }
-    if let Some(HopAnswer::Unreachable { error, from, .. }) = hop.last {
-        let who = if hop.address() == Some(from) {
-            String::new()
-        } else {
-            format!("{from} ")
-        };
-        say(Role::Critical, format!("{who}says {}", error.label()));
+        say(Role::Muted, "later hops answer".into());
     }
     if path.reached_ttl() == Some(ttl) {
         say(Role::Muted, "target".into());
@@ -255,11 +266,17 @@ fn ping(app: &App, key: &PingKey, s: &PingSeries, best: bool, doc: &mut Doc, col
         line.push(Role::Muted, " ms");
     }
     if by.answers_are_rationed() {
-        line.push(Role::Muted, "; answers are rationed, so its loss proves nothing");
+        line.push(
+            Role::Muted,
+            "; answers are rationed, so its loss proves nothing",
+        );
     }
     if let Some((who, why, _)) = s.points().last().and_then(|p| p.refusal.as_ref()) {
         let who = who.map_or("this host".to_owned(), |w| w.to_string());
-        line.push(Role::Critical, format!(", {who} says {}", facts::refusal(why)));
+        line.push(
+            Role::Critical,
+            format!(", {who} says {}", facts::refusal(why)),
+        );
     }
     doc.paragraph(line, cols, 1);
     if best {

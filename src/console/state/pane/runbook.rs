@@ -25,7 +25,9 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
     let content = content(app, cols);
     let rows = room.body.saturating_sub(left.len());
     let mut shown = content.window(rows, app.runbooks.scroll).to_vec();
-    let below = content.len().saturating_sub(app.runbooks.scroll + shown.len());
+    let below = content
+        .len()
+        .saturating_sub(app.runbooks.scroll + shown.len());
     super::more_below(&mut shown, below, rows);
     left.extend(shown);
     if room.wide() {
@@ -79,7 +81,10 @@ fn list(app: &App, cols: usize) -> Doc {
         doc.line(Line::of(Role::Pending, text));
     }
     let Some(all) = &app.runbooks.list else {
-        doc.line(Line::of(Role::Muted, format!(" {} listing runbooks", s.pending)));
+        doc.line(Line::of(
+            Role::Muted,
+            format!(" {} listing runbooks", s.pending),
+        ));
         return doc;
     };
     if all.is_empty() {
@@ -124,7 +129,11 @@ fn heading(app: &App, book: &Runbook, cols: usize) -> Line {
         .with(Role::Title, book.title.clone())
         .with(
             Role::Muted,
-            format!("  {done} of {} steps marked  {}", book.steps.len(), book.source),
+            format!(
+                "  {done} of {} steps marked  {}",
+                book.steps.len(),
+                book.source
+            ),
         )
         .cut(cols)
 }
@@ -161,7 +170,14 @@ fn steps(app: &App, book: &Runbook, cols: usize) -> Doc {
             .join(Line::of(role, sign).fit(2))
             .with(Role::Muted, format!("{:>2} ", n + 1))
             .text(step.title.clone())
-            .with(role, if word.is_empty() { String::new() } else { format!("  {word}") });
+            .with(
+                role,
+                if word.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {word}")
+                },
+            );
         doc.line(line.cut(cols).selected(here));
     }
     doc
@@ -185,8 +201,7 @@ fn commands(app: &App) -> Line {
         return Line::new();
     }
     let at = app.runbooks.fence.min(count - 1) + 1;
-    Line::of(Role::Muted, format!("command {at} of {count} "))
-        .with(Role::Key, "[ ]")
+    Line::of(Role::Muted, format!("command {at} of {count} ")).with(Role::Key, "[ ]")
 }
 
 /// The current step, laid out.
@@ -210,7 +225,11 @@ fn content(app: &App, cols: usize) -> Doc {
                 doc.paragraph(bar.join(styled(spans)), cols, 1);
                 doc.gap();
             }
-            Block::Item { depth, marker, text } => {
+            Block::Item {
+                depth,
+                marker,
+                text,
+            } => {
                 let indent = 1 + depth.min(&8) * 2;
                 let mut line = Line::new();
                 line.space(indent);
@@ -263,15 +282,18 @@ fn fence(app: &App, f: &Fence, chosen: bool, doc: &mut Doc, cols: usize) {
     head.push(Role::Muted, language);
     match (&f.command, &f.not_runnable) {
         (Some(_), _) => {
-            head.push(Role::Muted, " ");
+            head.push(Role::Muted, format!(" {} ", s.sep));
             head.push(risk_role(f.risk), f.risk.label());
-            head.push(Role::Muted, format!(" {} s ", f.timeout_s));
+            head.push(Role::Muted, format!(" {} {} s ", s.sep, f.timeout_s));
             if chosen {
+                head.push(Role::Muted, format!("{} ", s.sep));
                 head.push(Role::Key, "Enter");
                 head.push(Role::Muted, " shows it and asks ");
             }
         }
-        (None, Some(_)) => head.push(Role::Muted, " not offered to run "),
+        (None, Some(_)) => {
+            head.push(Role::Muted, format!(" {} not offered to run ", s.sep));
+        }
         (None, None) => head.push(Role::Text, " "),
     }
     let fill = cols.saturating_sub(head.width() + 1);
@@ -280,7 +302,11 @@ fn fence(app: &App, f: &Fence, chosen: bool, doc: &mut Doc, cols: usize) {
     doc.line(head.cut(cols));
     let width = cols.saturating_sub(4).max(8);
     for text in &f.text {
-        let role = if f.command.is_some() { Role::Code } else { Role::Text };
+        let role = if f.command.is_some() {
+            Role::Code
+        } else {
+            Role::Text
+        };
         for part in Line::of(role, text.clone()).wrap(width, 2) {
             let edge = Line::plain(" ").with(Role::Border, format!("{} ", s.wall));
             doc.line(edge.join(part));
@@ -316,7 +342,9 @@ fn grid(rows: &[Vec<crate::model::text::SafeText>], doc: &mut Doc, cols: usize) 
         let role = if n == 0 { Role::Title } else { Role::Text };
         let mut line = Line::plain(" ");
         for (cell, width) in row.iter().zip(&widths) {
-            line = line.join(Line::of(role, cell.clone()).fit(*width)).text("  ");
+            line = line
+                .join(Line::of(role, cell.clone()).fit(*width))
+                .text("  ");
         }
         doc.line(line.cut(cols));
     }
@@ -326,7 +354,7 @@ fn grid(rows: &[Vec<crate::model::text::SafeText>], doc: &mut Doc, cols: usize) 
 /// The evidence at the right of the steps: what the console sees of the target now.
 fn beside(app: &App, left: Vec<Line>, room: Room) -> Vec<Line> {
     let cols = left_cols(room);
-    let rest = room.cols.saturating_sub(cols + 3);
+    let rest = room.cols.saturating_sub(cols + 2);
     let subject = app.current_id();
     let screen = app
         .verdicts
@@ -335,9 +363,7 @@ fn beside(app: &App, left: Vec<Line>, room: Room) -> Vec<Line> {
         .find(|f| Some(&f.subject) == subject)
         .map_or(Screen::Path, |f| super::screen_of(&f.code));
     let right = super::of_screen(app, screen, rest).lines;
-    let wall = Line::plain(" ")
-        .with(Role::Border, app.symbols.wall)
-        .text(" ");
+    let wall = Line::plain(" ").with(Role::Border, app.symbols.wall);
     (0..room.body)
         .map(|n| {
             let empty = Line::new();

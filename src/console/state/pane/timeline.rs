@@ -136,7 +136,10 @@ fn line(app: &App, e: &Event, selected: bool) -> Line {
         line.push(Role::Muted, format!(" (written {})", clock_utc(e.at)));
     }
     if !e.is_saved() {
-        line.push(Role::Pending, format!(" {} not on disk yet", app.symbols.pending));
+        line.push(
+            Role::Pending,
+            format!(" {} not on disk yet", app.symbols.pending),
+        );
     }
     line.selected(selected)
 }
@@ -182,10 +185,16 @@ pub fn tell(app: &App, e: &Event) -> Told {
     };
     let by = user(app, e);
     match &e.kind {
-        EventKind::Joined { title: Some(t), .. } => told(plain, by.as_str(), format!("opened: {t}")),
-        EventKind::Joined { host, privileges, .. } => {
-            told(plain, by.as_str(), format!("joined from {host} ({privileges})"))
+        EventKind::Joined { title: Some(t), .. } => {
+            told(plain, by.as_str(), format!("opened: {t}"))
         }
+        EventKind::Joined {
+            host, privileges, ..
+        } => told(
+            plain,
+            by.as_str(),
+            format!("joined from {host} ({privileges})"),
+        ),
         EventKind::Left {} => told(plain, by.as_str(), "left".into()),
         EventKind::Renamed { title } => told(plain, by.as_str(), format!("renamed to {title}")),
         EventKind::SeveritySet { level } => told(
@@ -216,7 +225,11 @@ pub fn tell(app: &App, e: &Event) -> Told {
                 "down" => (s.critical, Role::Critical),
                 _ => (s.unknown, Role::Unknown),
             };
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let why = if why.is_empty() {
+                String::new()
+            } else {
+                format!(": {why}")
+            };
             told(sign, "state", format!("{target} {state}{why}"))
         }
         EventKind::TargetNumbers { numbers: n } => {
@@ -236,8 +249,15 @@ pub fn tell(app: &App, e: &Event) -> Told {
             by.as_str(),
             format!("pinned {title} ({} lines)", lines.len()),
         ),
-        EventKind::RunbookStarted { title, .. } => told(plain, "runbook", format!("opened: {title}")),
-        EventKind::StepMarked { title, mark, reason, .. } => {
+        EventKind::RunbookStarted { title, .. } => {
+            told(plain, "runbook", format!("opened: {title}"))
+        }
+        EventKind::StepMarked {
+            title,
+            mark,
+            reason,
+            ..
+        } => {
             let (sign, word) = match mark {
                 StepMark::Done => ((s.ok, Role::Ok), "done"),
                 StepMark::Skipped => (plain, "skipped"),
@@ -251,7 +271,13 @@ pub fn tell(app: &App, e: &Event) -> Told {
             by.as_str(),
             format!("{command}  on {host}"),
         ),
-        EventKind::CommandEnded { exit, ended_by, took_ms, output, .. } => {
+        EventKind::CommandEnded {
+            exit,
+            ended_by,
+            took_ms,
+            output,
+            ..
+        } => {
             let took = human(std::time::Duration::from_millis(*took_ms));
             let how = match (exit, ended_by) {
                 (_, Some(how)) => how.to_string(),
@@ -310,10 +336,11 @@ pub fn detail(app: &App, id: &EventId, cols: usize) -> Doc {
         return doc;
     };
     let told = tell(app, e);
-    let line = Line::of(told.sign.1, format!("{} ", told.sign.0))
-        .with(Role::Title, told.who)
-        .text(" ")
-        .text(told.text);
+    let mut line = Line::of(told.sign.1, format!("{} ", told.sign.0)).with(Role::Title, told.who);
+    // A finding is told in full below.
+    if finding_severity(&e.kind).is_none() {
+        line = line.text(" ").text(told.text);
+    }
     doc.paragraph(line, cols, 0);
     doc.gap();
     fact(&mut doc, "happened", stamp(e.when()), cols);
@@ -336,7 +363,11 @@ pub fn detail(app: &App, id: &EventId, cols: usize) -> Doc {
     };
     if !output.is_empty() {
         doc.gap();
-        doc.lines(output.iter().flat_map(|l| Line::plain(l.clone()).wrap(cols, 0)));
+        doc.lines(
+            output
+                .iter()
+                .flat_map(|l| Line::plain(l.clone()).wrap(cols, 0)),
+        );
     }
     if let EventKind::CommandEnded { cut_bytes, .. } = &e.kind
         && *cut_bytes > 0

@@ -68,17 +68,21 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
     if let Some(alpn) = &s.alpn {
         line.push(Role::Muted, format!("  ALPN {alpn}"));
     }
-    line.push(
-        Role::Muted,
-        format!("  connect {}, handshake {}", s.connect, s.handshake),
-    );
     doc.paragraph(line, cols, 1);
+    let times = Line::of(Role::Muted, "TCP ")
+        .text(s.connect.to_string())
+        .with(Role::Muted, ", TLS handshake ")
+        .text(s.handshake.to_string());
+    doc.paragraph(times, cols, 1);
     let verdict = if s.faults.is_empty() {
         Line::of(Role::Ok, format!("{} trusted", app.symbols.ok))
     } else {
         let n = s.faults.len();
         let word = if n == 1 { "fault" } else { "faults" };
-        Line::of(Role::Critical, format!("{} {n} {word}", app.symbols.critical))
+        Line::of(
+            Role::Critical,
+            format!("{} {n} {word}", app.symbols.critical),
+        )
     };
     let line = verdict.with(Role::Muted, format!(", judged against {}", s.roots));
     doc.paragraph(line, cols, 1);
@@ -143,7 +147,10 @@ fn certificate(
     }
     let line = Line::of(Role::Muted, format!("{}, {}, ", cert.key, cert.signature))
         .with(Role::Muted, if cert.is_ca { "CA" } else { "not a CA" })
-        .with(Role::Muted, format!(", SHA-256 {}…", short(cert.sha256.as_str())));
+        .with(
+            Role::Muted,
+            format!(", SHA-256 {}…", short(cert.sha256.as_str())),
+        );
     doc.paragraph(line, cols, inner);
 }
 
@@ -180,7 +187,11 @@ fn words(app: &App, fault: &TlsFault) -> String {
     match fault {
         TlsFault::Expired { not_after, .. } => format!("expired {} ago", since(*not_after)),
         TlsFault::NotYetValid { not_before, .. } => {
-            format!("not valid before {} (in {})", date(*not_before), since(*not_before))
+            format!(
+                "not valid before {} (in {})",
+                date(*not_before),
+                since(*not_before)
+            )
         }
         TlsFault::NameMismatch { wanted, presented } => {
             let names: Vec<_> = presented.iter().take(6).map(|n| n.as_str()).collect();

@@ -13,7 +13,10 @@ pub fn confirm(app: &App, c: &Confirm, cols: usize) -> Doc {
     let mut doc = Doc::new();
     let (role, words) = match c.plan.risk {
         Risk::Read => (Role::Ok, "read: it only looks"),
-        Risk::Change => (Role::Warning, "change: it changes something, or nobody knows"),
+        Risk::Change => (
+            Role::Warning,
+            "change: it changes something, or nobody knows",
+        ),
         Risk::Danger => (Role::Critical, "danger: it can make things worse"),
     };
     // The script first, each line quoted by a bar so that it can't pass for anything else.
@@ -38,9 +41,15 @@ pub fn confirm(app: &App, c: &Confirm, cols: usize) -> Doc {
         doc.lines(line.wrap(cols, 8));
     };
     fact("risk", Line::of(role, words));
-    fact("as", Line::plain(app.init.who.clone()).with(Role::Muted, ", by sh -c, without a terminal"));
+    fact(
+        "as",
+        Line::plain(app.init.who.clone()).with(Role::Muted, ", by sh -c, without a terminal"),
+    );
     fact("in", Line::plain(app.init.cwd.clone()));
-    fact("limit", Line::plain(format!("{} s, then it is ended", c.plan.timeout_s)));
+    fact(
+        "limit",
+        Line::plain(format!("{} s, then it is ended", c.plan.timeout_s)),
+    );
     doc.gap();
     doc.lines(answer(app, c).wrap(cols, 0));
     doc
@@ -51,7 +60,10 @@ fn answer(app: &App, c: &Confirm) -> Line {
         return Line::of(Role::Critical, format!("{} {why}", app.symbols.critical));
     }
     if !app.armed() {
-        return Line::of(Role::Pending, format!("{} read it first", app.symbols.pending));
+        return Line::of(
+            Role::Pending,
+            format!("{} read it first", app.symbols.pending),
+        );
     }
     if c.asks_name() {
         return Line::of(Role::Critical, "Type ")

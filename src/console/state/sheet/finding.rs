@@ -40,7 +40,11 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
     let entry = catalogue::entry(&f.code);
     let line = Line::of(
         severity_role(f.severity),
-        format!("{} {}", app.symbols.severity(f.severity), f.severity.label()),
+        format!(
+            "{} {}",
+            app.symbols.severity(f.severity),
+            f.severity.label()
+        ),
     )
     .with(Role::Muted, format!(", {}, ", f.confidence_word()))
     .with(Role::Code, f.code.as_str());

@@ -35,14 +35,36 @@ pub fn content(app: &App, cols: usize) -> Doc {
     super::heading(&mut doc, "SIGNS");
     let s = app.symbols;
     for (role, sign, words) in [
-        (Role::Critical, s.critical, "critical or down: users are cut off"),
-        (Role::Warning, s.warning, "warning or degraded: users suffer, or soon will"),
-        (Role::Ok, s.ok, "firm and clean; never shown before the verdict is firm"),
-        (Role::Unknown, s.unknown, "unknown or stale: it can't be known, and why"),
-        (Role::Muted, s.pending, "learning, or not on disk yet; also where text is cut"),
+        (
+            Role::Critical,
+            s.critical,
+            "critical or down: users are cut off",
+        ),
+        (
+            Role::Warning,
+            s.warning,
+            "warning or degraded: users suffer, or soon will",
+        ),
+        (
+            Role::Ok,
+            s.ok,
+            "firm and clean; never shown before the verdict is firm",
+        ),
+        (
+            Role::Unknown,
+            s.unknown,
+            "unknown or stale: it can't be known, and why",
+        ),
+        (
+            Role::Muted,
+            s.pending,
+            "learning, or not on disk yet; also where text is cut",
+        ),
         (Role::Muted, s.none, "does not apply to this target"),
     ] {
-        let line = Line::plain(" ").join(Line::of(role, sign).fit(20)).text(words);
+        let line = Line::plain(" ")
+            .join(Line::of(role, sign).fit(20))
+            .text(words);
         doc.lines(line.wrap(cols, 21));
     }
     super::heading(&mut doc, "THIS INCIDENT");

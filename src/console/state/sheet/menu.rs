@@ -58,11 +58,18 @@ pub fn severities(app: &App, at: usize) -> Doc {
 pub fn leave(app: &App, cols: usize) -> Doc {
     let mut doc = Doc::new();
     if let Some(run) = app.run.as_ref().filter(|r| r.ended.is_none()) {
-        let line = Line::of(Role::Warning, format!("{} a command runs: ", app.symbols.warning))
-            .with(Role::Code, run.script.clone());
+        let line = Line::of(
+            Role::Warning,
+            format!("{} a command runs: ", app.symbols.warning),
+        )
+        .with(Role::Code, run.script.clone());
         doc.lines(line.wrap(cols, 2));
     }
-    let open = app.outbox.entries().iter().filter(|e| e.fate != Fate::Saved);
+    let open = app
+        .outbox
+        .entries()
+        .iter()
+        .filter(|e| e.fate != Fate::Saved);
     for entry in open.take(5) {
         let line = Line::of(
             Role::Critical,

@@ -40,8 +40,8 @@ pub fn of(app: &App) -> Option<Sheet> {
     let sheet = |title, doc, scroll| Some(Sheet { title, doc, scroll });
     match app.layers.last()? {
         Layer::Help { scroll } => sheet("KEYS", help::content(app, cols), *scroll),
-        Layer::Milestones { at } => sheet("MILESTONE: NOW", menu::milestones(app, *at), 0),
-        Layer::Severity { at } => sheet("SEVERITY", menu::severities(app, *at), 0),
+        Layer::Milestones { at } => sheet("WHICH MILESTONE IS NOW?", menu::milestones(app, *at), 0),
+        Layer::Severity { at } => sheet("HOW SEVERE IS IT?", menu::severities(app, *at), 0),
         Layer::Finding { key, scroll } => sheet("FINDING", finding::of(app, key, cols), *scroll),
         Layer::Event { id, scroll } => sheet("EVENT", timeline::detail(app, id, cols), *scroll),
         Layer::ConfirmRun(c) => sheet("RUN THIS?", command::confirm(app, c, cols), c.scroll),
@@ -66,11 +66,15 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             input,
             "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
         ),
-        Layer::Filter(input) => ("filter".into(), input, "lines that hold these words; empty shows all"),
+        Layer::Filter(input) => (
+            "filter".into(),
+            input,
+            "lines that hold these words; empty shows all",
+        ),
         Layer::Parameter { plan, nth, input } => {
             let name = plan.needs.get(*nth).map(|(n, _)| n.as_str());
             (
-                format!("{} =", name.unwrap_or("value")),
+                name.unwrap_or("value").to_owned(),
                 input,
                 "asked once for this incident; the command is shown before it runs",
             )
@@ -83,9 +87,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             (word.into(), input, "goes to the timeline with the step")
         }
         Layer::Palette { input, .. } => ("command".into(), input, "Up and Down choose"),
-        Layer::ConfirmRun(c) if c.asks_name() => {
-            (format!("type {}", c.plan.name), &c.typed, "dangerous: the name must be typed in full")
-        }
+        Layer::ConfirmRun(c) if c.asks_name() => (
+            format!("type {}", c.plan.name),
+            &c.typed,
+            "dangerous: the name must be typed in full",
+        ),
         _ => return None,
     };
     Some(Prompt { label, input, hint })

@@ -1,0 +1,213 @@
+//! `warroom TARGET…`: puts recorder, engine and terminal together and shows the console.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::args::{Common, ConsoleArgs};
+use super::setup::{self, Vantage};
+use super::{CliError, HEALTHY, warn};
+use crate::config::Config;
+use crate::config::theme::Theme;
+use crate::console::state::{App, AppInit};
+use crate::console::terminal::{
+    Exit, Facts, Link, Options, Shown, Terminal, kept_panics, run as show,
+};
+use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
+use crate::engine::{self, Recording};
+use crate::incident::{Folder, Store};
+use crate::inventory;
+use crate::model::incident::Incident;
+use crate::model::target::{Target, TargetId};
+use crate::model::text::SafeText;
+use crate::redact::Secrets;
+use crate::sys::clock::Clock;
+use crate::sys::privileges::Rights;
+
+/// How long the first frame may wait for the incident's name.
+const NAME_WAIT: Duration = Duration::from_millis(150);
+
+/// Shows the console until the person leaves.
+///
+/// # Errors
+/// Usage, and a terminal that can't show it. Trouble with the incident folder is not one: the
+/// console says so and goes on.
+pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Result<u8, CliError> {
+    let config = setup::load(common)?;
+    let targets = match &resume {
+        Some(folder) => resumed_targets(folder)?,
+        None => setup::targets(&config, &args.targets)?,
+    };
+    for text in targets
+        .iter()
+        .filter_map(|t| t.warning.as_ref())
+        .chain(&config.warnings)
+    {
+        warn(text);
+    }
+    let facts = Facts::from_env();
+    let terminal = Terminal::open(facts).map_err(CliError::could_not_run)?;
+    let clock = Clock::start();
+    let rights = Rights::detect();
+    let vantage = Vantage::here(&rights);
+    let place = place(common, args, &config, &targets, resume, clock)?;
+    let secrets = Secrets::new();
+    for secret in inventory::secrets(&config, &targets) {
+        secrets.add(&secret);
+    }
+    let who = Who {
+        title: Some(title(args, &targets)),
+        user: SafeText::new(&vantage.user),
+        host: SafeText::new(&vantage.host),
+        version: SafeText::new(env!("CARGO_PKG_VERSION")),
+        privileges: SafeText::new(&vantage.privileges),
+        targets: targets.iter().map(|t| t.id.clone()).collect(),
+    };
+    let mut setup = setup::engine(common, &config, targets.clone(), clock, rights)?;
+    let (handle, news) = Recorder::start(place, clock, secrets, who);
+    let (name, dir) = folder_name(&handle);
+    setup.recording = Some(Recording { handle, news });
+    let app = App::new(AppInit {
+        targets,
+        incident_name: name,
+        incident_dir: dir,
+        who: SafeText::new(format!("{}@{}", vantage.user, vantage.host)),
+        cwd: SafeText::new(crate::runbook::execute::directory().display().to_string()),
+        started: clock.now(),
+        utf8: facts.utf8,
+        size: terminal.size(),
+    });
+    let shown = Shown {
+        app,
+        theme: theme(args, &config, facts)?,
+    };
+    let runtime = setup::runtime()?;
+    let (exit, leave) = runtime.block_on(async {
+        let engine = engine::start(setup);
+        let link = Link {
+            commands: engine.commands,
+            batches: engine.batches,
+        };
+        let exit = show(shown, link, terminal, Options::new(clock)).await;
+        let left = tokio::time::timeout(Duration::from_millis(300), engine.left).await;
+        (exit, left.ok().and_then(Result::ok))
+    });
+    runtime.shutdown_timeout(Duration::from_millis(50));
+    farewell(exit, leave)
+}
+
+/// What the incident was about, so that nobody has to remember it.
+fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
+    let journal = crate::incident::read(folder).map_err(CliError::could_not_run)?;
+    let incident = Incident::fold(journal.events);
+    let mut targets = vec![Target::local()];
+    for id in incident
+        .targets
+        .iter()
+        .filter(|id| **id != TargetId::local())
+    {
+        match Target::parse(id.as_str()) {
+            Ok(target) => targets.push(target),
+            Err(e) => warn(e),
+        }
+    }
+    Ok(targets)
+}
+
+fn place(
+    common: &Common,
+    args: &ConsoleArgs,
+    config: &Config,
+    targets: &[Target],
+    resume: Option<Folder>,
+    clock: Clock,
+) -> Result<Place, CliError> {
+    if let Some(folder) = resume {
+        return Ok(Place::Existing(folder));
+    }
+    let state = common.state.as_deref().or(config.record.state.as_deref());
+    let store = Store::place(state).map_err(CliError::could_not_run)?;
+    let ids: BTreeSet<TargetId> = targets.iter().map(|t| t.id.clone()).collect();
+    if !args.new
+        && let Some(folder) = store.resumable(&ids, clock.now().wall)
+    {
+        warn(format!(
+            "going on with incident {} of the same targets; --new starts another",
+            folder.name
+        ));
+        return Ok(Place::Existing(folder));
+    }
+    Ok(Place::New(store))
+}
+
+fn title(args: &ConsoleArgs, targets: &[Target]) -> SafeText {
+    if let Some(title) = &args.title {
+        return SafeText::capped(title, 120);
+    }
+    let names: Vec<_> = targets
+        .iter()
+        .filter(|t| t.id != TargetId::local())
+        .map(|t| t.id.to_string())
+        .collect();
+    SafeText::capped(
+        &if names.is_empty() {
+            "is it us".to_owned()
+        } else {
+            names.join(" ")
+        },
+        120,
+    )
+}
+
+/// The folder is there within milliseconds on a healthy disk; on another the console starts
+/// without its name.
+fn folder_name(handle: &RecorderHandle) -> (SafeText, SafeText) {
+    let until = Instant::now() + NAME_WAIT;
+    loop {
+        if let Some(path) = handle.folder() {
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            return (
+                SafeText::new(name),
+                SafeText::new(path.display().to_string()),
+            );
+        }
+        if Instant::now() >= until {
+            return (SafeText::new("(no folder yet)"), SafeText::default());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn theme(args: &ConsoleArgs, config: &Config, facts: Facts) -> Result<Theme, CliError> {
+    match args.theme.as_deref().or(config.display.theme.as_deref()) {
+        None => Ok(Theme::for_depth(facts.depth)),
+        Some(name) => Theme::named(name, facts.depth).map_err(CliError::usage),
+    }
+}
+
+/// One line where the incident is and how to go on; what could not be saved, as the last resort.
+fn farewell(
+    exit: Result<Exit, crate::console::terminal::TerminalError>,
+    leave: Option<Leave>,
+) -> Result<u8, CliError> {
+    if let Some(leave) = leave {
+        if !leave.said.is_empty() {
+            warn(&leave.said);
+        }
+        for text in &leave.unsaved {
+            warn(format!("NOT SAVED: {text}"));
+        }
+    }
+    for panic in kept_panics() {
+        warn(format!(
+            "a part of the console failed and was left out: {panic}"
+        ));
+    }
+    match exit {
+        Ok(Exit::Left { .. }) => Ok(HEALTHY),
+        Ok(exit) => Ok(exit.code()),
+        Err(e) => Err(CliError::could_not_run(e)),
+    }
+}

@@ -1,0 +1,162 @@
+//! What leaves the state: notes, milestones, pins, marks, runbooks to open, and leaving itself.
+
+use super::action::Place;
+use super::app::App;
+use super::input::Input;
+use super::key::Key;
+use super::layer::Layer;
+use super::pane;
+use super::screen::Screen;
+use crate::model::command::Command;
+use crate::model::event::{Milestone, StepMark};
+use crate::model::note::parse_note;
+use crate::model::text::SafeText;
+
+/// Most lines of a pin.
+const PIN_LINES: usize = 400;
+
+impl App {
+    pub(super) fn next_milestone(&self) -> usize {
+        let set = |m: &&Milestone| self.incident.milestones.contains_key(m);
+        let last = Milestone::ALL.iter().rposition(|m| set(&m));
+        last.map_or(0, |i| (i + 1).min(Milestone::ALL.len() - 1))
+    }
+
+    pub(super) fn send_note(&mut self, raw: &str) -> Vec<Command> {
+        let (note, text, happened) = parse_note(raw, self.now.wall);
+        if text.is_empty() {
+            self.say("an empty note is not kept", false);
+            return Vec::new();
+        }
+        let ticket = self.outbox.send("note", SafeText::new(&text), self.now);
+        vec![Command::Note {
+            ticket,
+            note,
+            text,
+            happened,
+        }]
+    }
+
+    pub(super) fn send_milestone(&mut self, at: usize) -> Vec<Command> {
+        let Some(milestone) = Milestone::ALL.get(at).copied() else {
+            return Vec::new();
+        };
+        let ticket = self
+            .outbox
+            .send("milestone", milestone.label().into(), self.now);
+        vec![Command::Milestone { ticket, milestone }]
+    }
+
+    pub(super) fn send_severity(&mut self, at: usize) -> Vec<Command> {
+        let level = u8::try_from(at.min(4) + 1).unwrap_or(5);
+        let ticket = self
+            .outbox
+            .send("severity", format!("SEV{level}").into(), self.now);
+        vec![Command::Severity { ticket, level }]
+    }
+
+    pub(super) fn pin(&mut self) -> Vec<Command> {
+        let (title, mut lines) = self.pane_text(self.size.0.max(80));
+        lines.truncate(PIN_LINES);
+        let ticket = self.outbox.send("pin", title.clone(), self.now);
+        vec![Command::Pin {
+            ticket,
+            title,
+            lines,
+        }]
+    }
+
+    /// What the current pane shows, as text: a title and all its lines, `cols` cells wide.
+    pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
+        let doc = pane::whole(self, usize::from(cols));
+        (
+            pane::title(self),
+            doc.lines.iter().map(super::doc::Line::words).collect(),
+        )
+    }
+
+    /// `r`: the runbook that the finding in sight names, else the list.
+    pub(super) fn runbook_here(&mut self) -> Vec<Command> {
+        let finding = match self.layers.last() {
+            Some(Layer::Finding { key, .. }) => {
+                self.verdicts.findings.iter().find(|f| f.key() == *key)
+            }
+            _ if self.screen == Screen::Overview => self.selected_finding().or_else(|| {
+                let target = self.window.order.get(self.cursor().item)?;
+                let mut of_target = self.verdicts.findings.iter();
+                of_target.find(|f| f.subject == *target)
+            }),
+            _ => pane::findings_of(self, self.screen).first().copied(),
+        };
+        let about = finding.map(|f| (f.subject.clone(), f.runbooks.first().cloned()));
+        self.layers.clear();
+        let Some((subject, name)) = about else {
+            self.runbooks.picking = true;
+            return self.show_runbooks();
+        };
+        // Parameters and the evidence beside the steps are those of the finding.
+        if let Some(at) = self.window.order.iter().position(|t| *t == subject) {
+            self.target = at;
+        }
+        match name {
+            Some(name) => self.open_runbook(name),
+            None => {
+                self.runbooks.picking = true;
+                self.show_runbooks()
+            }
+        }
+    }
+
+    pub(super) fn mark_here(&mut self, mark: StepMark) -> Vec<Command> {
+        if self.runbooks.shows_list() || self.runbooks.current().is_none() {
+            self.say("open a runbook first: Enter on its line", false);
+            return Vec::new();
+        }
+        let step = self.runbooks.step;
+        if mark == StepMark::Done {
+            return self.mark_step(step, mark, None);
+        }
+        self.layers.push(Layer::Reason {
+            mark,
+            step,
+            input: Input::default(),
+        });
+        Vec::new()
+    }
+
+    pub(super) fn run_from_palette(&mut self, typed: &str, at: usize) -> Vec<Command> {
+        let found = pane::palette(self, typed);
+        match found.get(at.min(found.len().saturating_sub(1))) {
+            Some(entry) => self.act(entry.action, entry.keys[0]),
+            None => Vec::new(),
+        }
+    }
+
+    /// `q` and Ctrl-C: asks while something is under way; Ctrl-C on the question leaves.
+    pub(super) fn leave(&mut self, key: Key) -> Vec<Command> {
+        let asked = matches!(self.layers.last(), Some(Layer::ConfirmLeave { .. }));
+        let busy = self.running() || self.outbox.unsaved() > 0;
+        if asked && key == Key::Ctrl('c') || !busy && self.layers.is_empty() {
+            return self.leave_now();
+        }
+        if !asked {
+            self.layers.push(Layer::ConfirmLeave {
+                since: self.now.mono,
+            });
+        }
+        Vec::new()
+    }
+
+    pub(super) fn leave_now(&mut self) -> Vec<Command> {
+        if self.leaving {
+            return Vec::new();
+        }
+        self.leaving = true;
+        vec![Command::Leave]
+    }
+
+    /// The place a layer was opened from, for whoever lists actions.
+    pub(crate) fn screen_place(&self) -> Place {
+        Place::On(self.screen)
+    }
+}

@@ -1,0 +1,341 @@
+//! What the console asks for beside probing: notes, milestones, runbooks, commands, drafts.
+//!
+//! Everything that changes the incident goes to the recorder and comes back as an event read
+//! from disk; only then does it exist.
+
+mod numbers;
+mod run;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::recorder::{Leave, News, RecorderHandle};
+use crate::model::command::{Command, Entry, Notice, Ticket};
+use crate::model::event::{Basis, Event, EventKind};
+use crate::model::finding::Code;
+use crate::model::text::SafeText;
+use crate::model::time::{Mono, Stamp};
+use crate::model::window::Window;
+use crate::runbook::library::Library;
+use run::Runs;
+
+/// How often the figures of each target go on record.
+const NUMBERS_EVERY: Duration = Duration::from_secs(300);
+/// How long leaving waits for the disk.
+const LEAVE_WAIT: Duration = Duration::from_millis(1500);
+
+/// A recorder and what it has to say.
+pub struct Recording {
+    /// Takes entries.
+    pub handle: RecorderHandle,
+    /// Gives events read back, and answers.
+    pub news: mpsc::Receiver<News>,
+}
+
+/// The desk.
+pub struct Desk {
+    library: Library,
+    recording: Option<Recording>,
+    runs: Runs,
+    events: Vec<Event>,
+    notices: Vec<Notice>,
+    numbers_at: Mono,
+    ended: Option<tokio::sync::oneshot::Sender<Leave>>,
+}
+
+impl Desk {
+    /// A desk; without a recording nothing is written (a headless check).
+    pub fn new(
+        library: Library,
+        recording: Option<Recording>,
+        ended: Option<tokio::sync::oneshot::Sender<Leave>>,
+    ) -> Self {
+        Self {
+            library,
+            recording,
+            runs: Runs::default(),
+            events: Vec::new(),
+            notices: Vec::new(),
+            numbers_at: Mono::default(),
+            ended,
+        }
+    }
+
+    /// Waits for the recorder or the running command and takes in what they say. May be dropped
+    /// at any await without losing anything.
+    pub async fn work(&mut self) {
+        let news = async {
+            match &mut self.recording {
+                Some(r) => match r.news.recv().await {
+                    Some(news) => news,
+                    // The recorder has ended; there is nothing more to wait for.
+                    None => std::future::pending().await,
+                },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            news = news => self.hear(news),
+            said = self.runs.next() => {
+                let said = self.runs.take(said);
+                self.notices.extend(said.notices);
+                for kind in said.entries {
+                    self.record(kind);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Events(events) => self.events.extend(events),
+            News::Notice(notice) => {
+                let about = match &notice {
+                    Notice::Saved { ticket, .. } | Notice::NotSaved { ticket, .. } => Some(*ticket),
+                    _ => None,
+                };
+                // The intent of a command is on disk (or can't be, which was said): it may start.
+                if about.is_some_and(|t| self.runs.start(t)) {
+                    if let Notice::NotSaved { why, .. } = notice {
+                        self.notices.push(Notice::Info(SafeText::new(format!(
+                            "the command runs, but its record is not saved: {why}"
+                        ))));
+                    }
+                    return;
+                }
+                self.notices.push(notice);
+            }
+        }
+    }
+
+    /// Puts something on record that nobody waits for.
+    pub fn record(&mut self, kind: EventKind) {
+        self.enter(Entry {
+            kind,
+            happened: None,
+            ticket: None,
+        });
+    }
+
+    fn enter(&mut self, entry: Entry) {
+        let Some(recording) = &self.recording else {
+            return;
+        };
+        if let Err(back) = recording.handle.record(entry)
+            && let Some(ticket) = back.ticket
+        {
+            let why = SafeText::new(
+                "the recorder has ended; write it down elsewhere and start warroom again",
+            );
+            self.notices.push(Notice::NotSaved { ticket, why });
+        }
+    }
+
+    fn enter_with(&mut self, ticket: Ticket, kind: EventKind) {
+        self.enter(Entry {
+            kind,
+            happened: None,
+            ticket: Some(ticket),
+        });
+    }
+
+    /// Names of the runbooks that fit a finding.
+    pub fn runbooks_for(&self, code: &Code) -> Vec<SafeText> {
+        self.library.for_code(code)
+    }
+
+    /// Does what the console asks.
+    pub async fn take(&mut self, command: Command, window: &Window) {
+        match command {
+            Command::Note {
+                ticket,
+                note,
+                text,
+                happened,
+            } => {
+                let kind = EventKind::Note {
+                    note,
+                    text: SafeText::capped(&text, 16_384),
+                };
+                self.enter(Entry {
+                    kind,
+                    happened,
+                    ticket: Some(ticket),
+                });
+            }
+            Command::Milestone { ticket, milestone } => {
+                self.enter_with(
+                    ticket,
+                    EventKind::MilestoneSet {
+                        milestone,
+                        basis: Basis::Stated,
+                    },
+                );
+            }
+            Command::Severity { ticket, level } => {
+                self.enter_with(ticket, EventKind::SeveritySet { level })
+            }
+            Command::Pin {
+                ticket,
+                title,
+                lines,
+            } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
+            Command::Export { ticket } => self.export(ticket, window).await,
+            Command::ListRunbooks => self.list_runbooks(),
+            Command::OpenRunbook { name } => self.open_runbook(&name),
+            Command::MarkStep {
+                ticket,
+                sha256,
+                step,
+                title,
+                mark,
+                reason,
+            } => {
+                self.enter_with(
+                    ticket,
+                    EventKind::StepMarked {
+                        sha256,
+                        step,
+                        title,
+                        mark,
+                        reason,
+                    },
+                );
+            }
+            Command::Run {
+                ticket,
+                script,
+                env,
+                step,
+                timeout_s,
+            } => match self.runs.prepare(ticket, script, env, step, timeout_s) {
+                Ok((intent, kind)) => {
+                    if self.recording.is_some() {
+                        self.enter_with(intent, kind);
+                    } else {
+                        self.runs.start(intent);
+                    }
+                }
+                Err(why) => self.notices.push(Notice::Failed(why)),
+            },
+            Command::StopRun => self.runs.stop(),
+            Command::Leave => {}
+        }
+    }
+
+    fn list_runbooks(&mut self) {
+        let list = self
+            .library
+            .list()
+            .into_iter()
+            .map(|r| {
+                let title = match r.title {
+                    Ok(title) => title,
+                    Err(why) => SafeText::new(format!("cannot be read: {why}")),
+                };
+                (r.name, title, r.source)
+            })
+            .collect();
+        self.notices.push(Notice::Runbooks(list));
+    }
+
+    fn open_runbook(&mut self, name: &str) {
+        match self.library.open(name) {
+            Ok(book) => {
+                self.record(EventKind::RunbookStarted {
+                    title: book.title.clone(),
+                    source: book.source.clone(),
+                    sha256: book.sha256.clone(),
+                });
+                self.notices.push(Notice::RunbookOpened(Box::new(book)));
+            }
+            Err(e) => self
+                .notices
+                .push(Notice::Failed(SafeText::new(e.to_string()))),
+        }
+    }
+
+    /// Writes the draft beside the events. The figures up to now go on record first, so that the
+    /// draft has them.
+    async fn export(&mut self, ticket: Ticket, window: &Window) {
+        self.record_numbers(window);
+        let Some(folder) = self.recording.as_ref().and_then(|r| r.handle.folder()) else {
+            let why = SafeText::new(
+                "there is no incident folder to write the draft to; see the header for why",
+            );
+            self.notices.push(Notice::NotSaved { ticket, why });
+            return;
+        };
+        // Reading and writing a folder blocks; it has a thread of its own for as long as it takes.
+        let written = tokio::task::spawn_blocking(move || export_to(&folder)).await;
+        match written.unwrap_or_else(|e| Err(format!("the draft could not be made: {e}"))) {
+            Ok(path) => {
+                let path = SafeText::new(path.display().to_string());
+                self.enter_with(ticket, EventKind::Exported { path });
+            }
+            Err(why) => self.notices.push(Notice::NotSaved {
+                ticket,
+                why: SafeText::new(why),
+            }),
+        }
+    }
+
+    fn record_numbers(&mut self, window: &Window) {
+        for numbers in numbers::of(window) {
+            self.record(EventKind::TargetNumbers { numbers });
+        }
+    }
+
+    /// Regular entries; called now and then.
+    pub fn tick(&mut self, window: &Window, now: Mono) {
+        if now.since(self.numbers_at) >= NUMBERS_EVERY {
+            self.numbers_at = now;
+            self.record_numbers(window);
+        }
+    }
+
+    /// Whether there is something to tell.
+    pub fn has_news(&self) -> bool {
+        !self.events.is_empty() || !self.notices.is_empty()
+    }
+
+    /// What there is to tell, once.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Events read back, once.
+    pub fn events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Ends the running command, writes the last figures, and lets the recorder finish.
+    pub async fn leave(&mut self, window: &Window, _now: Stamp) -> Vec<Notice> {
+        if let Some(kind) = self.runs.finish().await {
+            self.record(kind);
+        }
+        self.record_numbers(window);
+        let Some(recording) = self.recording.take() else {
+            return self.notices();
+        };
+        let Recording { handle, mut news } = recording;
+        let stopping = tokio::task::spawn_blocking(move || handle.flush_and_stop(LEAVE_WAIT));
+        // The recorder must not wait for room in its queue of news while it finishes.
+        while let Some(n) = news.recv().await {
+            self.hear(n);
+        }
+        if let (Ok(leave), Some(ended)) = (stopping.await, self.ended.take()) {
+            // Nobody may be left who wants to know.
+            let _ = ended.send(leave);
+        }
+        self.notices()
+    }
+}
+
+fn export_to(folder: &std::path::Path) -> Result<PathBuf, String> {
+    let folder = crate::incident::Folder::existing(folder).map_err(|e| e.to_string())?;
+    let text = crate::export::draft(&folder).map_err(|e| e.to_string())?;
+    crate::export::write(&folder.path, &text).map_err(|e| e.to_string())
+}

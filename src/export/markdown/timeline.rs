@@ -1,0 +1,141 @@
+//! The timeline: when, who, what.
+
+use std::collections::BTreeMap;
+
+use crate::model::event::{Event, EventId, EventKind, NoteKind, StepMark};
+
+use super::View;
+use super::escape::{code, table, text};
+
+/// Written later than this after it happened, both times are shown.
+const LATE_S: i64 = 60;
+
+pub(super) fn section(view: &View<'_>) -> String {
+    let timeline = &view.incident.timeline;
+    let mut corrected: BTreeMap<&EventId, Vec<String>> = BTreeMap::new();
+    for event in timeline {
+        if let EventKind::Correction { corrects, .. } = &event.kind {
+            corrected
+                .entry(corrects)
+                .or_default()
+                .push(view.time(event.at));
+        }
+    }
+    let mut events: Vec<&Event> = timeline.iter().collect();
+    // By when it happened; what happened at one instant stays in the order of the record.
+    events.sort_by_key(|e| e.when());
+    let mut rows = Vec::new();
+    for event in events {
+        let Some(mut what) = describe(event) else {
+            continue;
+        };
+        if event.at.duration_since(event.when()).as_secs() >= LATE_S {
+            what.push_str(&format!(" _(written {})_", view.time(event.at)));
+        }
+        if let Some(times) = corrected.get(&event.id()) {
+            what.push_str(&format!(" **(corrected {})**", times.join(", ")));
+        }
+        rows.push(vec![
+            view.time(event.when()),
+            view.person(&event.writer),
+            what,
+            code(event.id().0),
+        ]);
+    }
+    let day = match (view.one_day, view.incident.opened) {
+        (true, Some(opened)) => format!("All of it on {}.\n\n", opened.strftime("%F")),
+        _ => String::new(),
+    };
+    format!(
+        "## Timeline\n\n{day}{}",
+        table(&["Time (UTC)", "Who", "What", "Event"], &rows)
+    )
+}
+
+/// A line of the timeline; `None` for what only other sections show.
+fn describe(event: &Event) -> Option<String> {
+    Some(match &event.kind {
+        EventKind::Joined { .. } => "joined".into(),
+        EventKind::Left {} => "left".into(),
+        EventKind::Renamed { title } => format!("new title: {}", text(title)),
+        EventKind::SeveritySet { level } => format!("**severity SEV{level}**"),
+        EventKind::MilestoneSet { milestone, basis } => {
+            format!("**◆ {}** ({})", milestone.label(), basis.label())
+        }
+        EventKind::FindingOpened { finding } => {
+            format!(
+                "✖ opened: {} ({})",
+                text(&finding.summary),
+                code(&finding.code)
+            )
+        }
+        EventKind::FindingCleared { finding } => {
+            format!(
+                "✔ cleared: {} ({})",
+                text(&finding.summary),
+                code(&finding.code)
+            )
+        }
+        EventKind::TargetState { target, state, why } => {
+            let why = match why.is_empty() {
+                true => String::new(),
+                false => format!(": {}", text(why)),
+            };
+            format!("{} is {}{why}", code(target), text(state))
+        }
+        EventKind::TargetNumbers { .. } => return None,
+        EventKind::Note { note, text: words } => {
+            let words = text(words);
+            match note {
+                NoteKind::Note => words,
+                NoteKind::Decision => format!("**decision:** {words}"),
+                NoteKind::Question => format!("question: {words}"),
+                NoteKind::Todo => format!("to do: {words}"),
+                NoteKind::Hypothesis => format!("hypothesis: {words}"),
+            }
+        }
+        EventKind::Pinned { title, .. } => format!("pinned: {}", text(title)),
+        EventKind::RunbookStarted { title, .. } => format!("opened runbook: {}", text(title)),
+        EventKind::StepMarked {
+            title,
+            mark,
+            reason,
+            ..
+        } => {
+            let reason = reason.as_ref().map(|r| format!(", because {}", text(r)));
+            let (mark, reason) = (step_word(*mark), reason.unwrap_or_default());
+            format!("step {mark}: {}{reason}", text(title))
+        }
+        EventKind::CommandStarted { command, host, .. } => {
+            format!("ran {} on {}", code(command), text(host))
+        }
+        EventKind::CommandEnded { exit, ended_by, .. } => match (exit, ended_by) {
+            (_, Some(by)) => format!("the command was ended by {}", text(by)),
+            (Some(0), None) => return None,
+            (Some(exit), None) => format!("the command failed with exit code {exit}"),
+            (None, None) => "the command ended without an exit code".into(),
+        },
+        EventKind::Exported { path } => format!("wrote {}", code(path)),
+        EventKind::Gap { why, .. } => format!("nothing was recorded: {}", text(why)),
+        EventKind::Correction {
+            corrects,
+            text: words,
+        } => {
+            format!("**correction of {}:** {}", code(&corrects.0), text(words))
+        }
+        EventKind::Unknown(_) => {
+            format!(
+                "an event of a kind that this version does not know: {}",
+                code(event.kind.name())
+            )
+        }
+    })
+}
+
+pub(super) const fn step_word(mark: StepMark) -> &'static str {
+    match mark {
+        StepMark::Done => "done",
+        StepMark::Skipped => "skipped",
+        StepMark::Failed => "failed",
+    }
+}
