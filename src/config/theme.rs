@@ -214,10 +214,13 @@ impl Theme {
             "default" => Ok(Self::for_depth(depth)),
             "mono" => Ok(Self::for_depth(Depth::Mono)),
             path if path.contains('/') || path.ends_with(".toml") => {
-                let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read the theme {path}: {e}"))?;
+                let text = std::fs::read_to_string(path)
+                    .map_err(|e| format!("cannot read the theme {path}: {e}"))?;
                 Self::parse(&text, depth).map_err(|e| format!("{path}: {e}"))
             }
-            other => Err(format!("there is no theme '{other}'; use default, mono or the path of a theme file")),
+            other => Err(format!(
+                "there is no theme '{other}'; use default, mono or the path of a theme file"
+            )),
         }
     }
 
