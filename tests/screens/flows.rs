@@ -257,6 +257,22 @@ fn what_cannot_be_shown_is_not_run() {
     let mut app = opened("j<enter><enter>");
     app.update(Message::Paste("\u{202e}".into()));
     press(&mut app, "<enter>");
+    assert!(text(&app).contains("can't be shown"), "{}", text(&app));
+    assert!(matches!(app.layer(), Some(Layer::Parameter { .. })));
+    // A script that hides something is shown, and not run.
+    let mut book = runbook();
+    for block in &mut book.steps[1].blocks {
+        if let warroom::model::runbook::Block::Fence(f) = block {
+            f.command = Some(warroom::model::runbook::CommandText {
+                script: "echo \u{202e}safe".into(),
+                needs: Vec::new(),
+            });
+        }
+    }
+    let mut app = night(80, 24);
+    press(&mut app, "jr");
+    app.update(notice(NOW_MS, Notice::RunbookOpened(Box::new(book))));
+    press(&mut app, "j<enter>");
     tick(&mut app, 1000);
     assert!(text(&app).contains("cannot be shown"), "{}", text(&app));
     assert_eq!(press(&mut app, "y"), []);
