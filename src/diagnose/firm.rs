@@ -16,7 +16,7 @@ use crate::model::target::{Host, TargetKind};
 use crate::model::window::{Recent, TargetWindow};
 
 /// Pings that exclude 5 % loss with 95 % confidence if none is lost (Wilson: 3.84 / (n + 3.84)).
-const PINGS: u32 = 80;
+const PINGS: u32 = 75;
 /// The same where answers are rationed, so that more can't be had in time.
 const RATIONED_PINGS: u32 = 6;
 /// Pings after which a single loss is judged to be chance.

@@ -9,6 +9,8 @@ use crate::model::time::{Mono, Stamp};
 
 /// How long a rule must be silent about a fault before it is cleared.
 const CLEAR_AFTER: Duration = Duration::from_secs(6);
+/// The same for what is only information: it comes and goes, and nobody wants a line for each.
+const CLEAR_INFO_AFTER: Duration = Duration::from_secs(90);
 /// How often a change of place or severity is told at most.
 const CHANGE_EVERY: Duration = Duration::from_secs(10);
 
@@ -27,6 +29,15 @@ struct Open {
     finding: Finding,
     seen: Stamp,
     told: Mono,
+}
+
+impl Open {
+    fn patience(&self) -> Duration {
+        match self.finding.severity {
+            Severity::Info => CLEAR_INFO_AFTER,
+            Severity::Warning | Severity::Critical => CLEAR_AFTER,
+        }
+    }
 }
 
 /// The findings that are open.
@@ -69,7 +80,7 @@ impl Ledger {
         let ended: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, o)| now.mono.since(o.seen.mono) >= CLEAR_AFTER)
+            .filter(|(_, o)| now.mono.since(o.seen.mono) >= o.patience())
             .map(|(k, _)| k.clone())
             .collect();
         for key in ended {

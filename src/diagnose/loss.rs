@@ -271,7 +271,7 @@ fn quiet_hops(
         };
         let clean_beyond = end_is_clean(f, t, addr, path, ttl, end_share);
         let target_at_most = lossy.map_or(0.0, |l| wilson(l.lost, l.sent).1);
-        if lost >= 2 && wilson(lost, sent).0 > target_at_most + 0.04 && clean_beyond {
+        if lost >= 3 && wilson(lost, sent).0 > target_at_most + 0.05 && clean_beyond {
             let mut place = Location::at(PlaceKind::Hop, hop_addr);
             place.hop = Some(ttl);
             out.push(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
 use super::World;
 use crate::engine::plan::Via;
@@ -48,18 +48,15 @@ pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via, slow:
     let share = Duration::from_secs_f64(world.targets as f64 / TOTAL_RATE);
     let fast = FAST.max(share);
     let begun = world.clock.mono();
-    let mut ticks = interval(fast);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut next = begun;
+    let mut next = Instant::now();
     let mut seq = 0u32;
     loop {
-        ticks.tick().await;
+        sleep_until(next).await;
         let now = world.clock.mono();
-        if now < next {
-            continue;
-        }
         let history = History::of(world, target, addr);
-        next = now.plus(spacing(&history, via, slow, fast, now.since(begun)));
+        let pause = spacing(&history, via, slow, fast, now.since(begun));
+        // After a stall the pace is taken up again; what was missed is not made up for.
+        next = (next + pause).max(Instant::now());
         // A UDP answer is an ICMP error, of which the target has few: rather not ask than take
         // its silence for loss.
         if via == Via::Udp && !world.budget.take(addr, now) {
@@ -129,10 +126,8 @@ fn spacing(h: &History, via: Via, slow: bool, fast: Duration, age: Duration) -> 
     if slow || via == Via::System {
         return STEADY;
     }
-    // While nothing answers, five a second tell as much as ten.
     match (age < START, h.lossy) {
-        (true, _) if h.answered => fast,
-        (true, _) => fast.max(SUSPICIOUS),
+        (true, _) => fast,
         (false, true) => fast.max(SUSPICIOUS),
         (false, false) => STEADY.max(fast),
     }
