@@ -110,6 +110,12 @@ pub enum Sub {
         #[command(subcommand)]
         command: super::incident::IncidentCommand,
     },
+    /// Runbooks: list, show, lint
+    Runbook {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::runbook::RunbookCommand,
+    },
     /// Devices: SNMP agents and health URLs
     Device {
         /// What to do.

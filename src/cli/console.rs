@@ -9,7 +9,9 @@ use super::{CliError, HEALTHY, warn};
 use crate::config::Config;
 use crate::config::theme::Theme;
 use crate::console::state::{App, AppInit};
-use crate::console::terminal::{Exit, Facts, Link, Options, Shown, Terminal, kept_panics, run as show};
+use crate::console::terminal::{
+    Exit, Facts, Link, Options, Shown, Terminal, kept_panics, run as show,
+};
 use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
 use crate::engine::{self, Recording};
 use crate::incident::{Folder, Store};
@@ -35,7 +37,11 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         Some(folder) => resumed_targets(folder)?,
         None => setup::targets(&config, &args.targets)?,
     };
-    for text in targets.iter().filter_map(|t| t.warning.as_ref()).chain(&config.warnings) {
+    for text in targets
+        .iter()
+        .filter_map(|t| t.warning.as_ref())
+        .chain(&config.warnings)
+    {
         warn(text);
     }
     let facts = Facts::from_env();
@@ -65,16 +71,26 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         incident_name: name,
         incident_dir: dir,
         who: SafeText::new(format!("{}@{}", vantage.user, vantage.host)),
-        cwd: SafeText::new(crate::runbook::execute::directory().display().to_string()),
+        cwd: SafeText::new(
+            crate::runbook::environment::directory()
+                .display()
+                .to_string(),
+        ),
         started: clock.now(),
         utf8: facts.utf8,
         size: terminal.size(),
     });
-    let shown = Shown { app, theme: theme(args, &config, facts)? };
+    let shown = Shown {
+        app,
+        theme: theme(args, &config, facts)?,
+    };
     let runtime = setup::runtime()?;
     let (exit, leave) = runtime.block_on(async {
         let engine = engine::start(setup);
-        let link = Link { commands: engine.commands, batches: engine.batches };
+        let link = Link {
+            commands: engine.commands,
+            batches: engine.batches,
+        };
         let exit = show(shown, link, terminal, Options::new(clock)).await;
         let left = tokio::time::timeout(Duration::from_millis(300), engine.left).await;
         (exit, left.ok().and_then(Result::ok))
@@ -88,7 +104,11 @@ fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
     let journal = crate::incident::read(folder).map_err(CliError::could_not_run)?;
     let incident = Incident::fold(journal.events);
     let mut targets = vec![Target::local()];
-    for id in incident.targets.iter().filter(|id| **id != TargetId::local()) {
+    for id in incident
+        .targets
+        .iter()
+        .filter(|id| **id != TargetId::local())
+    {
         match Target::parse(id.as_str()) {
             Ok(target) => targets.push(target),
             Err(e) => warn(e),
@@ -97,15 +117,27 @@ fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
     Ok(targets)
 }
 
-fn place(common: &Common, args: &ConsoleArgs, config: &Config, targets: &[Target], resume: Option<Folder>, clock: Clock) -> Result<Place, CliError> {
+fn place(
+    common: &Common,
+    args: &ConsoleArgs,
+    config: &Config,
+    targets: &[Target],
+    resume: Option<Folder>,
+    clock: Clock,
+) -> Result<Place, CliError> {
     if let Some(folder) = resume {
         return Ok(Place::Existing(folder));
     }
     let state = common.state.as_deref().or(config.record.state.as_deref());
     let store = Store::place(state).map_err(CliError::could_not_run)?;
     let ids: BTreeSet<TargetId> = targets.iter().map(|t| t.id.clone()).collect();
-    if !args.new && let Some(folder) = store.resumable(&ids, clock.now().wall) {
-        warn(format!("going on with incident {} of the same targets; --new starts another", folder.name));
+    if !args.new
+        && let Some(folder) = store.resumable(&ids, clock.now().wall)
+    {
+        warn(format!(
+            "going on with incident {} of the same targets; --new starts another",
+            folder.name
+        ));
         return Ok(Place::Existing(folder));
     }
     Ok(Place::New(store))
@@ -115,8 +147,19 @@ fn title(args: &ConsoleArgs, targets: &[Target]) -> SafeText {
     if let Some(title) = &args.title {
         return SafeText::capped(title, 120);
     }
-    let names: Vec<_> = targets.iter().filter(|t| t.id != TargetId::local()).map(|t| t.id.to_string()).collect();
-    SafeText::capped(&if names.is_empty() { "is it us".to_owned() } else { names.join(" ") }, 120)
+    let names: Vec<_> = targets
+        .iter()
+        .filter(|t| t.id != TargetId::local())
+        .map(|t| t.id.to_string())
+        .collect();
+    SafeText::capped(
+        &if names.is_empty() {
+            "is it us".to_owned()
+        } else {
+            names.join(" ")
+        },
+        120,
+    )
 }
 
 /// The folder is there within milliseconds on a healthy disk; on another the console starts
@@ -125,8 +168,14 @@ fn folder_name(handle: &RecorderHandle) -> (SafeText, SafeText) {
     let until = Instant::now() + NAME_WAIT;
     loop {
         if let Some(path) = handle.folder() {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            return (SafeText::new(name), SafeText::new(path.display().to_string()));
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            return (
+                SafeText::new(name),
+                SafeText::new(path.display().to_string()),
+            );
         }
         if Instant::now() >= until {
             return (SafeText::new("(no folder yet)"), SafeText::default());
@@ -143,7 +192,10 @@ fn theme(args: &ConsoleArgs, config: &Config, facts: Facts) -> Result<Theme, Cli
 }
 
 /// One line where the incident is and how to go on; what could not be saved, as the last resort.
-fn farewell(exit: Result<Exit, crate::console::terminal::TerminalError>, leave: Option<Leave>) -> Result<u8, CliError> {
+fn farewell(
+    exit: Result<Exit, crate::console::terminal::TerminalError>,
+    leave: Option<Leave>,
+) -> Result<u8, CliError> {
     if let Some(leave) = leave {
         if !leave.said.is_empty() {
             warn(&leave.said);
@@ -153,7 +205,9 @@ fn farewell(exit: Result<Exit, crate::console::terminal::TerminalError>, leave: 
         }
     }
     for panic in kept_panics() {
-        warn(format!("a part of the console failed and was left out: {panic}"));
+        warn(format!(
+            "a part of the console failed and was left out: {panic}"
+        ));
     }
     match exit {
         Ok(Exit::Left { .. }) => Ok(HEALTHY),

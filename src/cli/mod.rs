@@ -13,6 +13,7 @@ pub mod generate;
 pub mod incident;
 mod out;
 pub mod probe;
+pub mod runbook;
 mod setup;
 
 pub use args::{Cli, Sub};
@@ -69,6 +70,9 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
         Some(Sub::Mtu(a)) => probe::run(&cli.common, probe::Kind::Mtu, a, &mut out),
         Some(Sub::Tcp(a)) => probe::run(&cli.common, probe::Kind::Tcp, a, &mut out),
         Some(Sub::Http(a)) => probe::run(&cli.common, probe::Kind::Http, a, &mut out),
+        Some(Sub::Runbook { command }) => {
+            runbook::run(command, &mut out).map_err(|e| CliError::could_not_run(format!("{e:#}")))
+        }
         Some(Sub::Incident { command }) => incidents(&cli, command, &mut out),
         Some(Sub::Device { command }) => devices(&cli.common, command, &mut out),
         Some(Sub::Config { command }) => {
@@ -82,9 +86,17 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
     }
 }
 
-fn incidents(cli: &Cli, command: &incident::IncidentCommand, out: &mut Out) -> Result<u8, CliError> {
+fn incidents(
+    cli: &Cli,
+    command: &incident::IncidentCommand,
+    out: &mut Out,
+) -> Result<u8, CliError> {
     let config = setup::load(&cli.common)?;
-    let state = cli.common.state.as_deref().or(config.record.state.as_deref());
+    let state = cli
+        .common
+        .state
+        .as_deref()
+        .or(config.record.state.as_deref());
     match incident::run(command, state, out).map_err(CliError::could_not_run)? {
         incident::Outcome::Done(code) => Ok(code),
         incident::Outcome::Resume(folder) => console::run(&cli.common, &cli.console, Some(folder)),

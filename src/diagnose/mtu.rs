@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::build::Build;
-use super::facts::{Facts, address_of_hop};
+use super::facts::{Facts, address_of_hop, name_of};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
@@ -30,8 +30,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                 last_seen,
                 beyond,
             } => {
-                // The positive control decides: the good size must have come back nearly always.
-                let controlled = *good_answered >= 3 && *good_answered * 4 >= *good_sent * 3;
+                // The positive control decides: the good size must have come back (twice is what a
+                // destination that rations its answers can afford).
+                let controlled = *good_answered >= 2 && *good_answered * 2 >= *good_sent;
                 if *bad_sent < f.thresholds.pmtu_min_bad || !controlled {
                     continue;
                 }
@@ -77,8 +78,9 @@ fn reduced(
     .which(addr)
     .confidence(0.95)
     .summary(format!(
-        "path MTU to {} ({addr}) is {} bytes, announced by {router} ({where_})",
-        t.target.id, pmtu.mtu
+        "path MTU to {} is {} bytes, announced by {router} ({where_})",
+        name_of(t, addr),
+        pmtu.mtu
     ))
     .evidence(
         [last.id],
@@ -112,12 +114,18 @@ fn black_hole(
     place: Location,
 ) -> Build {
     let at = place.describe();
-    Build::new(code::PMTU_BLACK_HOLE, Severity::Critical, &t.target.id, place, last.at.wall)
-        .which(addr)
-        .confidence(0.97)
-        .summary(format!(
-            "PMTU black hole towards {} ({addr}) {at}: {good}-byte packets pass, {bad}-byte packets vanish",
-            t.target.id
-        ))
-        .reproduce(reproduce::mtu(addr, good, bad))
+    Build::new(
+        code::PMTU_BLACK_HOLE,
+        Severity::Critical,
+        &t.target.id,
+        place,
+        last.at.wall,
+    )
+    .which(addr)
+    .confidence(0.97)
+    .summary(format!(
+        "PMTU black hole towards {} {at}: {good}-byte packets pass, {bad}-byte packets vanish",
+        name_of(t, addr)
+    ))
+    .reproduce(reproduce::mtu(addr, good, bad))
 }

@@ -60,6 +60,8 @@ pub enum Place {
     New(Store),
     /// A further session of an incident that is there.
     Existing(Folder),
+    /// No folder is known ([`Store::place`] failed): in memory only, to the end.
+    Nowhere,
 }
 
 /// What the recorder has for the engine.

@@ -330,12 +330,12 @@ impl Found<'_> {
     }
 
     /// `also` names the router.
-    pub fn also(self, router: Role, family: Family) -> Self {
+    pub fn also(self, router: IpAddr) -> Self {
         let named = self.json["location"]["also"]
             .as_array()
-            .is_some_and(|a| a.contains(&router.addr(family).to_string().into()));
+            .is_some_and(|a| a.contains(&router.to_string().into()));
         self.report
-            .that(named, &format!("{} in location.also", router.addr(family)));
+            .that(named, &format!("{router} in location.also"));
         self
     }
 }

@@ -185,13 +185,19 @@ impl Lab {
     pub fn routing_loop(&self, family: Family) -> IpAddr {
         let lost = address(family, 66, 2);
         // `r2` sends everything unknown to `r3`, and `r3` back.
-        for ttl in [2, 3, 4] {
-            let expected = if ttl % 2 == 0 { Role::R2 } else { Role::R3 };
-            assert_eq!(
-                self.hop(lost, ttl),
-                Some(expected.addr(family)),
-                "no loop at TTL {ttl}"
-            );
+        // In IPv6, `r2` answers what comes back to it from that side's address.
+        let back = match family {
+            V4 => Role::R2.addr(V4),
+            V6 => address(V6, 3, 1),
+        };
+        for (ttl, expected) in [
+            (2, Role::R2.addr(family)),
+            (3, Role::R3.addr(family)),
+            (4, back),
+            (5, Role::R3.addr(family)),
+            (6, back),
+        ] {
+            assert_eq!(self.hop(lost, ttl), Some(expected), "no loop at TTL {ttl}");
         }
         lost
     }
@@ -277,11 +283,11 @@ impl Lab {
         );
     }
 
-    /// The default gateway is an address where nobody answers ARP; the IPv6 one is gone, too.
+    /// The default gateway of IPv4 is an address where nobody answers ARP; IPv6 is well.
     pub fn dead_gateway(&self) -> IpAddr {
         self.ip(
             Role::Src,
-            &format!("route replace default via {NO_SUCH_NEIGHBOUR}\nroute replace default via fd71:0:0:1::99\n"),
+            &format!("route replace default via {NO_SUCH_NEIGHBOUR}\n"),
         );
         let seen = self.ping(Role::Dst.addr(V4), &["-c", "1", "-W", "5"]);
         assert!(
@@ -289,12 +295,16 @@ impl Lab {
             "ARP should fail: {}",
             seen.said
         );
-        let neighbour = self.say(&["ip", "neigh", "show", NO_SUCH_NEIGHBOUR]);
-        assert!(
-            neighbour.contains("FAILED") || neighbour.contains("INCOMPLETE"),
-            "ARP should fail: {neighbour}"
-        );
+        self.must_answer(Role::Dst.addr(V6));
         NO_SUCH_NEIGHBOUR.parse().expect("an address")
+    }
+
+    /// The default gateway of IPv6 is an address where nobody answers; IPv4 is well.
+    pub fn dead_gateway_v6(&self) {
+        self.ip6(Role::Src, "route replace default via fd71:0:0:1::99\n");
+        self.must_answer(Role::Dst.addr(V4));
+        let seen = self.ping(Role::Dst.addr(V6), &["-c", "1", "-W", "5"]);
+        assert_eq!(seen.received, 0, "ND should fail: {}", seen.said);
     }
 
     /// The program's user really has no way to send ICMP itself.

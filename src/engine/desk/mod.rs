@@ -47,7 +47,11 @@ pub struct Desk {
 
 impl Desk {
     /// A desk; without a recording nothing is written (a headless check).
-    pub fn new(library: Library, recording: Option<Recording>, ended: Option<tokio::sync::oneshot::Sender<Leave>>) -> Self {
+    pub fn new(
+        library: Library,
+        recording: Option<Recording>,
+        ended: Option<tokio::sync::oneshot::Sender<Leave>>,
+    ) -> Self {
         Self {
             library,
             recording,
@@ -95,7 +99,9 @@ impl Desk {
                 // The intent of a command is on disk (or can't be, which was said): it may start.
                 if about.is_some_and(|t| self.runs.start(t)) {
                     if let Notice::NotSaved { why, .. } = notice {
-                        self.notices.push(Notice::Info(SafeText::new(format!("the command runs, but its record is not saved: {why}"))));
+                        self.notices.push(Notice::Info(SafeText::new(format!(
+                            "the command runs, but its record is not saved: {why}"
+                        ))));
                     }
                     return;
                 }
@@ -106,21 +112,33 @@ impl Desk {
 
     /// Puts something on record that nobody waits for.
     pub fn record(&mut self, kind: EventKind) {
-        self.enter(Entry { kind, happened: None, ticket: None });
+        self.enter(Entry {
+            kind,
+            happened: None,
+            ticket: None,
+        });
     }
 
     fn enter(&mut self, entry: Entry) {
-        let Some(recording) = &self.recording else { return };
+        let Some(recording) = &self.recording else {
+            return;
+        };
         if let Err(back) = recording.handle.record(entry)
             && let Some(ticket) = back.ticket
         {
-            let why = SafeText::new("the recorder has ended; write it down elsewhere and start warroom again");
+            let why = SafeText::new(
+                "the recorder has ended; write it down elsewhere and start warroom again",
+            );
             self.notices.push(Notice::NotSaved { ticket, why });
         }
     }
 
     fn enter_with(&mut self, ticket: Ticket, kind: EventKind) {
-        self.enter(Entry { kind, happened: None, ticket: Some(ticket) });
+        self.enter(Entry {
+            kind,
+            happened: None,
+            ticket: Some(ticket),
+        });
     }
 
     /// Names of the runbooks that fit a finding.
@@ -131,33 +149,77 @@ impl Desk {
     /// Does what the console asks.
     pub async fn take(&mut self, command: Command, window: &Window) {
         match command {
-            Command::Note { ticket, note, text, happened } => {
-                let kind = EventKind::Note { note, text: SafeText::capped(&text, 16_384) };
-                self.enter(Entry { kind, happened, ticket: Some(ticket) });
+            Command::Note {
+                ticket,
+                note,
+                text,
+                happened,
+            } => {
+                let kind = EventKind::Note {
+                    note,
+                    text: SafeText::capped(&text, 16_384),
+                };
+                self.enter(Entry {
+                    kind,
+                    happened,
+                    ticket: Some(ticket),
+                });
             }
             Command::Milestone { ticket, milestone } => {
-                self.enter_with(ticket, EventKind::MilestoneSet { milestone, basis: Basis::Stated });
+                self.enter_with(
+                    ticket,
+                    EventKind::MilestoneSet {
+                        milestone,
+                        basis: Basis::Stated,
+                    },
+                );
             }
-            Command::Severity { ticket, level } => self.enter_with(ticket, EventKind::SeveritySet { level }),
-            Command::Pin { ticket, title, lines } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
+            Command::Severity { ticket, level } => {
+                self.enter_with(ticket, EventKind::SeveritySet { level })
+            }
+            Command::Pin {
+                ticket,
+                title,
+                lines,
+            } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
             Command::Export { ticket } => self.export(ticket, window).await,
             Command::ListRunbooks => self.list_runbooks(),
             Command::OpenRunbook { name } => self.open_runbook(&name),
-            Command::MarkStep { ticket, sha256, step, title, mark, reason } => {
-                self.enter_with(ticket, EventKind::StepMarked { sha256, step, title, mark, reason });
+            Command::MarkStep {
+                ticket,
+                sha256,
+                step,
+                title,
+                mark,
+                reason,
+            } => {
+                self.enter_with(
+                    ticket,
+                    EventKind::StepMarked {
+                        sha256,
+                        step,
+                        title,
+                        mark,
+                        reason,
+                    },
+                );
             }
-            Command::Run { ticket, script, env, step, timeout_s } => {
-                match self.runs.prepare(ticket, script, env, step, timeout_s) {
-                    Ok((intent, kind)) => {
-                        if self.recording.is_some() {
-                            self.enter_with(intent, kind);
-                        } else {
-                            self.runs.start(intent);
-                        }
+            Command::Run {
+                ticket,
+                script,
+                env,
+                step,
+                timeout_s,
+            } => match self.runs.prepare(ticket, script, env, step, timeout_s) {
+                Ok((intent, kind)) => {
+                    if self.recording.is_some() {
+                        self.enter_with(intent, kind);
+                    } else {
+                        self.runs.start(intent);
                     }
-                    Err(why) => self.notices.push(Notice::Failed(why)),
                 }
-            }
+                Err(why) => self.notices.push(Notice::Failed(why)),
+            },
             Command::StopRun => self.runs.stop(),
             Command::Leave => {}
         }
@@ -189,7 +251,9 @@ impl Desk {
                 });
                 self.notices.push(Notice::RunbookOpened(Box::new(book)));
             }
-            Err(e) => self.notices.push(Notice::Failed(SafeText::new(e.to_string()))),
+            Err(e) => self
+                .notices
+                .push(Notice::Failed(SafeText::new(e.to_string()))),
         }
     }
 
@@ -198,7 +262,9 @@ impl Desk {
     async fn export(&mut self, ticket: Ticket, window: &Window) {
         self.record_numbers(window);
         let Some(folder) = self.recording.as_ref().and_then(|r| r.handle.folder()) else {
-            let why = SafeText::new("there is no incident folder to write the draft to; see the header for why");
+            let why = SafeText::new(
+                "there is no incident folder to write the draft to; see the header for why",
+            );
             self.notices.push(Notice::NotSaved { ticket, why });
             return;
         };
@@ -209,7 +275,10 @@ impl Desk {
                 let path = SafeText::new(path.display().to_string());
                 self.enter_with(ticket, EventKind::Exported { path });
             }
-            Err(why) => self.notices.push(Notice::NotSaved { ticket, why: SafeText::new(why) }),
+            Err(why) => self.notices.push(Notice::NotSaved {
+                ticket,
+                why: SafeText::new(why),
+            }),
         }
     }
 
@@ -248,7 +317,9 @@ impl Desk {
             self.record(kind);
         }
         self.record_numbers(window);
-        let Some(recording) = self.recording.take() else { return self.notices() };
+        let Some(recording) = self.recording.take() else {
+            return self.notices();
+        };
         let Recording { handle, mut news } = recording;
         let stopping = tokio::task::spawn_blocking(move || handle.flush_and_stop(LEAVE_WAIT));
         // The recorder must not wait for room in its queue of news while it finishes.

@@ -16,14 +16,23 @@ pub fn of(window: &Window) -> Vec<TargetNumbers> {
         .filter_map(|t| {
             let ((_, method, _), series) = t.best_ping()?;
             let mut points = series.points();
-            let (from, to) = (points.next()?.at.wall, points.next_back().map(|p| p.at.wall));
+            let (from, to) = (
+                points.next()?.at.wall,
+                points.next_back().map(|p| p.at.wall),
+            );
             Some(TargetNumbers {
                 target: t.target.id.clone(),
                 from,
                 to: to.unwrap_or(from),
                 sent: series.sent(),
                 lost: series.sent().saturating_sub(series.answered()),
-                rtt_ms: series.summary().map(|r| (round(r.p50.as_ms()), round(r.p95.as_ms()), round(r.max.as_ms()))),
+                rtt_ms: series.summary().map(|r| {
+                    (
+                        round(r.p50.as_ms()),
+                        round(r.p95.as_ms()),
+                        round(r.max.as_ms()),
+                    )
+                }),
                 method: SafeText::new(method.label()),
             })
         })

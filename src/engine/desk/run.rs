@@ -56,7 +56,14 @@ pub struct Follows {
 impl Runs {
     /// Gets a command ready; it starts when its intent is on record. The ticket of the intent and
     /// the intent itself.
-    pub fn prepare(&mut self, _asked: Ticket, script: String, env: Vec<(String, String)>, step: Option<SafeText>, timeout_s: u64) -> Result<(Ticket, EventKind), SafeText> {
+    pub fn prepare(
+        &mut self,
+        _asked: Ticket,
+        script: String,
+        env: Vec<(String, String)>,
+        step: Option<SafeText>,
+        timeout_s: u64,
+    ) -> Result<(Ticket, EventKind), SafeText> {
         if self.running.is_some() || self.prepared.is_some() {
             return Err("another command is still running; stop it or wait for it".into());
         }
@@ -64,8 +71,19 @@ impl Runs {
         self.next += 1;
         let shown = with_parameters(&script, &env);
         let (_, host) = crate::incident::me();
-        self.prepared = Some(Prepared { run, script, env, timeout: Duration::from_secs(timeout_s.max(1)) });
-        let kind = EventKind::CommandStarted { run, command: SafeText::capped(&shown, 16_384), host, step, timeout_s };
+        self.prepared = Some(Prepared {
+            run,
+            script,
+            env,
+            timeout: Duration::from_secs(timeout_s.max(1)),
+        });
+        let kind = EventKind::CommandStarted {
+            run,
+            command: SafeText::capped(&shown, 16_384),
+            host,
+            step,
+            timeout_s,
+        };
         Ok((Ticket(OWN | run), kind))
     }
 
@@ -81,8 +99,16 @@ impl Runs {
         let stop = CancellationToken::new();
         let (lines, output) = mpsc::channel(LINES);
         let token = stop.clone();
-        let task = tokio::spawn(async move { execute::run(&p.script, &p.env, p.timeout, token, lines).await });
-        self.running = Some(Running { run: p.run, stop, output, task });
+        let task =
+            tokio::spawn(
+                async move { execute::run(&p.script, &p.env, p.timeout, token, lines).await },
+            );
+        self.running = Some(Running {
+            run: p.run,
+            stop,
+            output,
+            task,
+        });
         true
     }
 
@@ -96,7 +122,9 @@ impl Runs {
 
     /// The next thing the running command says. May be dropped at any time.
     pub async fn next(&mut self) -> Said {
-        let Some(r) = &mut self.running else { return std::future::pending().await };
+        let Some(r) = &mut self.running else {
+            return std::future::pending().await;
+        };
         if let Some(line) = r.output.recv().await {
             return Said::Line(line);
         }
@@ -110,7 +138,9 @@ impl Runs {
             Said::Line(line) => follows.notices.push(Notice::RunOutput(line)),
             Said::Ended(ended) => {
                 let run = self.running.take().map_or(0, |r| r.run);
-                follows.notices.push(Notice::RunEnded(SafeText::new(in_words(ended.as_ref()))));
+                follows
+                    .notices
+                    .push(Notice::RunEnded(SafeText::new(in_words(ended.as_ref()))));
                 follows.entries.push(entry(run, ended));
             }
         }
@@ -122,13 +152,18 @@ impl Runs {
         let mut r = self.running.take()?;
         r.stop.cancel();
         r.output.close();
-        let ended = tokio::time::timeout(STOP_WAIT, r.task).await.ok().and_then(Result::ok);
+        let ended = tokio::time::timeout(STOP_WAIT, r.task)
+            .await
+            .ok()
+            .and_then(Result::ok);
         Some(entry(r.run, ended))
     }
 }
 
 fn in_words(ended: Option<&Ended>) -> String {
-    let Some(e) = ended else { return "it ended without saying how".into() };
+    let Some(e) = ended else {
+        return "it ended without saying how".into();
+    };
     let took = crate::model::time::human(e.took);
     match (&e.ended_by, e.exit) {
         (Some(why), _) => format!("{why} after {took}"),

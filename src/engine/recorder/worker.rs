@@ -77,7 +77,7 @@ impl Worker {
         news: Sender<News>,
     ) -> Self {
         let key = match &place {
-            Place::New(_) => incident::new_key(),
+            Place::New(_) | Place::Nowhere => incident::new_key(),
             Place::Existing(folder) => folder.key(),
         };
         Self {
@@ -232,7 +232,7 @@ impl Worker {
         let title = self.who.title.clone().unwrap_or_else(|| "incident".into());
         let joined = self.redactor.event(EventKind::Joined {
             title: match self.place {
-                Place::New(_) => Some(title.clone()),
+                Place::New(_) | Place::Nowhere => Some(title.clone()),
                 Place::Existing(_) => self.who.title.clone(),
             },
             user: self.who.user.clone(),
@@ -248,6 +248,7 @@ impl Worker {
                 store.create(&title, self.joined_at.wall, &self.key)?
             }
             Place::Existing(folder) => folder.clone(),
+            Place::Nowhere => return Err(Error::NoPlace),
         };
         let joined = Writer::join(&folder, self.id.clone(), self.joined_at, &joined);
         if joined.is_err() && self.reported.is_none() && matches!(self.place, Place::Existing(_)) {
