@@ -489,3 +489,22 @@ fn without_colours_nothing_is_coloured_and_the_selection_is_seen() {
     assert!(coloured(Depth::Sixteen) > 100);
     assert!(text(&app).contains("▌local"));
 }
+
+#[test]
+fn what_is_clean_so_far_has_no_tick_either() {
+    use warroom::model::finding::TargetState;
+    for (state, ticks) in [(TargetState::Learning, false), (TargetState::Ok, true)] {
+        let mut batch = crate::fixture::news();
+        let verdicts = batch.verdicts.as_mut().unwrap();
+        verdicts.findings.clear();
+        verdicts.states.iter_mut().for_each(|s| s.1 = state.clone());
+        let mut app = with(crate::fixture::fresh(80, 24, true), batch);
+        for keys in ["1", "2]"] {
+            press(&mut app, keys);
+            let lines: Vec<String> = text(&app).lines().map(str::to_owned).collect();
+            let of_verdict = |l: &&String| l.contains("clean") || l.contains("0 of 58 pings lost");
+            let ticked = lines.iter().filter(of_verdict).any(|l| l.contains('✔'));
+            assert_eq!(ticked, ticks, "{lines:#?}");
+        }
+    }
+}

@@ -313,6 +313,7 @@ impl App {
             }
             A::Next | A::Previous => self.window.order.len() > 1,
             A::Stop => self.running(),
+            A::Edit => matches!(self.layer(), Some(Layer::ConfirmRun(c)) if !c.env.is_empty()),
             A::Open if self.screen.of_target() || self.screen == Screen::Devices => {
                 !self.layers.is_empty() || !super::pane::findings_of(self, self.screen).is_empty()
             }

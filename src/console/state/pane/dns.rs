@@ -27,7 +27,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         questions.entry(question).or_default().push((key, recent));
     }
     if questions.is_empty() {
-        wait(app, &mut doc, "nothing to ask: the target is an address");
+        wait(app, &mut doc, "no question to ask about this target");
     }
     for ((name, rtype), asked) in &questions {
         doc.heading(format!("{name} {rtype}"));

@@ -28,7 +28,10 @@ fn interfaces(app: &App, state: &LocalState, doc: &mut Doc, cols: usize) {
         Column::new("MTU").right().drop(1),
         Column::new("ADDRESSES").flex(18),
     ]);
-    for i in state.interfaces.iter().filter(|i| !i.loopback) {
+    let mut all: Vec<_> = state.interfaces.iter().filter(|i| !i.loopback).collect();
+    // What carries traffic first, what is switched off last.
+    all.sort_by_key(|i| (!i.up, !i.carrier));
+    for i in all {
         let link = match (i.up, i.carrier) {
             (true, true) => Line::of(Role::Ok, sign(app.symbols.ok, "up")),
             (true, false) => Line::of(Role::Critical, sign(app.symbols.critical, "no carrier")),

@@ -18,7 +18,7 @@ use super::app::App;
 use super::doc::{Doc, Line, Role};
 use super::facts;
 use super::screen::Screen;
-use crate::model::finding::{Code, Finding, Severity};
+use crate::model::finding::{Code, Finding, Severity, TargetState};
 use crate::model::target::{TargetId, TargetKind};
 use crate::model::text::SafeText;
 use crate::model::time::{Stamp, human};
@@ -145,8 +145,13 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
     }
     for clean in app.verdicts.ruled_out.iter().filter(|r| r.subject == *id) {
         if screen_of_clean(clean.what.as_str()) == screen {
-            let text = Line::of(Role::Ok, format!("{} ", app.symbols.ok))
-                .with(Role::Muted, clean.text.clone());
+            let firm = !matches!(app.state_of(id), TargetState::Learning);
+            let (role, sign) = if firm {
+                (Role::Ok, app.symbols.ok)
+            } else {
+                (Role::Muted, app.symbols.pending)
+            };
+            let text = Line::of(role, format!("{sign} ")).with(Role::Muted, clean.text.clone());
             doc.paragraph(text, cols, 1);
         }
     }
@@ -184,9 +189,13 @@ pub(super) fn method(how: &crate::model::observation::How) -> Line {
     line
 }
 
-/// `4 s ago`.
+/// `4 s ago`, `just now`.
 pub(super) fn ago(app: &App, at: Stamp) -> String {
-    format!("{} ago", human(app.now.mono.since(at.mono)))
+    let age = app.now.mono.since(at.mono);
+    if age.as_secs() == 0 {
+        return "just now".into();
+    }
+    format!("{} ago", human(age))
 }
 
 /// Whether the current target is this host itself.

@@ -258,10 +258,15 @@ fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
     }
     let mut names: Vec<&str> = clean.iter().map(|r| r.what.as_str()).collect();
     names.dedup();
+    // No tick before the verdict is firm.
+    let (role, sign, word) = match app.state_of(id) {
+        TargetState::Learning => (Role::Muted, app.symbols.pending, "clean so far: "),
+        _ => (Role::Ok, app.symbols.ok, "clean: "),
+    };
     let mut line = Line::plain(" ")
-        .with(Role::Ok, format!("{} ", app.symbols.ok))
+        .with(role, format!("{sign} "))
         .text(id.as_str())
-        .with(Role::Muted, " clean: ")
+        .with(Role::Muted, format!(" {word}"))
         .text(names.join(", "));
     // The figures of each are on its own screen.
     if let Some(first) = clean.first() {

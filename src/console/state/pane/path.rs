@@ -228,7 +228,7 @@ fn pings(app: &App, t: &TargetWindow, doc: &mut Doc, cols: usize) {
     if t.pings.is_empty() {
         return;
     }
-    doc.heading("PINGS OF THE TARGET");
+    doc.heading("PINGS");
     let best = facts::ping(t).map(|(k, _)| *k);
     for (key, series) in &t.pings {
         ping(app, key, series, best == Some(*key), doc, cols);

@@ -247,7 +247,7 @@ pub fn tell(app: &App, e: &Event) -> Told {
         EventKind::Pinned { title, lines } => told(
             (s.pin, Role::Accent),
             by.as_str(),
-            format!("pinned {title} ({} lines)", lines.len()),
+            format!("pinned {title} ({})", self::lines(lines.len())),
         ),
         EventKind::RunbookStarted { title, .. } => {
             told(plain, "runbook", format!("opened: {title}"))
@@ -292,7 +292,7 @@ pub fn tell(app: &App, e: &Event) -> Told {
             told(
                 sign,
                 "command",
-                format!("{how} after {took}, {} lines of output", output.len()),
+                format!("{how} after {took}, {}", lines(output.len())),
             )
         }
         EventKind::Exported { path } => told((s.pin, Role::Accent), "export", path.to_string()),
@@ -314,6 +314,14 @@ pub fn tell(app: &App, e: &Event) -> Told {
                 format!("an event of a newer version: {kind}"),
             )
         }
+    }
+}
+
+fn lines(n: usize) -> String {
+    if n == 1 {
+        "1 line".into()
+    } else {
+        format!("{n} lines")
     }
 }
 
