@@ -205,7 +205,11 @@ fn a_dead_ipv6_gateway_is_no_fault_of_an_ipv4_target() {
         let target = dst(V4).to_string();
         let seen = lab.check(&[&target]);
         seen.expect_state(&target, &["ok"]);
-        let about = seen.alarms().iter().filter(|a| a["subject"] == target.as_str()).count();
+        let about = seen
+            .alarms()
+            .iter()
+            .filter(|a| a["subject"] == target.as_str())
+            .count();
         seen.that(about == 0, "no alarm about the IPv4 target");
     });
 }

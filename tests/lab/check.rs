@@ -334,7 +334,8 @@ impl Found<'_> {
         let named = self.json["location"]["also"]
             .as_array()
             .is_some_and(|a| a.contains(&router.to_string().into()));
-        self.report.that(named, &format!("{router} in location.also"));
+        self.report
+            .that(named, &format!("{router} in location.also"));
         self
     }
 }
