@@ -71,7 +71,11 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         incident_name: name,
         incident_dir: dir,
         who: SafeText::new(format!("{}@{}", vantage.user, vantage.host)),
-        cwd: SafeText::new(crate::runbook::execute::directory().display().to_string()),
+        cwd: SafeText::new(
+            crate::runbook::environment::directory()
+                .display()
+                .to_string(),
+        ),
         started: clock.now(),
         utf8: facts.utf8,
         size: terminal.size(),

@@ -62,6 +62,17 @@ pub fn same_prefix(a: IpAddr, b: IpAddr, len: u8) -> bool {
     len > 0 && differ.leading_zeros() >= u32::from(len)
 }
 
+/// The target with the address meant: `api.example.com (10.0.0.7)`, or the address alone where
+/// that is what was typed.
+pub fn name_of(t: &TargetWindow, addr: IpAddr) -> String {
+    let id = t.target.id.as_str();
+    if id == addr.to_string() {
+        id.to_owned()
+    } else {
+        format!("{id} ({addr})")
+    }
+}
+
 /// Hop number at which an address answered traceroutes of this target.
 pub fn hop_of(t: &TargetWindow, addr: IpAddr) -> Option<u8> {
     t.paths

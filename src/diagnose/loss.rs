@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::build::Build;
-use super::facts::{Facts, address_of_hop};
+use super::facts::{Facts, address_of_hop, name_of};
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -134,21 +134,19 @@ fn traced(f: &Facts, path: &PathWindow, ttl: u8) -> (u32, u32) {
 }
 
 /// The index of the first hop that shares the target's loss: `hops.len()` if only the target does.
-/// Log-likelihood of each candidate, each hop's say bounded so that one rationed hop can't
-/// outvote the rest.
+/// Each hop says by its log-likelihood ratio whether it loses what the target loses or nothing,
+/// with a bound, so that one rationed hop can't outvote the rest.
 fn change_point(hops: &[HopLoss], share: f64) -> usize {
-    let log = |h: &HopLoss, p: f64| {
-        let (l, s) = (f64::from(h.lost), f64::from(h.sent));
-        (l * p.ln() + (s - l) * (1.0 - p).ln()).max(-12.0)
-    };
+    const SAY: f64 = 12.0;
     let p = share.clamp(0.01, 0.99);
-    let score = |k: usize| -> f64 {
-        hops.iter()
-            .enumerate()
-            .map(|(i, h)| log(h, if i < k { CLEAN } else { p }))
-            .sum()
+    let ratio = |h: &HopLoss| {
+        let (lost, kept) = (f64::from(h.lost), f64::from(h.sent.saturating_sub(h.lost)));
+        (lost * (p / CLEAN).ln() + kept * ((1.0 - p) / (1.0 - CLEAN)).ln()).clamp(-SAY, SAY)
     };
+    let score = |k: usize| -> f64 { hops.iter().skip(k).map(ratio).sum() };
+    // Of equals the first: the link nearer to us is the one that explains more.
     (0..=hops.len())
+        .rev()
         .max_by(|a, b| score(*a).total_cmp(&score(*b)))
         .unwrap_or(hops.len())
 }
@@ -208,9 +206,9 @@ fn packet_loss(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Fin
         .which(addr)
         .confidence(0.5 + 0.5 * (low / share.max(0.001)).min(1.0))
         .summary(format!(
-            "{:.0} % packet loss to {} ({addr}), beginning {begins}",
+            "{:.0} % packet loss to {}, beginning {begins}",
             share * 100.0,
-            t.target.id
+            name_of(t, addr)
         ))
         .evidence(
             loss.ids.clone(),
@@ -272,7 +270,8 @@ fn quiet_hops(
             continue;
         };
         let clean_beyond = end_is_clean(f, t, addr, path, ttl, end_share);
-        if lost >= 2 && wilson(lost, sent).0 > (0.04_f64).max(end_share * 1.3) && clean_beyond {
+        let target_at_most = lossy.map_or(0.0, |l| wilson(l.lost, l.sent).1);
+        if lost >= 2 && wilson(lost, sent).0 > target_at_most + 0.04 && clean_beyond {
             let mut place = Location::at(PlaceKind::Hop, hop_addr);
             place.hop = Some(ttl);
             out.push(

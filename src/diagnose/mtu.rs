@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::build::Build;
-use super::facts::{Facts, address_of_hop};
+use super::facts::{Facts, address_of_hop, name_of};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
@@ -78,8 +78,9 @@ fn reduced(
     .which(addr)
     .confidence(0.95)
     .summary(format!(
-        "path MTU to {} ({addr}) is {} bytes, announced by {router} ({where_})",
-        t.target.id, pmtu.mtu
+        "path MTU to {} is {} bytes, announced by {router} ({where_})",
+        name_of(t, addr),
+        pmtu.mtu
     ))
     .evidence(
         [last.id],
@@ -113,12 +114,18 @@ fn black_hole(
     place: Location,
 ) -> Build {
     let at = place.describe();
-    Build::new(code::PMTU_BLACK_HOLE, Severity::Critical, &t.target.id, place, last.at.wall)
-        .which(addr)
-        .confidence(0.97)
-        .summary(format!(
-            "PMTU black hole towards {} ({addr}) {at}: {good}-byte packets pass, {bad}-byte packets vanish",
-            t.target.id
-        ))
-        .reproduce(reproduce::mtu(addr, good, bad))
+    Build::new(
+        code::PMTU_BLACK_HOLE,
+        Severity::Critical,
+        &t.target.id,
+        place,
+        last.at.wall,
+    )
+    .which(addr)
+    .confidence(0.97)
+    .summary(format!(
+        "PMTU black hole towards {} {at}: {good}-byte packets pass, {bad}-byte packets vanish",
+        name_of(t, addr)
+    ))
+    .reproduce(reproduce::mtu(addr, good, bad))
 }

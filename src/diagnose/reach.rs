@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::answers::{Said, Silence, last_answer, silence};
 use super::build::Build;
-use super::facts::{Facts, address_of_hop, hop_of, span};
+use super::facts::{Facts, address_of_hop, hop_of, name_of, span};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
@@ -234,6 +234,7 @@ fn unreachable(f: &Facts, case: &Case) -> Option<Finding> {
     let (t, addr) = (case.t, case.addr);
     let since = case.silence.first?.wall;
     let subject = &t.target.id;
+    let target = name_of(t, addr);
     let ids = |said: &[&Said]| said.iter().map(|s| s.id).collect::<Vec<_>>();
 
     let host = case.said(|e| e == IcmpError::HostUnreachable);
@@ -247,8 +248,17 @@ fn unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             }
             return Some(
                 host_down(case, since, 0.97)
-                    .summary(format!("{subject} ({addr}) is down: it is on this host's own link and does not answer {}", arp(addr)))
-                    .evidence(ids(&host), format!("this host's kernel reports {addr} unreachable, {} times", host.len()))
+                    .summary(format!(
+                        "{target} is down: it is on this host's own link and does not answer {}",
+                        arp(addr)
+                    ))
+                    .evidence(
+                        ids(&host),
+                        format!(
+                            "this host's kernel reports {addr} unreachable, {} times",
+                            host.len()
+                        ),
+                    )
                     .done(),
             );
         }
@@ -258,7 +268,7 @@ fn unreachable(f: &Facts, case: &Case) -> Option<Finding> {
         if waited {
             return Some(
                 host_down(case, since, 0.97)
-                    .summary(format!("{subject} ({addr}) is down: its last router, {who}, gets no {} answer from it", arp(addr)))
+                    .summary(format!("{target} is down: its last router, {who}, gets no {} answer from it", arp(addr)))
                     .evidence(ids(&host), format!("{who} reports host unreachable {} times, up to {slowest} after the probe: it tried {} first", host.len(), arp(addr)))
                     .evidence(case.silence.ids.clone(), attempts(case))
                     .done(),
@@ -288,9 +298,7 @@ fn unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             )
             .which(addr)
             .confidence(0.95)
-            .summary(format!(
-                "no route to {subject} ({addr}): {who} reports {word}"
-            ))
+            .summary(format!("no route to {target}: {who} reports {word}"))
             .evidence(
                 ids(&route),
                 format!(
@@ -333,7 +341,7 @@ fn unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             .which(addr)
             .confidence(0.9)
             .summary(format!(
-                "traffic to {subject} ({addr}) is forbidden by policy: {who} says so"
+                "traffic to {target} is forbidden by policy: {who} says so"
             ))
             .evidence(
                 ids(&forbidden),
@@ -352,6 +360,7 @@ fn unreachable(f: &Facts, case: &Case) -> Option<Finding> {
 
 fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
     let subject = &case.t.target.id;
+    let target = name_of(case.t, case.addr);
     let mut place = Location::of(PlaceKind::Hop);
     place.hop = Some(hop);
     place.address = members.first().copied();
@@ -371,8 +380,7 @@ fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
     .which(case.addr)
     .confidence(0.95)
     .summary(format!(
-        "packets to {subject} ({}) circle between {} from hop {hop} on",
-        case.addr,
+        "packets to {target} circle between {} from hop {hop} on",
         names.join(" and ")
     ))
     .evidence(
@@ -391,7 +399,7 @@ fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
 /// Nobody says anything: as far as the last hop, then silence.
 fn silent(f: &Facts, case: &Case) -> Finding {
     let (t, addr) = (case.t, case.addr);
-    let subject = &t.target.id;
+    let (subject, target) = (&t.target.id, name_of(t, addr));
     let since = case
         .silence
         .first
@@ -407,9 +415,7 @@ fn silent(f: &Facts, case: &Case) -> Finding {
                 format!("its last router, hop {ttl} ({a}), still answers")
             });
         return host_down(case, since, 0.85)
-            .summary(format!(
-                "{subject} ({addr}) is down: {how}, the target does not"
-            ))
+            .summary(format!("{target} is down: {how}, the target does not"))
             .evidence(case.silence.ids.clone(), attempts(case))
             .done();
     }
@@ -437,7 +443,7 @@ fn silent(f: &Facts, case: &Case) -> Finding {
             0.75
         })
         .summary(format!(
-            "the path to {subject} ({addr}) ends after {from}: nothing beyond it answers{unsure}"
+            "the path to {target} ends after {from}: nothing beyond it answers{unsure}"
         ))
         .evidence(case.silence.ids.clone(), attempts(case))
         .evidence(

@@ -81,13 +81,14 @@ fn path(t: &TargetWindow, addr: IpAddr) -> Option<String> {
         .map(|(_, p)| p)
         .find(|p| p.reached_ttl().is_some())?;
     let hops = path.reached_ttl()?;
-    let reached = path
-        .kept()
-        .filter(|(_, _, r)| r.reached().is_some())
+    // Rounds that left the target out, to spare its ICMP budget, say nothing about it.
+    let kept = || path.kept().map(|(_, _, r)| r);
+    let asked = kept()
+        .filter(|r| r.hops.iter().any(|h| h.ttl >= hops))
         .count();
+    let reached = kept().filter(|r| r.reached().is_some()).count();
     Some(format!(
-        "{addr} reached at hop {hops} in {reached} of {} rounds",
-        path.kept().len()
+        "{addr} reached at hop {hops} in {reached} of {asked} rounds"
     ))
 }
 

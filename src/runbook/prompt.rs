@@ -43,7 +43,12 @@ pub(super) fn commands(lines: &[&str], console: bool) -> Result<Commands, String
 
 /// Without prompts the block is one script.
 fn unprompted(lines: &[&str], console: bool) -> Result<Commands, String> {
-    let text = lines.join("\n");
+    let filled: Vec<&&str> = lines.iter().filter(|l| !l.trim().is_empty()).collect();
+    let text = match filled.as_slice() {
+        // One line, often indented by the list it stands in.
+        [only] => only.trim().to_owned(),
+        _ => lines.join("\n"),
+    };
     let look = reading::look(&text)?;
     if console && look != Look::Known {
         return Err("nothing in this console block tells commands from output".into());
@@ -59,11 +64,18 @@ fn is_prompt_here(
     sort: Prompt,
     console: bool,
 ) -> bool {
-    let of_sort = kinds.iter().flatten().filter(|(k, _)| *k == sort);
-    let all_known = of_sort
-        .clone()
-        .all(|(_, rest)| reading::starts_with_known(rest));
-    if !all_known || of_sort.count() == 0 {
+    let looks: Vec<Option<Look>> = kinds
+        .iter()
+        .flatten()
+        .filter(|(k, _)| *k == sort)
+        .map(|(_, rest)| reading::look(rest.trim_end_matches('\\')).ok())
+        .collect();
+    let known = looks.contains(&Some(Look::Known));
+    // In a console one known program vouches for others that are not known here.
+    let sound = looks
+        .iter()
+        .all(|l| *l == Some(Look::Known) || console && known && l.is_some());
+    if looks.is_empty() || !sound {
         return false;
     }
     let first = lines.iter().position(|l| !l.trim().is_empty());
@@ -259,6 +271,12 @@ mod tests {
         assert_eq!(
             of("# systemctl status x", false).unwrap(),
             ["systemctl status x"]
+        );
+        assert_eq!(
+            of("# rpm-ostree status\n# journalctl -b", true)
+                .unwrap()
+                .len(),
+            2
         );
         assert_eq!(
             of("# ip route\ndefault via 10.0.0.1", true).unwrap(),

@@ -43,11 +43,6 @@ pub(super) fn look(text: &str) -> Result<Look, String> {
     }
 }
 
-/// True if the first word names a known program or a path, and what follows is not prose.
-pub(super) fn starts_with_known(text: &str) -> bool {
-    matches!(look(text.trim_end_matches('\\')), Ok(Look::Known))
-}
-
 fn judge(simple: &Simple) -> Result<Option<Look>, String> {
     let call = simple.call();
     let Some(first) = call.first() else {
@@ -65,6 +60,15 @@ fn judge(simple: &Simple) -> Result<Option<Look>, String> {
     }
     if is_metric(call, simple) {
         return says("looks like a metric query");
+    }
+    if call.iter().any(|w| w.text.starts_with("[-") && !w.quoted) {
+        return Err("it shows optional parts in brackets: it is a synopsis, not a command".into());
+    }
+    if call.get(1).is_some_and(|w| w.text == "=" || w.text == ":=") && !name.starts_with('[') {
+        return says("is set as in a configuration file");
+    }
+    if first.quoted && (name.contains([' ', '=']) || name.starts_with('{')) {
+        return says("is quoted text");
     }
     if first.is_dynamic() || first.quoted {
         return Ok(Some(Look::Plausible));
@@ -212,6 +216,10 @@ mod tests {
             "test that the service is up and then restart it",
             "[ERROR] foo",
             "E0101 12:00:00 failed",
+            "\"the profile is lean, delete it\"",
+            "\"msg\"=\"trying\"",
+            "default_runtime = \"crun\"",
+            "rbd snap ls --pool x [--namespace y] z",
             "",
             "# only a comment",
         ] {

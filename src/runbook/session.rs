@@ -7,6 +7,11 @@ use super::shell::{Script, Simple, Word};
 /// Why a script can't run without a terminal, if so. `lines_follow`: more commands come after.
 pub(super) fn refuse(script: &Script) -> Option<String> {
     let count = script.commands.len();
+    if script.commands.last().is_some_and(leaves) {
+        return Some(
+            "it ends with `exit`: its lines belong inside a session opened elsewhere".into(),
+        );
+    }
     for (i, simple) in script.commands.iter().enumerate() {
         let Some(name) = opens(simple) else { continue };
         return Some(if i + 1 < count {
@@ -18,6 +23,12 @@ pub(super) fn refuse(script: &Script) -> Option<String> {
         });
     }
     None
+}
+
+/// A bare `exit`.
+fn leaves(simple: &Simple) -> bool {
+    let mut words = simple.words.iter().map(|w| w.text.as_str());
+    matches!(words.next(), Some("exit" | "logout")) && words.next().is_none() && !simple.piped
 }
 
 /// The session-opening program of a command, as a person would name it.
@@ -40,6 +51,15 @@ fn opens(simple: &Simple) -> Option<String> {
     let has = |flags: &[&str]| {
         rest.iter()
             .any(|w| flags.iter().any(|f| w == f || f.len() == 2 && short(w, f)))
+    };
+    let verb = if matches!(name, "oc" | "kubectl") {
+        let opening = ["debug", "rsh", "edit", "attach", "exec", "run"];
+        rest.iter()
+            .find(|w| opening.contains(w))
+            .copied()
+            .unwrap_or(verb)
+    } else {
+        verb
     };
     let yes = match name {
         "sudo" => has(&["-i", "-s"]) && plain == 0 || rest.is_empty(),
@@ -86,10 +106,10 @@ fn opens(simple: &Simple) -> Option<String> {
         "virsh" => verb == "console",
         "lxc" => matches!(verb, "exec" | "shell") && rest.last().is_some_and(|w| is_shell(w)),
         "gitlab-rails" | "rails" | "bin/rails" => matches!(verb, "console" | "c" | "dbconsole"),
-        "vi" | "vim" | "nvim" | "nano" | "emacs" | "visudo" | "passwd" | "htop" | "iotop"
-        | "iftop" | "atop" | "fdisk" | "systemctl-edit" => {
-            !(name == "fdisk" && has(&["-l"])) && !(name == "iotop" && has(&["-b"]))
-        }
+        "vi" | "vim" | "nvim" | "nano" | "emacs" | "visudo" | "passwd" | "htop" | "iftop"
+        | "atop" => true,
+        "fdisk" => !has(&["-l"]),
+        "iotop" => !has(&["-b"]),
         "crontab" => has(&["-e"]),
         "systemctl" => verb == "edit",
         "top" => !has(&["-b"]),
@@ -276,7 +296,8 @@ mod tests {
             ("mysql -u root\nshow databases", "mysql"),
             ("mtr example.com", "mtr"),
             ("top", "top"),
-            ("oc rsh pod", "oc"),
+            ("oc -n x rsh pod", "oc rsh"),
+            ("ceph status\nexit", "exit"),
         ] {
             let why = refused(text).unwrap_or_else(|| panic!("{text} is not refused"));
             assert!(why.contains(name), "{why}");

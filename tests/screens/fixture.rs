@@ -618,6 +618,13 @@ pub fn black_hole() -> Finding {
     f
 }
 
+fn state_pending() -> (TargetId, Vec<SafeText>) {
+    (
+        Target::parse(API).unwrap().id,
+        vec!["path".into(), "mtu".into()],
+    )
+}
+
 fn verdicts() -> Verdicts {
     let mut expired = finding(
         codes::TLS_EXPIRED,
@@ -695,6 +702,7 @@ fn verdicts() -> Verdicts {
             state(DNS, TargetState::Degraded("one resolver of two".into())),
             state(SWITCH, TargetState::Unknown("only SNMP asked".into())),
         ],
+        pending: vec![state_pending()],
         ruled_out: vec![
             ours,
             out(API, "loss", "0 of 58 pings lost"),

@@ -11,6 +11,8 @@ use crate::fixture::{NOW_MS, empty, night, note, notice, runbook, runbook_list, 
 use crate::{press, text};
 
 fn tick(app: &mut App, after_ms: u64) {
+    // Time goes on in steps, as it does.
+    app.update(Message::Tick(stamp(NOW_MS + after_ms.saturating_sub(400))));
     app.update(Message::Tick(stamp(NOW_MS + after_ms)));
 }
 
@@ -181,9 +183,19 @@ fn a_command_is_shown_word_for_word_before_it_runs() {
     press(&mut app, "<bs><bs><bs><bs>1372<enter>");
     assert!(text(&app).contains("target: api.example.com"));
     press(&mut app, "<enter>");
-    tick(&mut app, 200);
+    assert_eq!(press(&mut app, "y"), [], "no time went by");
+    app.update(Message::Tick(stamp(NOW_MS + 900)));
+    assert_eq!(
+        press(&mut app, "y"),
+        [],
+        "the last known time may have been old"
+    );
+    app.update(Message::Tick(stamp(NOW_MS + 1100)));
     assert_eq!(press(&mut app, "y"), [], "too early");
-    tick(&mut app, 400);
+    assert!(text(&app).contains("read it first"));
+    app.take_dirty();
+    app.update(Message::Tick(stamp(NOW_MS + 1200)));
+    assert!(app.dirty(), "that it can be answered shows");
     let shown = text(&app);
     for word in [
         "ping -M do -c 5 -s \"$WR_SIZE\" \"$WR_TARGET\"",
@@ -215,7 +227,7 @@ fn a_command_is_shown_word_for_word_before_it_runs() {
         ("step-2", 30)
     );
     // Asked once per incident: the second time the question comes at once.
-    app.update(notice(NOW_MS + 500, Notice::RunEnded("exit 0".into())));
+    app.update(notice(NOW_MS + 1500, Notice::RunEnded("exit 0".into())));
     press(&mut app, "<esc><enter>");
     assert!(matches!(app.layer(), Some(Layer::ConfirmRun(_))));
     press(&mut app, "e");
@@ -245,6 +257,22 @@ fn what_cannot_be_shown_is_not_run() {
     let mut app = opened("j<enter><enter>");
     app.update(Message::Paste("\u{202e}".into()));
     press(&mut app, "<enter>");
+    assert!(text(&app).contains("can't be shown"), "{}", text(&app));
+    assert!(matches!(app.layer(), Some(Layer::Parameter { .. })));
+    // A script that hides something is shown, and not run.
+    let mut book = runbook();
+    for block in &mut book.steps[1].blocks {
+        if let warroom::model::runbook::Block::Fence(f) = block {
+            f.command = Some(warroom::model::runbook::CommandText {
+                script: "echo \u{202e}safe".into(),
+                needs: Vec::new(),
+            });
+        }
+    }
+    let mut app = night(80, 24);
+    press(&mut app, "jr");
+    app.update(notice(NOW_MS, Notice::RunbookOpened(Box::new(book))));
+    press(&mut app, "j<enter>");
     tick(&mut app, 1000);
     assert!(text(&app).contains("cannot be shown"), "{}", text(&app));
     assert_eq!(press(&mut app, "y"), []);

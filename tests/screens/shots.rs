@@ -118,6 +118,7 @@ fn runbooks() {
 #[test]
 fn running() {
     let mut app = in_runbook(80, 24, "j<enter><enter><enter>");
+    app.update(Message::Tick(stamp(NOW_MS + 1500)));
     app.update(Message::Tick(stamp(NOW_MS + 2000)));
     assert_snapshot!("confirm", text(&app));
     press(&mut app, "y");
@@ -132,6 +133,7 @@ fn running() {
     ));
     assert_snapshot!("output_ended", text(&app));
     let mut danger = in_runbook(80, 24, "jj<enter>");
+    danger.update(Message::Tick(stamp(NOW_MS + 1500)));
     danger.update(Message::Tick(stamp(NOW_MS + 2000)));
     press(&mut danger, "api.ex");
     assert_snapshot!("confirm_danger", text(&danger));
@@ -173,6 +175,7 @@ fn trouble() {
     ));
     assert_snapshot!("not_saved", text(&app));
     press(&mut app, "q");
+    app.update(Message::Tick(stamp(NOW_MS + 1500)));
     app.update(Message::Tick(stamp(NOW_MS + 2000)));
     assert_snapshot!("leave", text(&app));
 }

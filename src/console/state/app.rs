@@ -136,9 +136,6 @@ impl App {
     }
 
     /// Takes one thing in; what is to be done about it comes out.
-    ///
-    /// Whoever feeds it sends a [`Message::Tick`] with the present before each key, so that a
-    /// dialog can tell a key meant for it from one that was under way when it appeared.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
             Message::Key(key) => {
@@ -234,6 +231,9 @@ impl App {
         let before = self.now.wall.as_second();
         if stamp.mono >= self.now.mono {
             self.now = stamp;
+        }
+        for layer in &mut self.layers {
+            layer.seen_at(stamp.mono);
         }
         self.dirty |= self.now.wall.as_second() != before || self.armed() != armed;
         let forget = |r: &Remark| {

@@ -7,9 +7,10 @@ use super::doc::{Line, Role};
 use crate::model::finding::TargetState;
 use crate::model::observation::{DnsSample, Outcome, PmtuHow, Refusal};
 use crate::model::target::TargetId;
+use crate::model::text::SafeText;
 use crate::model::time::{Rtt, Stamp, human};
 use crate::model::tls::{TlsFault, TlsSession};
-use crate::model::window::{PingSeries, TargetWindow};
+use crate::model::window::{PingKey, PingSeries, TargetWindow};
 
 /// How far back loss looks.
 const LOSS_WINDOW: Duration = Duration::from_secs(60);
@@ -132,7 +133,7 @@ pub fn state(app: &App, id: &TargetId) -> Line {
                 format!("{} waiting for first answer", s.pending),
             );
         }
-        TargetState::Learning => (Role::Muted, s.pending, None),
+        TargetState::Learning => return learning(app, id),
         TargetState::Ok => (Role::Ok, s.ok, None),
         TargetState::Degraded(why) => (Role::Warning, s.warning, Some(why)),
         TargetState::Down(why) => (Role::Critical, s.critical, Some(why)),
@@ -151,6 +152,18 @@ pub fn state(app: &App, id: &TargetId) -> Line {
     line
 }
 
+/// Learning, and what is still missing.
+fn learning(app: &App, id: &TargetId) -> Line {
+    let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));
+    let missing = app.verdicts.pending.iter().find(|(t, _)| t == id);
+    let words: Vec<_> = missing
+        .iter()
+        .flat_map(|(_, all)| all)
+        .map(SafeText::as_str)
+        .collect();
+    line.with(Role::Muted, format!(" {}", words.join(", ")).trim_end())
+}
+
 trait Later {
     fn max_by(self, other: Self) -> Self;
 }
@@ -160,9 +173,16 @@ impl Later for Option<Stamp> {
     }
 }
 
+/// The series to show: the one to judge by, else (a gateway, a name not resolved yet) the one
+/// with most answers.
+pub fn ping(t: &TargetWindow) -> Option<(&PingKey, &PingSeries)> {
+    let any = || t.pings.iter().max_by_key(|(_, s)| (s.answered(), s.sent()));
+    t.best_ping().or_else(any)
+}
+
 /// Last round-trip time of the best series.
 pub fn ping_cell(app: &App, t: &TargetWindow) -> Line {
-    let Some((_, series)) = t.best_ping() else {
+    let Some((_, series)) = ping(t) else {
         return nothing(app);
     };
     match series.last_rtt() {
@@ -174,7 +194,7 @@ pub fn ping_cell(app: &App, t: &TargetWindow) -> Line {
 
 /// Loss of the best series lately.
 pub fn loss_cell(app: &App, t: &TargetWindow) -> Line {
-    match t.best_ping().map(|(_, series)| loss(series, app.now)) {
+    match ping(t).map(|(_, series)| loss(series, app.now)) {
         Some((sent, lost)) if sent > 0 => {
             let share = f64::from(lost) / f64::from(sent);
             Line::of(loss_role(sent, lost), percent(share))
@@ -353,7 +373,7 @@ pub fn spark(app: &App, points: &[Option<Rtt>]) -> Line {
 
 /// The last `n` points of the best series.
 pub fn spark_cell(app: &App, t: &TargetWindow, n: usize) -> Line {
-    let Some((_, series)) = t.best_ping() else {
+    let Some((_, series)) = ping(t) else {
         return Line::new();
     };
     let skip = series.points().len().saturating_sub(n);

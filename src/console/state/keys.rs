@@ -13,6 +13,7 @@ use super::runbooks::Listed;
 use super::screen::Screen;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
+use crate::model::runbook::check_value;
 use crate::model::text::SafeText;
 
 /// A key this soon after a question appeared was typed before it was read.
@@ -164,8 +165,9 @@ impl App {
             Some(Layer::Severity { at }) => self.send_severity(at),
             Some(Layer::Parameter { plan, nth, input }) => {
                 let value = input.text().trim().to_owned();
-                if value.is_empty() {
-                    self.say("without a value the command cannot run", true);
+                let name = plan.needs.get(nth).map_or("value", |(n, _)| n);
+                if let Err(why) = check_value(name, &value) {
+                    self.say(why.to_string(), true);
                     self.layers.push(Layer::Parameter { plan, nth, input });
                     return Vec::new();
                 }
@@ -201,11 +203,12 @@ impl App {
 
     /// Whether the question on top has been there long enough to be read.
     pub fn armed(&self) -> bool {
-        match self.layers.last() {
-            Some(Layer::ConfirmRun(c)) => self.now.mono.since(c.since) >= TOO_EARLY,
-            Some(Layer::ConfirmLeave { since }) => self.now.mono.since(*since) >= TOO_EARLY,
-            _ => true,
-        }
+        let since = match self.layers.last() {
+            Some(Layer::ConfirmRun(c)) => c.since,
+            Some(Layer::ConfirmLeave { since }) => *since,
+            _ => return true,
+        };
+        since.is_some_and(|s| self.now.mono.since(s) >= TOO_EARLY)
     }
 
     /// Enter on a screen: one level deeper.

@@ -69,8 +69,8 @@ pub enum Layer {
     },
     /// Leave while something is under way?
     ConfirmLeave {
-        /// When it appeared.
-        since: Mono,
+        /// See [`Confirm::since`].
+        since: Option<Mono>,
     },
     /// Words that timeline lines must hold.
     Filter(Input),
@@ -107,8 +107,9 @@ pub struct Confirm {
     pub plan: Plan,
     /// Environment variables with their values.
     pub env: Vec<(String, String)>,
-    /// When the dialog appeared.
-    pub since: Mono,
+    /// The first instant known to be after the dialog appeared; `None` before time went on.
+    /// The last one known at its appearance may be old, so it would let type-ahead through.
+    pub since: Option<Mono>,
     /// The name typed so far, where it must be.
     pub typed: Input,
     /// First line shown.
@@ -150,6 +151,13 @@ impl Layer {
                 Place::Input
             }
             Layer::Palette { .. } => Place::Palette,
+        }
+    }
+
+    /// Tells a question that time went on.
+    pub fn seen_at(&mut self, now: Mono) {
+        if let Layer::ConfirmRun(Confirm { since, .. }) | Layer::ConfirmLeave { since } = self {
+            since.get_or_insert(now);
         }
     }
 

@@ -225,7 +225,7 @@ impl App {
         self.layers.push(Layer::ConfirmRun(Confirm {
             plan,
             env,
-            since: self.now.mono,
+            since: None,
             typed: Input::default(),
             scroll: 0,
         }));
@@ -324,10 +324,9 @@ impl App {
             "url" => Some(target.target.id.to_string()),
             "target" | "host" | "hostname" | "name" | "domain" | "fqdn" | "dst" | "destination"
             | "server_name" => host,
-            "ip" | "address" | "addr" => target
-                .best_ping()
-                .map(|((a, ..), _)| a.to_string())
-                .or(host),
+            "ip" | "address" | "addr" => {
+                target.addresses().first().map(ToString::to_string).or(host)
+            }
             "port" => target.target.tcp_port().map(|p| p.to_string()),
             "hop" | "router" => finding?.location.address.map(|a| a.to_string()),
             "gateway" => local?

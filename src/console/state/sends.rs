@@ -140,9 +140,7 @@ impl App {
             return self.leave_now();
         }
         if !asked {
-            self.layers.push(Layer::ConfirmLeave {
-                since: self.now.mono,
-            });
+            self.layers.push(Layer::ConfirmLeave { since: None });
         }
         Vec::new()
     }

@@ -67,11 +67,22 @@ pub struct Word {
     pub end: usize,
     /// It holds quotes.
     pub quoted: bool,
+    /// It begins with a quote, so it is neither an assignment nor a reserved word.
+    pub opens_quoted: bool,
     /// It holds a command substitution.
     pub substitutes: bool,
 }
 
 impl Word {
+    /// The name that it assigns a value to, if it is an assignment.
+    pub fn assigns(&self) -> Option<&str> {
+        if self.opens_quoted {
+            None
+        } else {
+            assigned_name(&self.text)
+        }
+    }
+
     /// It holds something known only at run time.
     pub fn is_dynamic(&self) -> bool {
         self.text.contains(DYNAMIC)
@@ -104,7 +115,7 @@ impl Simple {
         let skip = self
             .words
             .iter()
-            .take_while(|w| assigned_name(&w.text).is_some())
+            .take_while(|w| w.assigns().is_some())
             .count();
         self.words.get(skip..).unwrap_or_default()
     }

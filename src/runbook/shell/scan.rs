@@ -407,7 +407,7 @@ impl<'a> Scanner<'a> {
 
     fn note_assignments(&mut self, simple: &Simple) {
         for word in &simple.words {
-            let Some(name) = assigned_name(&word.text) else {
+            let Some(name) = word.assigns() else {
                 break;
             };
             self.out.assigned.insert(name.to_owned());

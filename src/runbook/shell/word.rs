@@ -42,6 +42,7 @@ impl Scanner<'_> {
             }
         }
         word.end = self.pos;
+        word.opens_quoted = matches!(self.src.get(word.start), Some(b'\'' | b'"' | b'\\'));
         self.check_braces(&word);
         Ok(word)
     }

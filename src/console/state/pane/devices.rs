@@ -1,12 +1,9 @@
 //! Devices: system, uptime, interfaces; health URLs. Always with the age of the data.
 
-use std::time::Duration;
-
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
-use crate::console::state::facts;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::device::{DeviceAnswer, DeviceReport, HealthStatus, SnmpInterface, SnmpStatus};
+use crate::model::device::{DeviceAnswer, DeviceReport, HealthStatus, SnmpStatus};
 use crate::model::time::human;
 use crate::model::window::{Dated, Recent};
 
@@ -65,7 +62,11 @@ fn device(
         Some(DeviceAnswer::Snmp(s)) => snmp(app, s, doc, cols),
         Some(DeviceAnswer::Health(h)) => health(app, h, doc, cols),
         None => {
-            let why = facts::trouble(&last.value.outcome).unwrap_or_default();
+            let asked = last.value.device.as_str();
+            let why = last
+                .value
+                .reason(last.how.method, asked)
+                .unwrap_or_default();
             let text = Line::of(Role::Warning, format!("{} {why}", app.symbols.warning));
             doc.paragraph(text, cols, 1);
             // What was last known is worth more than nothing, with its age.
@@ -93,7 +94,7 @@ fn health(app: &App, h: &HealthStatus, doc: &mut Doc, cols: usize) {
 }
 
 fn snmp(app: &App, s: &SnmpStatus, doc: &mut Doc, cols: usize) {
-    let up = Duration::from_millis(u64::from(s.uptime_ticks) * 10);
+    let up = s.uptime();
     let line = Line::plain(s.name.clone())
         .with(Role::Muted, format!("  agent up {}  ", human(up)))
         .with(Role::Muted, s.description.clone());
@@ -110,15 +111,15 @@ fn snmp(app: &App, s: &SnmpStatus, doc: &mut Doc, cols: usize) {
         Column::new("ALIAS").flex(6).drop(1),
     ]);
     let mut all: Vec<_> = s.interfaces.iter().collect();
-    all.sort_by_key(|i| (!is_down(i), i.index));
+    all.sort_by_key(|i| (!i.is_down(), i.index));
     for i in all {
-        let oper = match (is_down(i), i.oper_status) {
+        let oper = match (i.is_down(), i.oper_status) {
             (true, _) => Line::of(
                 Role::Critical,
-                format!("{} {}", app.symbols.critical, oper_word(i.oper_status)),
+                format!("{} {}", app.symbols.critical, i.oper_label()),
             ),
             (false, 1) => Line::of(Role::Ok, format!("{} up", app.symbols.ok)),
-            (false, n) => Line::of(Role::Muted, oper_word(n)),
+            (false, _) => Line::of(Role::Muted, i.oper_label()),
         };
         table.row(Row::new(vec![
             Line::plain(i.index.to_string()),
@@ -131,23 +132,4 @@ fn snmp(app: &App, s: &SnmpStatus, doc: &mut Doc, cols: usize) {
     let (head, rows) = table.lines(cols, app.symbols);
     doc.line(head);
     doc.lines(rows);
-}
-
-/// Should be up and is not.
-const fn is_down(i: &SnmpInterface) -> bool {
-    i.admin_up && matches!(i.oper_status, 2 | 7)
-}
-
-/// ifOperStatus (RFC 2863) in words.
-const fn oper_word(status: u8) -> &'static str {
-    match status {
-        1 => "up",
-        2 => "down",
-        3 => "testing",
-        4 => "unknown",
-        5 => "dormant",
-        6 => "not present",
-        7 => "lower layer down",
-        _ => "odd value",
-    }
 }

@@ -143,7 +143,25 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
         );
         doc.paragraph(text, cols, 1);
     }
+    for clean in app.verdicts.ruled_out.iter().filter(|r| r.subject == *id) {
+        if screen_of_clean(clean.what.as_str()) == screen {
+            let text = Line::of(Role::Ok, format!("{} ", app.symbols.ok))
+                .with(Role::Muted, clean.text.clone());
+            doc.paragraph(text, cols, 1);
+        }
+    }
     doc.gap();
+}
+
+/// The screen that shows what was found clean.
+fn screen_of_clean(what: &str) -> Screen {
+    match what {
+        "mtu" => Screen::Mtu,
+        "dns" => Screen::Dns,
+        "tls" => Screen::Tls,
+        "http" => Screen::Http,
+        _ => Screen::Path,
+    }
 }
 
 /// The current target's window, or one line that there is nothing yet.

@@ -256,15 +256,17 @@ fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
     if clean.is_empty() {
         return None;
     }
+    let mut names: Vec<&str> = clean.iter().map(|r| r.what.as_str()).collect();
+    names.dedup();
     let mut line = Line::plain(" ")
         .with(Role::Ok, format!("{} ", app.symbols.ok))
         .text(id.as_str())
-        .with(Role::Muted, " clean: ");
-    for (n, r) in clean.iter().enumerate() {
-        if n > 0 {
-            line.push(Role::Muted, format!(" {} ", app.symbols.sep));
-        }
-        line.push(Role::Muted, format!("{} {}", r.what, r.text));
+        .with(Role::Muted, " clean: ")
+        .text(names.join(", "));
+    // The figures of each are on its own screen.
+    if let Some(first) = clean.first() {
+        let text = format!("  {}", first.text);
+        line.push(Role::Muted, text);
     }
     Some(line)
 }

@@ -229,7 +229,7 @@ fn pings(app: &App, t: &TargetWindow, doc: &mut Doc, cols: usize) {
         return;
     }
     doc.heading("PINGS OF THE TARGET");
-    let best = t.best_ping().map(|(k, _)| *k);
+    let best = facts::ping(t).map(|(k, _)| *k);
     for (key, series) in &t.pings {
         ping(app, key, series, best == Some(*key), doc, cols);
     }
