@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::loss::judged_series;
 use super::reach;
 use crate::model::catalogue as code;
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::Finding;
 use crate::model::observation::{DnsSample, Method, Outcome};
 use crate::model::target::{Host, TargetKind};
 use crate::model::window::{Recent, TargetWindow};
@@ -147,18 +147,8 @@ fn host(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> 
 
 /// Whether reachability of the address is settled in the negative.
 fn settled_unreachable(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> bool {
-    let root = [
-        code::NO_DEFAULT_ROUTE,
-        code::GATEWAY_UNREACHABLE,
-        code::LOCAL_INTERFACE_DOWN,
-    ];
-    let named = reach::is_unreachable(findings, t, addr);
-    named
-        || (findings
-            .iter()
-            .any(|x| root.contains(&x.code) && x.severity == Severity::Critical)
-            && !f.is_on_link(addr)
-            && last_answer(t, addr).is_none())
+    reach::is_unreachable(findings, t, addr)
+        || (reach::explained_locally(f, addr, findings) && last_answer(t, addr).is_none())
         || reach::undecided(f, t, addr).is_some()
 }
 

@@ -210,7 +210,7 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
 }
 
 /// No route, a dead gateway or a dead interface explain everything beyond the own links.
-fn explained_locally(f: &Facts, addr: IpAddr, so_far: &[Finding]) -> bool {
+pub fn explained_locally(f: &Facts, addr: IpAddr, so_far: &[Finding]) -> bool {
     let gateway_is_target = so_far
         .iter()
         .any(|x| x.code == code::GATEWAY_UNREACHABLE && x.location.address == Some(addr));

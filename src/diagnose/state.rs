@@ -50,14 +50,18 @@ fn root_cause<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> Optio
     ];
     let fault = findings.iter().find(|x| root.contains(&x.code))?;
     let recently = f.now.mono.minus(std::time::Duration::from_secs(3));
-    let answers = t
-        .addresses()
-        .iter()
-        .any(|a| last_answer(t, *a).is_some_and(|(at, _)| at.mono > recently));
+    let silent_by_it = |a: &std::net::IpAddr| {
+        reach::explained_locally(f, *a, findings)
+            && last_answer(t, *a).is_none_or(|(at, _)| at.mono <= recently)
+    };
+    let unresolved = t
+        .resolution
+        .as_ref()
+        .is_some_and(|r| r.value.outcome.ok().is_none());
     let silent = match &t.target.kind {
-        TargetKind::Local => false,
-        TargetKind::Dns { .. } | TargetKind::Snmp { .. } => false,
-        _ => !answers && (!t.addresses().is_empty() || t.resolution.is_some()),
+        TargetKind::Local | TargetKind::Dns { .. } | TargetKind::Snmp { .. } => false,
+        _ if t.addresses().is_empty() => unresolved,
+        _ => t.addresses().iter().all(silent_by_it),
     };
     silent.then_some(fault)
 }

@@ -71,7 +71,7 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     let window = Window::new(setup.targets.iter().cloned());
     let started = clock.now().wall;
     let runtime = setup::runtime()?;
-    let (window, verdicts) = runtime.block_on(watch(engine_of(setup), window, args.duration));
+    let (window, verdicts) = runtime.block_on(watch(setup, window, args.duration));
     // Probes that still wait for an answer are of no use any more.
     runtime.shutdown_timeout(Duration::from_millis(50));
     let report = Report {
@@ -94,17 +94,13 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     Ok(if alarm { FOUND } else { HEALTHY })
 }
 
-fn engine_of(setup: engine::Setup) -> impl Future<Output = engine::Engine> {
-    async move { engine::start(setup) }
-}
-
 /// Follows the engine until the verdict on every target is firm, or the time is over.
 async fn watch(
-    engine: impl Future<Output = engine::Engine>,
+    setup: engine::Setup,
     mut window: Window,
     duration: Option<Duration>,
 ) -> (Window, Verdicts) {
-    let mut engine = engine.await;
+    let mut engine = engine::start(setup);
     let end = Instant::now() + duration.unwrap_or(MOST);
     let mut verdicts = Verdicts::default();
     let mut firm_since: Option<Instant> = None;

@@ -98,7 +98,7 @@ pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via) {
     let mut round = 0u32;
     loop {
         let begun = tokio::time::Instant::now();
-        let explore = round == 0 || (path.reached.is_none() && round % EXPLORE_EVERY == 0);
+        let explore = round == 0 || (path.reached.is_none() && round.is_multiple_of(EXPLORE_EVERY));
         let (how, seen) = if explore {
             explore_all(world, &tracer, &path, round).await
         } else {
