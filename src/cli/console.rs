@@ -8,9 +8,8 @@ use super::setup::{self, Vantage};
 use super::{CliError, HEALTHY, warn};
 use crate::config::Config;
 use crate::config::theme::Theme;
-use crate::console::state::{App, AppInit};
 use crate::console::terminal::{
-    Exit, Facts, Link, Options, Shown, Terminal, kept_panics, run as show,
+    App, AppInit, Exit, Facts, Link, Options, Shown, Terminal, kept_panics, run as show,
 };
 use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
 use crate::engine::{self, Recording};

@@ -13,6 +13,7 @@ pub mod note;
 pub mod observation;
 pub mod runbook;
 pub mod secret;
+pub mod service;
 pub mod stats;
 pub mod target;
 pub mod text;

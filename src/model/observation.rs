@@ -3,16 +3,19 @@
 //! A probe turns a question into observations; rules turn observations into findings. What was
 //! not tried is not in here as a failure: [`Outcome::CannotTry`] says what was missing.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::device::DeviceReport;
 use super::local::LocalState;
+pub use super::service::{
+    DnsAnswer, DnsRecord, DnsSample, HttpPhases, HttpResponse, HttpSample, ServerRole, TcpSample,
+    TlsSample,
+};
 use super::target::TargetId;
 use super::text::SafeText;
 use super::time::{Mono, Rtt, Stamp};
-use super::tls::TlsSession;
 
 /// Number of an observation within one session; evidence refers to it as `o123`.
 #[derive(
@@ -446,144 +449,4 @@ pub struct SizeTry {
     pub sent: u32,
     /// Probes answered as hoped (by the destination, or by the hop of that TTL).
     pub answered: u32,
-}
-
-/// One TCP connection attempt to a port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TcpSample {
-    /// Address and port.
-    pub dst: SocketAddr,
-    /// True if the user named this port; false if it was only tried to see what answers.
-    pub asked: bool,
-    /// Handshake time, or why not.
-    pub outcome: Outcome<Rtt>,
-}
-
-/// Which servers a DNS question went to and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ServerRole {
-    /// A resolver that this host is configured to use.
-    Configured,
-    /// A resolver that the user named.
-    Named,
-}
-
-/// One question to one DNS server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DnsSample {
-    /// The server.
-    pub server: SocketAddr,
-    /// Why this server.
-    pub role: ServerRole,
-    /// Name asked for, presentation form.
-    pub name: SafeText,
-    /// Record type asked for (`A`, `AAAA`…).
-    pub rtype: SafeText,
-    /// True if the question only asked whether the server is alive; its rcode means nothing then.
-    pub liveness_only: bool,
-    /// The answer. A SERVFAIL or NXDOMAIN is an answer.
-    pub outcome: Outcome<DnsAnswer>,
-}
-
-/// A DNS answer, whatever its rcode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DnsAnswer {
-    /// Response code by its standard name: `NOERROR`, `NXDOMAIN`, `SERVFAIL`, `REFUSED`…
-    pub rcode: SafeText,
-    /// Time from query to answer.
-    pub rtt: Rtt,
-    /// Authoritative answer.
-    pub aa: bool,
-    /// The UDP answer was truncated, so TCP was asked as well.
-    pub tc: bool,
-    /// Recursion available.
-    pub ra: bool,
-    /// Authenticated data.
-    pub ad: bool,
-    /// Records of the answer section.
-    pub records: Vec<DnsRecord>,
-    /// SOA of the authority section, which a negative answer carries (RFC 2308).
-    pub soa: Option<SafeText>,
-}
-
-/// One record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DnsRecord {
-    /// Owner name.
-    pub name: SafeText,
-    /// Type.
-    pub rtype: SafeText,
-    /// Time to live in seconds.
-    pub ttl: u32,
-    /// Data in presentation form.
-    pub data: SafeText,
-}
-
-/// One TLS handshake.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TlsSample {
-    /// Address and port.
-    pub dst: SocketAddr,
-    /// Name that was asked for (SNI) and that the certificate is judged against; an address if
-    /// the target is one.
-    pub name: SafeText,
-    /// True if the user asked for TLS on this port (URL, known port); false if it was only tried.
-    pub asked: bool,
-    /// What was presented.
-    pub outcome: Outcome<TlsSession>,
-}
-
-/// One HTTP exchange.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HttpSample {
-    /// The URL, credentials masked.
-    pub url: SafeText,
-    /// Address and port that it went to.
-    pub dst: SocketAddr,
-    /// True if the user asked for this URL; false if it was only tried.
-    pub asked: bool,
-    /// The response.
-    pub outcome: Outcome<HttpResponse>,
-}
-
-/// An HTTP response, whatever its status.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HttpResponse {
-    /// Status code.
-    pub status: u16,
-    /// `HTTP/1.1`, `HTTP/2`.
-    pub version: SafeText,
-    /// Time of each phase.
-    pub phases: HttpPhases,
-    /// `Server` header.
-    pub server: Option<SafeText>,
-    /// `Location` header.
-    pub location: Option<SafeText>,
-    /// `Date` header, as sent.
-    pub date: Option<SafeText>,
-    /// Body bytes read (capped).
-    pub body_bytes: u64,
-    /// First line of the body where it is text.
-    pub body_start: Option<SafeText>,
-}
-
-/// Phases of an HTTP exchange; they add up to [`HttpPhases::total`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpPhases {
-    /// TCP handshake.
-    pub connect: Rtt,
-    /// TLS handshake, zero for plain HTTP.
-    pub tls: Rtt,
-    /// From request sent to first byte of the response.
-    pub first_byte: Rtt,
-    /// Rest of the body.
-    pub body: Rtt,
-}
-
-impl HttpPhases {
-    /// Sum of the phases.
-    pub const fn total(self) -> Rtt {
-        Rtt(self.connect.0 + self.tls.0 + self.first_byte.0 + self.body.0)
-    }
 }

@@ -37,6 +37,8 @@ pub use link::Link;
 pub use run::{Console, Options, run};
 pub use shown::Shown;
 
+pub use crate::console::state::{App, AppInit};
+
 use crate::model::text::SafeText;
 use crate::sys::tty::{Tty, TtyError};
 
