@@ -30,7 +30,7 @@ pub type PingKey = (IpAddr, Method, Option<u16>);
 /// Everything seen lately.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
-    /// Targets in the order the user gave them; the local one, if present, first.
+    /// Targets in the order the user gave them; this host, if it is watched, last.
     pub order: Vec<TargetId>,
     /// What was seen of each.
     pub targets: BTreeMap<TargetId, TargetWindow>,
