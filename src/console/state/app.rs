@@ -109,6 +109,14 @@ impl App {
         } else {
             Symbols::ascii()
         };
+        // This host is watched beside the targets; who comes with one looks at that first.
+        let ours = init
+            .targets
+            .first()
+            .is_some_and(|t| t.id == TargetId::local());
+        let target = usize::from(ours && init.targets.len() > 1);
+        let mut cursors = <[Cursor; Screen::ALL.len()]>::default();
+        cursors[Screen::Overview.index()].item = target;
         Self {
             symbols,
             window: Window::new(init.targets.iter().cloned()),
@@ -120,8 +128,8 @@ impl App {
             now: init.started,
             size: init.size,
             screen: Screen::default(),
-            cursors: Default::default(),
-            target: 0,
+            cursors,
+            target,
             layers: Vec::new(),
             event: None,
             filter: String::new(),
