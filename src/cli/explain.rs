@@ -1,6 +1,7 @@
 //! `warroom explain CODE`: the entry of the catalogue.
 
 use super::{CliError, HEALTHY, Out};
+use crate::config::nearest::nearest;
 use crate::model::catalogue::{CATALOGUE, entry};
 use crate::model::finding::Code;
 
@@ -21,10 +22,9 @@ pub fn run(code: Option<&str>, out: &mut Out) -> Result<u8, CliError> {
         return Ok(HEALTHY);
     };
     let Some(e) = entry(&Code::from_name(code)) else {
-        let near = CATALOGUE
-            .iter()
-            .map(|e| e.code.as_str())
-            .find(|c| c.contains(code) || code.contains(c.split('-').next_back().unwrap_or(c)))
+        let codes: Vec<&str> = CATALOGUE.iter().map(|e| e.code.as_str()).collect();
+        let near = nearest(code, &codes)
+            .or_else(|| codes.iter().find(|c| c.contains(code)).copied())
             .map_or(String::new(), |c| format!("; did you mean {c}?"));
         let shown = Code::from_name(code);
         return Err(CliError::usage(format!(

@@ -21,7 +21,7 @@ use crate::model::thresholds::Thresholds;
 mod devices;
 pub mod duration;
 pub mod find;
-mod nearest;
+pub mod nearest;
 pub mod origin;
 mod read;
 pub mod secret_file;

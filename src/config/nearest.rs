@@ -2,7 +2,7 @@
 
 /// The nearest of `known`, if it is near enough to suggest: at most a third of the letters
 /// differ, and never more than three.
-pub(super) fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
     let typed: Vec<char> = typed
         .chars()
         .take(64)

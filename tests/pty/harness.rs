@@ -280,9 +280,11 @@ impl Session {
 
     /// Makes the window another size, as a terminal emulator would.
     pub fn resize(&self, cols: u16, rows: u16) {
-        stty(&self.slave, cols, rows);
+        // Before the program hears of it: it paints everything again for the new size at once.
         let mut seen = self.shared.lock();
         seen.parser.screen_mut().set_size(cells(rows), cells(cols));
+        drop(seen);
+        stty(&self.slave, cols, rows);
     }
 
     /// Closes the terminal's side, as a dropped connection does.

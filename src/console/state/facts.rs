@@ -203,6 +203,21 @@ pub fn loss_cell(app: &App, t: &TargetWindow) -> Line {
     }
 }
 
+/// A target as people call it.
+pub fn name(id: &TargetId) -> &str {
+    if *id == TargetId::local() {
+        "this host"
+    } else {
+        id.as_str()
+    }
+}
+
+/// Where this host sends what is not on its own links.
+pub fn gateway(app: &App) -> Option<std::net::IpAddr> {
+    let local = app.window.local.as_ref()?;
+    local.value.default_routes.iter().find_map(|r| r.gateway)
+}
+
 /// Length of the path, or how far it is known.
 pub fn path_cell(app: &App, t: &TargetWindow) -> Line {
     let Some((_, path)) = t.best_path() else {

@@ -9,6 +9,8 @@ use crate::model::time::Stamp;
 
 /// Entries kept; beyond that the oldest saved ones go, then the oldest.
 const KEPT: usize = 200;
+/// Events at the end of the timeline among which an entry's own is looked for.
+const RECENT: usize = 200;
 /// How long a saved entry is shown while its event has not come back.
 const SHOWN_MS: u64 = 5_000;
 
@@ -83,7 +85,7 @@ impl Outbox {
 
     /// Forgets what is on disk and shown by its own event, or saved a while ago.
     pub fn settle(&mut self, timeline: &[Event], now: Stamp) {
-        let from = timeline.len().saturating_sub(200);
+        let from = timeline.len().saturating_sub(RECENT);
         let recent = timeline.get(from..).unwrap_or_default();
         self.entries.retain(|entry| {
             entry.fate != Fate::Saved
@@ -95,6 +97,14 @@ impl Outbox {
     /// Entries that the timeline does not show yet, oldest first.
     pub fn entries(&self) -> &[Pending] {
         &self.entries
+    }
+
+    /// Entries that the timeline does not show, not even as waiting in memory.
+    pub fn untold(&self, timeline: &[Event]) -> Vec<&Pending> {
+        let from = timeline.len().saturating_sub(RECENT);
+        let recent = timeline.get(from..).unwrap_or_default();
+        let told = |entry: &Pending| recent.iter().any(|e| tells(e, entry));
+        self.entries.iter().filter(|e| !told(e)).collect()
     }
 
     /// How many are not on disk.

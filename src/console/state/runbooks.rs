@@ -7,6 +7,7 @@ use super::layer::{Confirm, Layer, Plan};
 use super::screen::Screen;
 use crate::model::command::{Command, Ticket};
 use crate::model::event::StepMark;
+use crate::model::finding::Finding;
 use crate::model::runbook::{CommandText, Fence, Runbook, Step};
 use crate::model::text::SafeText;
 use crate::model::time::Stamp;
@@ -15,6 +16,17 @@ use super::input::Input;
 
 /// Lines of a command's output kept for the screen; the recorder keeps its own copy.
 const OUTPUT_KEPT: usize = 2000;
+
+/// Who asks for a runbook; what is nearest to what the person looks at comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Suggested {
+    /// The selected finding, or one of the current target.
+    Here,
+    /// Another open finding.
+    Elsewhere,
+    /// Nobody.
+    No,
+}
 
 /// One runbook of the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +37,8 @@ pub struct Listed {
     pub title: SafeText,
     /// Where it comes from.
     pub source: SafeText,
-    /// Whether an open finding names it.
-    pub suggested: bool,
+    /// Who asks for it.
+    pub suggested: Suggested,
 }
 
 /// What the runbook screen knows.
@@ -96,11 +108,21 @@ impl Runbooks {
 }
 
 impl App {
-    /// The list of runbooks, those that open findings name first.
+    /// The list of runbooks: those of the selected finding first, then those of the others.
     pub(super) fn list_runbooks(&mut self, list: Vec<(SafeText, SafeText, SafeText)>) {
+        let target = self.current_id();
+        let here = |f: &&Finding| match self.selected_finding() {
+            Some(selected) => selected.key() == f.key(),
+            None => Some(&f.subject) == target,
+        };
         let named = |name: &SafeText| {
-            let mut names = self.verdicts.findings.iter().flat_map(|f| &f.runbooks);
-            names.any(|r| r == name)
+            let all = self.verdicts.findings.iter();
+            let mut naming = all.filter(|f| f.runbooks.contains(name)).peekable();
+            match (naming.peek().is_some(), naming.any(|f| here(&f))) {
+                (_, true) => Suggested::Here,
+                (true, false) => Suggested::Elsewhere,
+                (false, false) => Suggested::No,
+            }
         };
         let mut list: Vec<Listed> = list
             .into_iter()
@@ -111,7 +133,7 @@ impl App {
                 source,
             })
             .collect();
-        list.sort_by_key(|l| !l.suggested);
+        list.sort_by_key(|l| l.suggested);
         self.runbooks.list = Some(list);
     }
 

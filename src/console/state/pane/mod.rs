@@ -75,7 +75,7 @@ pub(super) fn more_below(lines: &mut Vec<Line>, below: usize, rows: usize) {
 pub fn title(app: &App) -> SafeText {
     let what = app.screen.title();
     match app.current_id().filter(|_| app.screen.of_target()) {
-        Some(id) => SafeText::new(format!("{what} of {id}")),
+        Some(id) => SafeText::new(format!("{what} of {}", facts::name(id))),
         None => SafeText::new(what),
     }
 }
@@ -126,7 +126,7 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
         return;
     };
     let count = app.window.order.len();
-    let mut line = Line::plain(" ").with(Role::Title, id.as_str());
+    let mut line = Line::plain(" ").with(Role::Title, facts::name(id));
     if count > 1 {
         let at = app.target.min(count - 1) + 1;
         line.push(Role::Muted, format!("  {at} of {count} "));
@@ -202,6 +202,15 @@ pub(super) fn ago(app: &App, at: Stamp) -> String {
 pub(super) fn is_local(app: &App) -> bool {
     app.current()
         .is_some_and(|t| t.target.kind == TargetKind::Local || t.target.id == TargetId::local())
+}
+
+/// What was typed, if it is the path of a runbook rather than the name of an action.
+pub fn runbook_path(typed: &str) -> Option<SafeText> {
+    let path = typed.trim();
+    let is_path = path.contains('/') || path.ends_with(".md") || path.ends_with(".markdown");
+    // A path that can't be shown as it is would be another one.
+    let shown = SafeText::new(path);
+    (is_path && shown.as_str() == path).then_some(shown)
 }
 
 /// Actions of the current screen whose name or help holds what was typed.

@@ -2,7 +2,7 @@
 
 use super::{severity_role, timeline};
 use crate::console::state::app::App;
-use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::doc::{Doc, Line, Role, head};
 use crate::console::state::facts;
 use crate::console::state::room::Room;
 use crate::console::state::screen::Screen;
@@ -156,7 +156,16 @@ fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
 
 fn cells(app: &App, id: &TargetId) -> Vec<Line> {
     // Nearly every URL is https; the host is what tells them apart.
-    let name = Line::plain(id.as_str().trim_start_matches("https://"));
+    let mut name = Line::plain(facts::name(id).trim_start_matches("https://"));
+    // What is pinged for this host is its gateway.
+    if *id == TargetId::local()
+        && let Some(gateway) = facts::gateway(app)
+    {
+        name.push(Role::Muted, ", gateway");
+        if app.room().cols >= 100 {
+            name.push(Role::Muted, format!(" {gateway}"));
+        }
+    }
     let Some(t) = app.window.targets.get(id) else {
         return vec![name];
     };
@@ -208,7 +217,21 @@ fn nothing_found(app: &App) -> &'static str {
     }
 }
 
-/// Summary with age, then the first line of evidence.
+/// A text in two: what fits at the start, up to the end of a word, and what is left.
+fn at_word(text: &str, room: usize) -> (&str, &str) {
+    let fits = head(text, room);
+    let (_, rest) = text.split_at(fits.len());
+    if rest.is_empty() || rest.starts_with(' ') {
+        return (fits, rest.trim_start());
+    }
+    // A word that would leave half of the line empty is broken.
+    match fits.rfind(' ').filter(|at| *at > fits.len() / 2) {
+        Some(at) => (&fits[..at], &text[at + 1..]),
+        None => (fits, rest),
+    }
+}
+
+/// Summary with age; below it the rest of the summary and the first evidence.
 fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
     let mark = if selected { app.symbols.marker } else { " " };
     let sign = app.symbols.severity(f.severity);
@@ -226,18 +249,28 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
             .with(Role::Key, "r")
             .with(Role::Muted, " runbook");
     }
-    let left_room = cols.saturating_sub(right.width() + 2);
-    let left = Line::of(Role::Accent, mark)
-        .with(role, format!("{sign} "))
-        .text(f.summary.clone());
-    let mut lines = if cols >= 60 {
-        vec![left.fit(left_room).text(" ").join(right)]
+    let left_room = if cols >= 60 {
+        cols.saturating_sub(right.width() + 2)
     } else {
-        vec![left.cut(cols)]
+        cols
     };
+    let left = Line::of(Role::Accent, mark).with(role, format!("{sign} "));
+    let (start, rest) = at_word(f.summary.as_str(), left_room.saturating_sub(left.width()));
+    let left = left.text(start);
+    let first = if cols >= 60 {
+        left.fit(left_room).text(" ").join(right)
+    } else {
+        left.cut(cols)
+    };
+    // What does not fit goes on below: the place often stands at the end.
+    let mut below = Line::plain("   ").text(rest);
     if let Some(e) = f.evidence.first() {
-        let text = Line::plain("   ").with(Role::Muted, e.text.clone());
-        lines.push(text.cut(cols));
+        let gap = if rest.is_empty() { "" } else { "  " };
+        below.push(Role::Muted, format!("{gap}{}", e.text));
+    }
+    let mut lines = vec![first];
+    if !rest.is_empty() || !f.evidence.is_empty() {
+        lines.push(below.cut(cols));
     }
     for line in &mut lines {
         line.selected = selected;
@@ -265,7 +298,7 @@ fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
     };
     let mut line = Line::plain(" ")
         .with(role, format!("{sign} "))
-        .text(id.as_str())
+        .text(facts::name(id))
         .with(Role::Muted, format!(" {word}"))
         .text(names.join(", "));
     // The figures of each are on its own screen.
@@ -279,6 +312,27 @@ fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_go_on_at_a_word() {
+        assert_eq!(at_word("short", 10), ("short", ""));
+        assert_eq!(
+            at_word("between hop 2 and hop 3", 13),
+            ("between hop 2", "and hop 3")
+        );
+        assert_eq!(
+            at_word("between hop 2 and hop 3", 15),
+            ("between hop 2", "and hop 3")
+        );
+        assert_eq!(
+            at_word("http://a-very-long.name/ ok", 10),
+            ("http://a-v", "ery-long.name/ ok")
+        );
+        for room in 0..30 {
+            let (a, b) = at_word("日本語 日本語 ✖ x", room);
+            assert!(format!("{a}{b}").replace(' ', "") == "日本語日本語✖x");
+        }
+    }
 
     #[test]
     fn parts_never_take_more_than_there_is() {

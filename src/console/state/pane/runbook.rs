@@ -5,6 +5,7 @@ use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::outbox::Fate;
 use crate::console::state::room::Room;
+use crate::console::state::runbooks::Suggested;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::event::StepMark;
@@ -102,15 +103,16 @@ fn list(app: &App, cols: usize) -> Doc {
         Column::new("SOURCE").flex(8).drop(1),
     ]);
     for (n, book) in all.iter().enumerate() {
-        let why = if book.suggested {
-            Line::of(Role::Accent, "open finding")
-        } else {
-            Line::new()
+        let why = match book.suggested {
+            Suggested::Here if app.selected_finding().is_some() => "this finding",
+            Suggested::Here => "this target",
+            Suggested::Elsewhere => "open finding",
+            Suggested::No => "",
         };
         let mut row = Row::new(vec![
             Line::plain(book.name.clone()),
             Line::plain(book.title.clone()),
-            why,
+            Line::of(Role::Accent, why),
             Line::of(Role::Muted, book.source.clone()),
         ]);
         row.selected = n == app.runbooks.picked.min(all.len() - 1);

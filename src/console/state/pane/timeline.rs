@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
+use crate::console::state::facts;
 use crate::console::state::outbox::{Fate, Pending};
 use crate::console::state::room::Room;
 use crate::model::event::{Event, EventId, EventKind, NoteKind, StepMark, finding_severity};
@@ -63,7 +64,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         let here = selected.as_ref() == Some(&e.id());
         doc.line(line(app, e, here).cut(cols));
     }
-    for p in app.outbox.entries() {
+    for p in app.outbox.untold(&app.incident.timeline) {
         doc.line(pending(app, p).cut(cols));
     }
     if doc.is_empty() {
@@ -101,8 +102,12 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
 
 /// The last lines, for the overview: what is worth a glance.
 pub fn tail(app: &App, cols: usize, rows: usize) -> Vec<Line> {
-    let glance = |e: &&Event| !matches!(e.kind, EventKind::TargetNumbers { .. });
-    let waiting = app.outbox.entries();
+    let glance = |e: &&Event| match &e.kind {
+        EventKind::Joined { title, .. } => title.is_some(),
+        EventKind::TargetNumbers { .. } | EventKind::Left {} => false,
+        _ => true,
+    };
+    let waiting = app.outbox.untold(&app.incident.timeline);
     let take = rows.saturating_sub(waiting.len().min(rows));
     let mut lines: Vec<Line> = app
         .incident
@@ -115,7 +120,7 @@ pub fn tail(app: &App, cols: usize, rows: usize) -> Vec<Line> {
         .collect();
     lines.reverse();
     let from = waiting.len().saturating_sub(rows);
-    lines.extend(waiting[from..].iter().map(|p| pending(app, p).cut(cols)));
+    lines.extend(waiting.iter().skip(from).map(|p| pending(app, p).cut(cols)));
     if lines.is_empty() && rows > 0 {
         lines.push(Line::of(Role::Muted, " nothing happened yet"));
     }
@@ -193,7 +198,11 @@ pub fn tell(app: &App, e: &Event) -> Told {
         } => told(
             plain,
             by.as_str(),
-            format!("joined from {host} ({privileges})"),
+            if privileges.is_empty() {
+                format!("joined from {host}")
+            } else {
+                format!("joined from {host} ({privileges})")
+            },
         ),
         EventKind::Left {} => told(plain, by.as_str(), "left".into()),
         EventKind::Renamed { title } => told(plain, by.as_str(), format!("renamed to {title}")),
@@ -230,7 +239,11 @@ pub fn tell(app: &App, e: &Event) -> Told {
             } else {
                 format!(": {why}")
             };
-            told(sign, "state", format!("{target} {state}{why}"))
+            told(
+                sign,
+                "state",
+                format!("{} {state}{why}", facts::name(target)),
+            )
         }
         EventKind::TargetNumbers { numbers: n } => {
             let rtt = n.rtt_ms.map_or(String::new(), |(p50, p95, max)| {

@@ -112,7 +112,12 @@ pub fn palette(app: &App, typed: &str, at: usize, cols: usize) -> Doc {
         doc.line(line.cut(cols).selected(here));
     }
     if doc.is_empty() {
-        doc.line(Line::of(Role::Muted, "no action of that name"));
+        doc.line(match pane::runbook_path(typed) {
+            Some(path) => Line::of(Role::Muted, "Enter opens the runbook ")
+                .text(path)
+                .cut(cols),
+            None => Line::of(Role::Muted, "no action of that name"),
+        });
     }
     doc
 }

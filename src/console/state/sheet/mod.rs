@@ -86,7 +86,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             };
             (word.into(), input, "goes to the timeline with the step")
         }
-        Layer::Palette { input, .. } => ("command".into(), input, "Up and Down choose"),
+        Layer::Palette { input, .. } => (
+            "command".into(),
+            input,
+            "Up and Down choose; a path opens that runbook",
+        ),
         Layer::ConfirmRun(c) if c.asks_name() => (
             format!("type {}", c.plan.name),
             &c.typed,
