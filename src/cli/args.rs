@@ -13,12 +13,7 @@ use crate::probe::resolve::Family;
 /// a URL, dns:name, dns:name@resolver or snmp://host. Without a target it asks whether it is us:
 /// interfaces, default gateway, configured resolvers.
 #[derive(Debug, Parser)]
-#[command(
-    name = "warroom",
-    version,
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true
-)]
+#[command(name = "warroom", version, subcommand_negates_reqs = true)]
 pub struct Cli {
     /// Options that every subcommand knows.
     #[command(flatten)]

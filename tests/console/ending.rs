@@ -31,10 +31,10 @@ fn in_good_order(night: &Night) {
 
 #[test]
 fn signals_give_the_terminal_back_and_end_the_journal() {
+    let Some(night) = Night::begin("console: signals") else {
+        return;
+    };
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
-        let Some(night) = Night::begin("console: signals") else {
-            return;
-        };
         let mut s = night.console(&[&night.well()]);
         note(&s, "still here");
         s.signal(signal);
@@ -45,6 +45,7 @@ fn signals_give_the_terminal_back_and_end_the_journal() {
         assert!(s.cooked(), "{signal}");
         assert_eq!(oracle::violations(oracle::on_screen(&s.bytes())), [""; 0]);
         in_good_order(&night);
+        std::fs::remove_dir_all(night.incident()).expect("the incident");
     }
 }
 

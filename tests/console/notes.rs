@@ -43,8 +43,11 @@ fn a_saved_note_survives_kill_9() {
     let shown = night.run(&["incident", "show", &name, "--json"]);
     let folded: Value = serde_json::from_str(&shown.out).expect("JSON");
     assert_eq!(folded["schema"], "warroom.incident/1");
-    assert!(shown.out.contains(words));
-    let shown = night.run(&["incident", "show", "last", "--jsonl"]);
+    let targets = folded["targets"].as_array().expect("targets");
+    assert!(targets.contains(&target.as_str().into()), "{folded:#}");
+    let state = night.state();
+    let state = state.to_str().expect("UTF-8");
+    let shown = night.run(&["--state", state, "incident", "show", "last", "--jsonl"]);
     let notes = shown.out.lines().filter(|line| {
         let event: Value = serde_json::from_str(line).expect("JSON");
         event["kind"] == "note" && event["text"] == words

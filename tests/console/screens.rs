@@ -60,7 +60,7 @@ fn every_screen_shows_its_own_at_both_sizes() {
         says(&s, "1", &["TARGET", "FINDINGS", "TIMELINE", "this host"]);
         says(
             &s,
-            "j2",
+            "2",
             &["traceroute to 127.0.0.1", "HOST", "LOSS", "PINGS"],
         );
         says(&s, "4", &["TLS", "nothing here speaks TLS"]);

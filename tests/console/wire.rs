@@ -10,7 +10,7 @@ fn tour(night: &Night, adapt: impl FnOnce(Launch) -> Launch) -> Vec<u8> {
     let mut s = adapt(night.launch(&[&ill])).start();
     s.wait_text("answers HTTP 503");
     for (keys, words) in [
-        ("j2", "traceroute to"),
+        ("2", "traceroute to"),
         ("5", "path MTU to"),
         ("6", "first byte"),
         ("8", "first-five-minutes"),

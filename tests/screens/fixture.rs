@@ -70,7 +70,10 @@ pub fn fresh(cols: u16, rows: u16, utf8: bool) -> App {
 
 /// The console in the middle of it.
 pub fn night(cols: u16, rows: u16) -> App {
-    with(fresh(cols, rows, true), news())
+    let mut app = with(fresh(cols, rows, true), news());
+    // From the first row on.
+    crate::press(&mut app, "g");
+    app
 }
 
 pub fn with(mut app: App, batch: Batch) -> App {

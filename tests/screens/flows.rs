@@ -487,7 +487,7 @@ fn without_colours_nothing_is_coloured_and_the_selection_is_seen() {
     };
     assert_eq!(coloured(Depth::Mono), 0);
     assert!(coloured(Depth::Sixteen) > 100);
-    assert!(text(&app).contains("▌local"));
+    assert!(text(&app).contains("▌this host"));
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn what_is_clean_so_far_has_no_tick_either() {
         verdicts.findings.clear();
         verdicts.states.iter_mut().for_each(|s| s.1 = state.clone());
         let mut app = with(crate::fixture::fresh(80, 24, true), batch);
-        for keys in ["1", "2]"] {
+        for keys in ["1", "2"] {
             press(&mut app, keys);
             let lines: Vec<String> = text(&app).lines().map(str::to_owned).collect();
             let of_verdict = |l: &&String| l.contains("clean") || l.contains("0 of 58 pings lost");

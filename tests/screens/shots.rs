@@ -48,7 +48,7 @@ fn overview_small() {
 fn overview_ascii() {
     let mut app = with(fresh(80, 24, false), news());
     assert_snapshot!("overview_ascii", text(&app));
-    press(&mut app, "2]");
+    press(&mut app, "2");
     assert_snapshot!("path_ascii", text(&app));
 }
 

@@ -109,6 +109,12 @@ impl App {
         } else {
             Symbols::ascii()
         };
+        // What somebody asked about comes before this host.
+        let local = TargetId::local();
+        let asked = init.targets.iter().position(|t| t.id != local);
+        let target = asked.unwrap_or(0);
+        let mut cursors = [Cursor::default(); Screen::ALL.len()];
+        cursors[Screen::Overview.index()].item = target;
         Self {
             symbols,
             window: Window::new(init.targets.iter().cloned()),
@@ -120,8 +126,8 @@ impl App {
             now: init.started,
             size: init.size,
             screen: Screen::default(),
-            cursors: Default::default(),
-            target: 0,
+            cursors,
+            target,
             layers: Vec::new(),
             event: None,
             filter: String::new(),

@@ -171,6 +171,14 @@ fn screen_of_clean(what: &str) -> Screen {
 
 /// The current target's window, or one line that there is nothing yet.
 pub(super) fn wait(app: &App, doc: &mut Doc, why: &str) {
+    if is_local(app) && app.screen != Screen::Path {
+        let text = format!(
+            " {} of other targets only; [ ] chooses one",
+            app.symbols.none
+        );
+        doc.line(Line::of(Role::Muted, text));
+        return;
+    }
     let learned = app.current().and_then(facts::newest).is_some();
     let text = if learned {
         format!(" {} {why}", app.symbols.none)

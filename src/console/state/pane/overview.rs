@@ -162,7 +162,7 @@ fn cells(app: &App, id: &TargetId) -> Vec<Line> {
         && let Some(gateway) = facts::gateway(app)
     {
         name.push(Role::Muted, ", gateway");
-        if app.room().cols >= 100 {
+        if app.room().cols >= 140 {
             name.push(Role::Muted, format!(" {gateway}"));
         }
     }
@@ -265,8 +265,10 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
     // What does not fit goes on below: the place often stands at the end.
     let mut below = Line::plain("   ").text(rest);
     if let Some(e) = f.evidence.first() {
-        let gap = if rest.is_empty() { "" } else { "  " };
-        below.push(Role::Muted, format!("{gap}{}", e.text));
+        if !rest.is_empty() {
+            below.push(Role::Muted, format!(" {} ", app.symbols.sep));
+        }
+        below.push(Role::Muted, e.text.clone());
     }
     let mut lines = vec![first];
     if !rest.is_empty() || !f.evidence.is_empty() {
