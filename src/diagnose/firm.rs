@@ -20,6 +20,8 @@ use crate::model::window::{DnsKey, Recent, TargetWindow};
 const PINGS: u32 = 75;
 /// The same where answers are rationed, so that more can't be had in time.
 const RATIONED_PINGS: u32 = 6;
+/// The same by the host's own `ping`, which goes once a second.
+const PROGRAM_PINGS: u32 = 6;
 /// Pings after which a single loss is judged to be chance.
 const PINGS_AFTER_LOSS: u32 = 120;
 
@@ -202,6 +204,9 @@ fn address(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> V
 }
 
 fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> bool {
+    if let Some(((_, Method::SystemPing, _), series)) = t.best_ping_of(addr) {
+        return series.sent() >= PROGRAM_PINGS;
+    }
     let Some(series) = judged_series(t, addr) else {
         let rationed = t.best_ping_of(addr).map_or(0, |(_, s)| s.sent());
         return rationed >= RATIONED_PINGS;

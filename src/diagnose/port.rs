@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::answers::last_answer;
 use super::build::Build;
-use super::facts::Facts;
+use super::facts::{Facts, host_of};
 use super::loss::end_loss;
 use super::reach::is_unreachable;
 use super::reproduce;
@@ -84,10 +84,9 @@ fn closed(
         .which(dst)
         .confidence(0.95)
         .summary(format!(
-            "port {} of {} ({}) refuses connections: nothing listens there",
+            "port {} of {} refuses connections: nothing listens there",
             dst.port(),
-            t.target.id,
-            dst.ip()
+            host_of(t, dst.ip())
         ))
         .evidence(
             run.iter().map(|d| d.id),
@@ -155,10 +154,9 @@ fn prohibited(
         .which(dst)
         .confidence(0.95)
         .summary(format!(
-            "{who} {verb} connections to port {} of {} ({})",
+            "{who} {verb} connections to port {} of {}",
             dst.port(),
-            t.target.id,
-            dst.ip()
+            host_of(t, dst.ip())
         ))
         .evidence(
             run.iter().map(|d| d.id),
@@ -220,10 +218,9 @@ fn filtered(
     .which(dst)
     .confidence(0.85)
     .summary(format!(
-        "connections to port {} of {} ({}) vanish {location}, while the host itself answers",
+        "connections to port {} of {} vanish {location}, while the host itself answers",
         dst.port(),
-        t.target.id,
-        dst.ip()
+        host_of(t, dst.ip())
     ))
     .evidence(
         run.iter().map(|d| d.id),

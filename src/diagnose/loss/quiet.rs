@@ -58,7 +58,7 @@ pub(super) fn judge(
             continue;
         };
         let (sent, lost) = traced.at(ttl);
-        let rations = lost >= 3 && wilson(lost, sent).0 > end_at_most + 0.05;
+        let rations = lost >= 2 && wilson(lost, sent).0 > end_at_most + 0.05;
         if rations && clean_beyond(f, t, addr, path, &traced, ttl, lossy) {
             out.push(rationed(
                 start(code::ICMP_RATE_LIMITED, place),
