@@ -5,6 +5,9 @@
 //! It reads source text with a small tokeniser, so it also sees code that is not compiled on
 //! this platform. It does not expand macros.
 
+// In a test, to panic is to report.
+#![allow(clippy::expect_used)]
+
 #[path = "architecture/source.rs"]
 mod source;
 

@@ -102,7 +102,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
 fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
     let journal = crate::incident::read(folder).map_err(CliError::could_not_run)?;
     let incident = Incident::fold(journal.events);
-    let mut targets = vec![Target::local()];
+    let mut targets = Vec::new();
     for id in incident
         .targets
         .iter()
@@ -113,6 +113,7 @@ fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
             Err(e) => warn(e),
         }
     }
+    targets.push(Target::local());
     Ok(targets)
 }
 

@@ -60,6 +60,8 @@ impl CliError {
 /// # Errors
 /// A sentence and an exit code.
 pub fn run(cli: Cli) -> Result<u8, CliError> {
+    crate::sys::privileges::refuse_setuid().map_err(CliError::could_not_run)?;
+    crate::sys::signals::ignore_file_size_signal();
     let mut out = Out::stdout();
     match &cli.command {
         Some(Sub::Check(args)) => check::run(&cli.common, args, &mut out),

@@ -43,16 +43,15 @@ pub fn load(common: &Common) -> Result<Config, CliError> {
     config::load(common.config.as_deref()).map_err(CliError::usage)
 }
 
-/// The targets typed, else those of the configuration; this host first.
+/// The targets typed, else those of the configuration, then the controls; this host last, since
+/// who names a target looks at that first.
 ///
 /// # Errors
 /// Usage, naming each text that is not a target.
 pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, CliError> {
-    let named = inventory::targets(config, typed).map_err(CliError::usage)?;
-    let mut all = vec![Target::local()];
-    let controls = inventory::controls(config, &named);
-    all.extend(named);
-    all.extend(controls);
+    let mut all = inventory::targets(config, typed).map_err(CliError::usage)?;
+    all.extend(inventory::controls(config, &all));
+    all.push(Target::local());
     Ok(all)
 }
 

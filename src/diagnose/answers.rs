@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::facts::distance;
+use super::reach::is_echo;
 use crate::model::observation::{HopAnswer, IcmpError, ObsId, Outcome, Refusal};
 use crate::model::time::{Mono, Rtt, Stamp};
 use crate::model::window::TargetWindow;
@@ -154,8 +156,7 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
             .filter(|p| p.rtt.is_none() && p.at.mono > after)
         {
             s.note(p.at, p.id);
-            s.echo_tried |= !method.answers_are_rationed()
-                && *method != crate::model::observation::Method::TcpConnect;
+            s.echo_tried |= is_echo(*method);
             if let Some((by, why, rtt)) = &p.refusal {
                 s.refusals.push(Said {
                     by: *by,
@@ -169,9 +170,13 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
         }
     }
     for (_, path) in t.paths.iter().filter(|((a, _), _)| *a == addr) {
+        let distance = distance(path, addr);
         for (id, at, round) in path.kept().filter(|(_, at, _)| at.mono > after) {
-            s.note(*at, *id);
-            s.rounds += 1;
+            // A round that left the target out, to spare its ICMP budget, is no silence of it.
+            if distance.is_none_or(|d| round.hops.iter().any(|h| h.ttl >= d)) {
+                s.note(*at, *id);
+                s.rounds += 1;
+            }
             for hop in &round.hops {
                 if let HopAnswer::Unreachable { from, rtt, error } = hop.answer {
                     s.refusals.push(Said {

@@ -2,10 +2,12 @@
 
 use super::build::Build;
 use super::facts::Facts;
+use super::reach;
 use crate::model::catalogue as code;
 use crate::model::device::{DeviceAnswer, DeviceReport, SnmpInterface};
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::observation::{Method, Outcome};
+use crate::model::target::Host;
 use crate::model::text::SafeText;
 use crate::model::window::{Recent, TargetWindow};
 
@@ -13,7 +15,14 @@ use crate::model::window::{Recent, TargetWindow};
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for ((name, method), recent) in &t.devices {
         if let Some(finding) = unreachable(f, t, name, *method, recent) {
-            out.push(finding);
+            // Without a way out of this host a silent device is a consequence.
+            let way = match t.target.host() {
+                Some(Host::Addr(a)) => reach::explaining(f, *a, out),
+                _ => None,
+            };
+            if way.is_none() {
+                out.push(finding);
+            }
             continue;
         }
         let Some(last) = recent.last() else { continue };
@@ -23,7 +32,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                     status
                         .interfaces
                         .iter()
-                        .filter(|i| is_down(i))
+                        .filter(|i| is_down(i) && is_in_use(i, recent))
                         .map(|i| interface_down(t, name, last.at.wall, last.id, i)),
                 );
             }
@@ -99,6 +108,19 @@ fn unreachable(
 /// Administratively up, operationally down (2) or with its lower layer down (7), RFC 2863.
 fn is_down(i: &SnmpInterface) -> bool {
     i.admin_up && matches!(i.oper_status, 2 | 7)
+}
+
+/// Whether somebody means the interface to be up: it is described, or was up in an earlier poll.
+/// The unused ports of a switch are enabled and down all the time.
+fn is_in_use(i: &SnmpInterface, polls: &Recent<DeviceReport>) -> bool {
+    !i.alias.is_empty()
+        || polls.iter().any(|d| match d.value.outcome.ok() {
+            Some(DeviceAnswer::Snmp(s)) => s
+                .interfaces
+                .iter()
+                .any(|was| was.index == i.index && was.oper_status == 1),
+            _ => false,
+        })
 }
 
 fn interface_down(

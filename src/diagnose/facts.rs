@@ -1,11 +1,13 @@
 //! What every rule may look at, and small questions that several rules ask.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::model::observation::ServerRole;
+use crate::model::target::Host;
 use crate::model::thresholds::Thresholds;
 use crate::model::time::{Mono, Stamp};
-use crate::model::window::{TargetWindow, Window};
+use crate::model::window::{PathWindow, TargetWindow, Window};
 
 /// Input of the rules.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,17 @@ impl Facts<'_> {
         })
     }
 
+    /// Whether a server is still one that is asked: named by the user, or configured now. What a
+    /// resolver that was taken out of the configuration said last is of no interest.
+    pub fn is_asked(&self, server: SocketAddr, role: ServerRole) -> bool {
+        role == ServerRole::Named
+            || self
+                .window
+                .local
+                .as_ref()
+                .is_none_or(|l| l.value.resolvers.servers.contains(&server))
+    }
+
     /// Whether a default route of the address's family exists; `None` before the first look.
     pub fn has_default_route(&self, v6: bool) -> Option<bool> {
         let local = self.window.local.as_ref()?;
@@ -62,14 +75,40 @@ pub fn same_prefix(a: IpAddr, b: IpAddr, len: u8) -> bool {
     len > 0 && differ.leading_zeros() >= u32::from(len)
 }
 
-/// The target with the address meant: `api.example.com (10.0.0.7)`, or the address alone where
-/// that is what was typed.
+/// The target with the address meant: `api.example.com (10.0.0.7)`, or as typed where the address
+/// is a part of that.
 pub fn name_of(t: &TargetWindow, addr: IpAddr) -> String {
     let id = t.target.id.as_str();
-    if id == addr.to_string() {
-        id.to_owned()
-    } else {
-        format!("{id} ({addr})")
+    match t.target.host() {
+        Some(Host::Addr(a)) if *a == addr => id.to_owned(),
+        _ => format!("{id} ({addr})"),
+    }
+}
+
+/// Distance at which the target's address last answered a traceroute. Also long after: the rounds
+/// that reached it are forgotten while it stays silent, the hop statistics are not.
+pub fn distance_of(t: &TargetWindow, addr: IpAddr) -> Option<u8> {
+    t.paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .find_map(|(_, p)| distance(p, addr))
+}
+
+/// The same by one traceroute.
+pub fn distance(path: &PathWindow, addr: IpAddr) -> Option<u8> {
+    path.reached_ttl().or_else(|| {
+        path.hops()
+            .find(|(_, h)| h.addresses.iter().any(|(a, _)| *a == addr))
+            .map(|(ttl, _)| ttl)
+    })
+}
+
+/// The host of a target with the address meant: `api.example.com (10.0.0.7)`, or the address alone
+/// where that is what was typed.
+pub fn host_of(t: &TargetWindow, addr: IpAddr) -> String {
+    match t.target.host().and_then(|h| h.name()) {
+        Some(name) => format!("{name} ({addr})"),
+        None => addr.to_string(),
     }
 }
 

@@ -3,7 +3,8 @@
 //! No ✔ before this list is empty. A target that is known to be unreachable is firm without the
 //! rest: nothing more can be learned of it.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use super::answers::last_answer;
 use super::facts::Facts;
@@ -13,20 +14,25 @@ use crate::model::catalogue as code;
 use crate::model::finding::Finding;
 use crate::model::observation::{DnsSample, Method, Outcome};
 use crate::model::target::{Host, TargetKind};
-use crate::model::window::{Recent, TargetWindow};
+use crate::model::window::{DnsKey, Recent, TargetWindow};
 
 /// Pings that exclude 5 % loss with 95 % confidence if none is lost (Wilson: 3.84 / (n + 3.84)).
 const PINGS: u32 = 75;
 /// The same where answers are rationed, so that more can't be had in time.
 const RATIONED_PINGS: u32 = 6;
+/// The same by the host's own `ping`, which goes once a second.
+const PROGRAM_PINGS: u32 = 6;
 /// Pings after which a single loss is judged to be chance.
 const PINGS_AFTER_LOSS: u32 = 120;
+
+/// Looks at the local tables after which a gateway of unknown state is no longer waited for.
+const LOOKS_FOR_GATEWAY: u32 = 12;
 
 /// What is still missing, in words for the screen; empty means firm.
 pub fn pending(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> {
     match &t.target.kind {
         TargetKind::Local => local(f, t, findings),
-        TargetKind::Dns { .. } => names(f, t),
+        TargetKind::Dns { .. } => names(f, t, findings),
         TargetKind::Snmp { .. } => devices(t),
         TargetKind::Host(_) | TargetKind::Port { .. } | TargetKind::Url(_) => host(f, t, findings),
     }
@@ -48,6 +54,8 @@ fn local(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str>
         .default_routes
         .iter()
         .filter_map(|r| r.gateway)
+        // One that has not been heard of by now won't be: a point-to-point link has no entries.
+        .filter(|_| f.window.locals.total() < LOOKS_FOR_GATEWAY)
         .any(|gw| {
             use crate::model::local::NeighbourState as N;
             let known = local
@@ -80,26 +88,38 @@ fn asked_enough(r: &Recent<DnsSample>) -> bool {
     }
 }
 
-fn names(f: &Facts, t: &TargetWindow) -> Vec<&'static str> {
+/// Every server that is asked has said enough, or is known not to answer.
+fn names(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> {
+    let asked: Vec<_> = t
+        .dns
+        .iter()
+        .filter(|(k, r)| r.last().is_some_and(|d| f.is_asked(k.server, d.value.role)))
+        .collect();
     let expected = match &t.target.kind {
         TargetKind::Dns {
             resolver: Some(_), ..
-        } => 1,
+        } => {
+            if t.resolution.is_none() {
+                return vec!["name"];
+            }
+            t.addresses().len()
+        }
         _ => f
             .window
             .local
             .as_ref()
             .map_or(1, |l| l.value.resolvers.servers.len()),
     };
-    let servers: std::collections::BTreeSet<_> = t.dns.keys().map(|k| k.server).collect();
-    let unresolved = t
-        .resolution
-        .as_ref()
-        .is_some_and(|r| r.value.outcome.ok().is_none());
-    if unresolved && servers.is_empty() {
-        return Vec::new();
-    }
-    if servers.len() < expected || !t.dns.values().all(asked_enough) {
+    let silent = |server: SocketAddr| {
+        let which = server.to_string();
+        findings.iter().any(|x| {
+            (x.code == code::RESOLVER_DOWN || x.code == code::RESOLVER_CONFIG_BROKEN)
+                && x.discriminator.as_str() == which
+        }) || reach::explaining(f, server.ip(), findings).is_some()
+    };
+    let servers: BTreeSet<_> = asked.iter().map(|(k, _)| k.server).collect();
+    let firm = |(k, r): &(&DnsKey, &Recent<DnsSample>)| asked_enough(r) || silent(k.server);
+    if servers.len() < expected || !asked.iter().all(firm) {
         vec!["dns"]
     } else {
         Vec::new()
@@ -133,7 +153,7 @@ fn host(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> 
     };
     let by_dns = !matches!(resolution.how.method, Method::HostsFile | Method::Literal);
     if by_dns && matches!(t.target.host(), Some(Host::Name(_))) {
-        missing.extend(names(f, t));
+        missing.extend(names(f, t, findings));
     }
     for addr in t.addresses() {
         for what in address(f, t, *addr, findings) {
@@ -148,7 +168,7 @@ fn host(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str> 
 /// Whether reachability of the address is settled in the negative.
 fn settled_unreachable(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> bool {
     reach::is_unreachable(findings, t, addr)
-        || (reach::explained_locally(f, addr, findings) && last_answer(t, addr).is_none())
+        || (reach::explaining(f, addr, findings).is_some() && last_answer(t, addr).is_none())
         || reach::undecided(f, t, addr).is_some()
 }
 
@@ -184,11 +204,16 @@ fn address(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> V
 }
 
 fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> bool {
+    if let Some(((_, Method::SystemPing, _), series)) = t.best_ping_of(addr) {
+        return series.sent() >= PROGRAM_PINGS;
+    }
     let Some(series) = judged_series(t, addr) else {
         let rationed = t.best_ping_of(addr).map_or(0, |(_, s)| s.sent());
         return rationed >= RATIONED_PINGS;
     };
-    let (sent, lost) = series.loss_since(f.horizon());
+    let (_, lost) = series.loss_since(f.horizon());
+    // Since the start: what was firm stays firm when pings come slower than at the start.
+    let sent = series.sent();
     let lossy = findings.iter().any(|x| {
         x.code == code::PACKET_LOSS
             && x.subject == t.target.id
@@ -196,7 +221,7 @@ fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Findi
     });
     if lossy {
         // The place needs as many probes of the hops as the loss itself.
-        return sent >= PINGS && hops_are_pinged(f, t, addr);
+        return sent >= PINGS && hops_are_pinged(t, addr);
     }
     if lost == 0 {
         sent >= PINGS
@@ -205,7 +230,7 @@ fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Findi
     }
 }
 
-fn hops_are_pinged(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
+fn hops_are_pinged(t: &TargetWindow, addr: IpAddr) -> bool {
     t.paths
         .iter()
         .filter(|((a, _), _)| *a == addr)
@@ -214,7 +239,7 @@ fn hops_are_pinged(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
                 .filter(|(ttl, _)| Some(*ttl) != p.reached_ttl())
                 .filter_map(|(_, h)| h.address())
                 .filter_map(|a| judged_series(t, a))
-                .all(|s| s.loss_since(f.horizon()).0 >= 40)
+                .all(|s| s.sent() >= 40)
         })
 }
 

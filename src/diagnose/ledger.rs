@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::finding::{Finding, FindingKey, Severity};
+use crate::model::finding::{Finding, FindingKey, Location, Severity};
 use crate::model::time::{Mono, Stamp};
 
 /// How long a rule must be silent about a fault before it is cleared.
@@ -28,7 +28,9 @@ pub enum Change {
 struct Open {
     finding: Finding,
     seen: Stamp,
+    /// When something was told about it last, and what.
     told: Mono,
+    told_as: (Severity, Location),
 }
 
 impl Open {
@@ -56,12 +58,14 @@ impl Ledger {
                 finding.since = finding.since.min(open.finding.since);
                 finding.opened_after_ms = open.finding.opened_after_ms;
                 finding.runbooks = std::mem::take(&mut open.finding.runbooks);
-                let material = finding.severity != open.finding.severity
-                    || finding.location != open.finding.location;
+                // Against what was told last: a change that came too soon is told later.
+                let material =
+                    (finding.severity, &finding.location) != (open.told_as.0, &open.told_as.1);
                 open.finding = finding;
                 open.seen = now;
                 if material && now.mono.since(open.told) >= CHANGE_EVERY {
                     open.told = now.mono;
+                    open.told_as = (open.finding.severity, open.finding.location.clone());
                     changes.push(Change::Changed(open.finding.clone()));
                 }
                 continue;
@@ -71,6 +75,7 @@ impl Ledger {
             self.open.insert(
                 key,
                 Open {
+                    told_as: (finding.severity, finding.location.clone()),
                     finding,
                     seen: now,
                     told: now.mono,

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::answers::last_answer;
 use super::build::Build;
 use super::facts::Facts;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::local::{DefaultRoute, LocalState, NeighbourState};
-use crate::model::observation::Refusal;
+use crate::model::observation::{Outcome, Refusal};
 use crate::model::target::TargetId;
 use crate::model::window::{Dated, TargetWindow};
 
@@ -49,6 +50,7 @@ fn interface_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) 
         }
         let mut place = Location::of(PlaceKind::Interface);
         place.name = Some(i.name.clone());
+        let severity = severity(&local.value, route);
         let what = if i.up {
             "has no carrier"
         } else {
@@ -57,7 +59,7 @@ fn interface_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) 
         out.push(
             Build::new(
                 code::LOCAL_INTERFACE_DOWN,
-                Severity::Critical,
+                severity,
                 &subject(f),
                 place,
                 local.at.wall,
@@ -78,6 +80,20 @@ fn interface_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) 
     }
 }
 
+/// A default route that another one of its family goes before is a spare: nobody is cut off.
+fn severity(local: &LocalState, route: &DefaultRoute) -> Severity {
+    let best = local
+        .default_routes
+        .iter()
+        .filter(|r| r.v6 == route.v6)
+        .all(|r| r.metric >= route.metric);
+    if best {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    }
+}
+
 /// Only where somebody suffers: a target whose packets the kernel refuses to route, or no default
 /// route at all when nothing but this host was asked about.
 fn no_default_route(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) {
@@ -90,8 +106,18 @@ fn no_default_route(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>
             .window
             .targets
             .values()
-            .filter(|t| unroutable(t, v6))
+            .filter(|t| unroutable(f, t, v6))
             .collect();
+        // Whoever still answers over the other family is not cut off.
+        let other_way = |t: &&TargetWindow| {
+            let mut others = t.addresses().iter().filter(|a| a.is_ipv6() != v6);
+            others.any(|a| last_answer(t, *a).is_some())
+        };
+        let severity = if !refused.is_empty() && refused.iter().all(other_way) {
+            Severity::Warning
+        } else {
+            Severity::Critical
+        };
         let none_at_all = local.value.default_routes.is_empty();
         let steady = f
             .window
@@ -126,7 +152,7 @@ fn no_default_route(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>
         out.push(
             Build::new(
                 code::NO_DEFAULT_ROUTE,
-                Severity::Critical,
+                severity,
                 &who,
                 Location::of(PlaceKind::Local),
                 local.at.wall,
@@ -156,18 +182,39 @@ fn no_default_route(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>
     }
 }
 
-/// The kernel itself refuses packets of that family to this target.
-fn unroutable(t: &TargetWindow, v6: bool) -> bool {
-    let refusals = t
+/// The kernel itself knows no way for packets of that family to this target, or to the resolvers
+/// that should name it. A neighbour on the own link that is dead is something else.
+fn unroutable(f: &Facts, t: &TargetWindow, v6: bool) -> bool {
+    let beyond = |a: IpAddr| a.is_ipv6() == v6 && !f.is_on_link(a);
+    let pings: Vec<_> = t
         .pings
         .iter()
-        .filter(|((a, ..), _)| a.is_ipv6() == v6 && t.addresses().contains(a))
+        .filter(|((a, ..), _)| beyond(*a) && t.addresses().contains(a))
         .flat_map(|(_, s)| s.points().rev().take(3))
-        .collect::<Vec<_>>();
-    refusals.len() >= 2
-        && refusals
-            .iter()
-            .all(|p| matches!(p.refusal, Some((_, Refusal::Kernel(_), _))))
+        .map(|p| p.refusal.as_ref().map(|(_, why, _)| why))
+        .collect();
+    let no_way =
+        |why: &Option<&Refusal>| matches!(why, Some(Refusal::Kernel(w)) if is_no_way(w.as_str()));
+    if !pings.is_empty() {
+        return pings.len() >= 2 && pings.iter().all(no_way);
+    }
+    let answers: Vec<_> = t
+        .dns
+        .iter()
+        .filter(|(k, _)| beyond(k.server.ip()))
+        .flat_map(|(_, r)| r.iter().rev().take(3))
+        .map(|d| match &d.value.outcome {
+            Outcome::Refused { why, .. } => Some(why),
+            _ => None,
+        })
+        .collect();
+    t.addresses().is_empty() && answers.len() >= 2 && answers.iter().all(no_way)
+}
+
+/// What C libraries say for ENETUNREACH.
+fn is_no_way(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("network") && words.contains("unreachable")
 }
 
 fn gateway(f: &Facts, local: &Dated<LocalState>, route: &DefaultRoute, out: &mut Vec<Finding>) {
@@ -200,14 +247,21 @@ fn gateway(f: &Facts, local: &Dated<LocalState>, route: &DefaultRoute, out: &mut
     } else {
         "ARP"
     };
-    let down = out.iter().any(|x| x.code == code::LOCAL_INTERFACE_DOWN);
+    let down = out.iter().any(|x| {
+        x.code == code::LOCAL_INTERFACE_DOWN && x.discriminator.as_str() == route.interface.as_str()
+    });
     if down {
         return;
     }
+    let severity = severity(&local.value, route);
+    let so = match severity {
+        Severity::Critical => "nothing leaves this link",
+        _ => "another default route is used instead of it",
+    };
     out.push(
         Build::new(
             code::GATEWAY_UNREACHABLE,
-            Severity::Critical,
+            severity,
             &subject(f),
             place,
             first.at.wall,
@@ -215,7 +269,7 @@ fn gateway(f: &Facts, local: &Dated<LocalState>, route: &DefaultRoute, out: &mut
         .which(gw)
         .confidence(0.95)
         .summary(format!(
-            "the gateway {gw} on {} does not answer {what}: nothing leaves this link",
+            "the gateway {gw} on {} does not answer {what}: {so}",
             route.interface
         ))
         .evidence(

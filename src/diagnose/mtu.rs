@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::build::Build;
 use super::facts::{Facts, address_of_hop, name_of};
+use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
@@ -14,6 +15,9 @@ use crate::model::window::{Dated, TargetWindow};
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for (addr, recent) in &t.pmtu {
         let Some(last) = recent.last() else { continue };
+        if !t.addresses().contains(addr) || is_unreachable(out, t, *addr) {
+            continue;
+        }
         let Some(pmtu) = last.value.outcome.ok() else {
             continue;
         };

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use super::answers::last_answer;
 use super::build::Build;
-use super::facts::Facts;
+use super::facts::{Facts, host_of};
+use super::loss::end_loss;
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -18,16 +19,37 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         if !recent.last().is_some_and(|d| d.value.asked) {
             continue;
         }
-        if is_unreachable(out, t, dst.ip()) {
+        if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
             continue;
         }
-        if let Some(finding) = closed(f, t, *dst, recent)
+        if let Some(mut finding) = closed(f, t, *dst, recent)
             .or_else(|| prohibited(f, t, *dst, recent))
             .or_else(|| filtered(f, t, *dst, recent))
         {
+            // Clients try the target's other addresses as well.
+            if open_elsewhere(t, *dst) {
+                finding.severity = Severity::Warning;
+            }
             out.push(finding);
         }
     }
+}
+
+fn open_elsewhere(t: &TargetWindow, dst: SocketAddr) -> bool {
+    t.tcp.iter().any(|(a, r)| {
+        a.port() == dst.port()
+            && a.ip() != dst.ip()
+            && t.addresses().contains(&a.ip())
+            && r.last().is_some_and(|d| d.value.outcome.ok().is_some())
+    })
+}
+
+/// Handshakes that must vanish in a row: the more is lost anyway, the more. Each handshake sends
+/// its SYN twice before it is given up.
+fn needed(f: &Facts, t: &TargetWindow, dst: SocketAddr) -> usize {
+    let share: f64 = end_loss(f, t, dst.ip()).map_or(0.0, |l| l.share());
+    let by_chance = (1e-4_f64.ln() / (2.0 * share.clamp(0.01, 0.95).ln())).ceil() as usize;
+    by_chance.max(f.thresholds.repeat as usize).max(3)
 }
 
 fn closed(
@@ -62,10 +84,9 @@ fn closed(
         .which(dst)
         .confidence(0.95)
         .summary(format!(
-            "port {} of {} ({}) refuses connections: nothing listens there",
+            "port {} of {} refuses connections: nothing listens there",
             dst.port(),
-            t.target.id,
-            dst.ip()
+            host_of(t, dst.ip())
         ))
         .evidence(
             run.iter().map(|d| d.id),
@@ -133,10 +154,9 @@ fn prohibited(
         .which(dst)
         .confidence(0.95)
         .summary(format!(
-            "{who} {verb} connections to port {} of {} ({})",
+            "{who} {verb} connections to port {} of {}",
             dst.port(),
-            t.target.id,
-            dst.ip()
+            host_of(t, dst.ip())
         ))
         .evidence(
             run.iter().map(|d| d.id),
@@ -161,8 +181,8 @@ fn filtered(
         .run_of(|s| matches!(s.outcome, Outcome::Timeout { .. }))
         .collect();
     let first = run.last()?;
-    // Handshakes also vanish by plain loss; three in a row while the host answers otherwise.
-    if run.len() < (f.thresholds.repeat as usize).max(3) {
+    // Handshakes also vanish by plain loss; several in a row while the host answers otherwise.
+    if run.len() < needed(f, t, dst) {
         return None;
     }
     let (alive_at, alive_id) =
@@ -198,10 +218,9 @@ fn filtered(
     .which(dst)
     .confidence(0.85)
     .summary(format!(
-        "connections to port {} of {} ({}) vanish {location}, while the host itself answers",
+        "connections to port {} of {} vanish {location}, while the host itself answers",
         dst.port(),
-        t.target.id,
-        dst.ip()
+        host_of(t, dst.ip())
     ))
     .evidence(
         run.iter().map(|d| d.id),

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use super::facts::Facts;
 use super::loss::judged_series;
+use super::reach;
 use crate::model::finding::{Finding, RuledOut, Severity};
-use crate::model::observation::PmtuHow;
+use crate::model::observation::{PmtuHow, TlsSample};
 use crate::model::stats::wilson;
 use crate::model::text::SafeText;
-use crate::model::window::TargetWindow;
+use crate::model::window::{Recent, TargetWindow};
 
 /// One line for each clean aspect of each target.
 pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
@@ -32,14 +33,13 @@ pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
             });
         };
         for addr in t.addresses() {
-            if let Some(text) =
-                loss(f, t, *addr).filter(|_| !alarmed(&["packet-loss", "host-down", "path-broken"]))
-            {
+            if reach::is_cut_off(f, t, *addr, findings) {
+                continue;
+            }
+            if let Some(text) = loss(f, t, *addr).filter(|_| !alarmed(&["packet-loss"])) {
                 push("loss", text);
             }
-            if let Some(text) = path(t, *addr)
-                .filter(|_| !alarmed(&["path-", "route-", "routing-", "host-down", "packet-loss"]))
-            {
+            if let Some(text) = path(t, *addr).filter(|_| !alarmed(&["packet-loss"])) {
                 push("path", text);
             }
             if let Some(text) = mtu(t, *addr).filter(|_| !alarmed(&["pmtu-black-hole"])) {
@@ -49,13 +49,13 @@ pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
         if let Some(text) = port(t).filter(|_| !alarmed(&["port-", "admin-"])) {
             push("port", text);
         }
-        if let Some(text) = dns(t).filter(|_| !alarmed(&["resolver", "name-not-found", "dns"])) {
+        if let Some(text) = dns(f, t).filter(|_| !alarmed(&["resolver", "name-not-found", "dns"])) {
             push("dns", text);
         }
-        if let Some(text) = tls(t) {
+        if let Some(text) = tls(t).filter(|_| !alarmed(&["tls-", "connection-"])) {
             push("tls", text);
         }
-        if let Some(text) = http(t) {
+        if let Some(text) = http(t).filter(|_| !alarmed(&["http-", "connection-"])) {
             push("http", text);
         }
     }
@@ -64,7 +64,8 @@ pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
 
 fn loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
     let (sent, lost) = judged_series(t, addr)?.loss_since(f.horizon());
-    if sent < f.thresholds.loss_min_samples {
+    // Loss that is over is no longer a finding, and not excluded either.
+    if sent < f.thresholds.loss_min_samples || wilson(lost, sent).0 > f.thresholds.loss_floor {
         return None;
     }
     let high = wilson(lost, sent).1 * 100.0;
@@ -87,6 +88,10 @@ fn path(t: &TargetWindow, addr: IpAddr) -> Option<String> {
         .filter(|r| r.hops.iter().any(|h| h.ttl >= hops))
         .count();
     let reached = kept().filter(|r| r.reached().is_some()).count();
+    // Mostly: a destination may ration its answers to traceroutes.
+    if reached * 2 < asked {
+        return None;
+    }
     Some(format!(
         "{addr} reached at hop {hops} in {reached} of {asked} rounds"
     ))
@@ -108,23 +113,30 @@ fn mtu(t: &TargetWindow, addr: IpAddr) -> Option<String> {
 }
 
 fn port(t: &TargetWindow) -> Option<String> {
-    let (dst, recent) = t
+    let asked: Vec<_> = t
         .tcp
         .iter()
-        .find(|(_, r)| r.last().is_some_and(|d| d.value.asked))?;
-    let good = recent
-        .iter()
-        .filter(|d| d.value.outcome.ok().is_some())
-        .count();
-    (good == recent.iter().len() && good > 0)
-        .then(|| format!("{good} of {good} TCP handshakes with {dst} succeeded"))
+        .filter(|(a, r)| t.addresses().contains(&a.ip()) && r.last().is_some_and(|d| d.value.asked))
+        .collect();
+    let all = || asked.iter().flat_map(|(_, r)| r.iter());
+    let clean = all().all(|d| d.value.outcome.ok().is_some());
+    let (first, _) = asked.first()?;
+    let with = match asked.len() {
+        1 => first.to_string(),
+        n => format!("port {} of {n} addresses", first.port()),
+    };
+    let good = all().count();
+    clean.then(|| format!("{good} of {good} TCP handshakes with {with} succeeded"))
 }
 
-fn dns(t: &TargetWindow) -> Option<String> {
+fn dns(f: &Facts, t: &TargetWindow) -> Option<String> {
     let asked: Vec<_> = t
         .dns
         .iter()
-        .filter(|(_, r)| r.last().is_some_and(|d| !d.value.liveness_only))
+        .filter(|(k, r)| {
+            r.last()
+                .is_some_and(|d| !d.value.liveness_only && f.is_asked(k.server, d.value.role))
+        })
         .collect();
     let servers: std::collections::BTreeSet<_> = asked.iter().map(|(k, _)| k.server).collect();
     let clean = asked.iter().all(|(_, r)| {
@@ -146,10 +158,11 @@ fn dns(t: &TargetWindow) -> Option<String> {
 }
 
 fn tls(t: &TargetWindow) -> Option<String> {
-    let (dst, recent) = t.tls.iter().find(|(_, r)| {
+    let trusted = |r: &Recent<TlsSample>| {
         r.last()
             .is_some_and(|d| d.value.outcome.ok().is_some_and(|s| s.faults.is_empty()))
-    })?;
+    };
+    let (dst, recent) = t.tls.iter().find(|_| t.tls.values().all(trusted))?;
     let session = recent.last()?.value.outcome.ok()?;
     let end = session.chain.first().map_or(String::new(), |c| {
         format!(
@@ -164,13 +177,11 @@ fn tls(t: &TargetWindow) -> Option<String> {
 }
 
 fn http(t: &TargetWindow) -> Option<String> {
-    let (_, recent) = t.http.iter().next()?;
-    let good = recent
-        .iter()
-        .filter(|d| d.value.outcome.ok().is_some_and(|r| r.status < 500))
-        .count();
-    let last = recent.last()?.value.outcome.ok()?;
-    (good == recent.iter().len() && good > 0).then(|| {
+    let all = || t.http.values().flat_map(|r| r.iter());
+    let clean = all().all(|d| d.value.outcome.ok().is_some_and(|r| r.status < 500));
+    let good = all().count();
+    let last = t.http.values().next()?.last()?.value.outcome.ok()?;
+    clean.then(|| {
         format!(
             "{good} of {good} requests answered, the last with {} in {}",
             last.status,

@@ -1,11 +1,12 @@
 //! The state of each target as a whole.
 
+use std::net::IpAddr;
+
 use super::answers::last_answer;
 use super::facts::Facts;
-use super::{firm, reach};
-use crate::model::catalogue as code;
+use super::{dns, firm, reach};
 use crate::model::finding::{Finding, Severity, TargetState};
-use crate::model::target::{Target, TargetId, TargetKind};
+use crate::model::target::{Host, Target, TargetId, TargetKind};
 use crate::model::text::SafeText;
 use crate::model::window::TargetWindow;
 
@@ -40,35 +41,41 @@ fn of(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> TargetState {
     }
 }
 
-/// A fault of this host that explains why the target does not answer.
+/// A fault elsewhere that explains why the target does not answer: of this host, or of the
+/// resolvers that should name it.
 fn root_cause<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> Option<&'a Finding> {
-    let root = [
-        code::NO_DEFAULT_ROUTE,
-        code::GATEWAY_UNREACHABLE,
-        code::LOCAL_INTERFACE_DOWN,
-        code::RESOLVER_CONFIG_BROKEN,
-    ];
-    let fault = findings.iter().find(|x| root.contains(&x.code))?;
-    let recently = f.now.mono.minus(std::time::Duration::from_secs(3));
-    let silent_by_it = |a: &std::net::IpAddr| {
-        reach::explained_locally(f, *a, findings)
-            && last_answer(t, *a).is_none_or(|(at, _)| at.mono <= recently)
+    let silent_by =
+        |a: IpAddr| reach::explaining(f, a, findings).filter(|_| !reach::heard_lately(f, t, a));
+    let literal = || match t.target.host() {
+        Some(Host::Addr(a)) => Some(*a),
+        _ => None,
     };
-    let unresolved = t
-        .resolution
-        .as_ref()
-        .is_some_and(|r| r.value.outcome.ok().is_none());
-    let silent = match &t.target.kind {
-        TargetKind::Local | TargetKind::Dns { .. } | TargetKind::Snmp { .. } => false,
-        _ if t.addresses().is_empty() => unresolved,
-        _ => t.addresses().iter().all(silent_by_it),
-    };
-    silent.then_some(fault)
+    match &t.target.kind {
+        TargetKind::Local => None,
+        TargetKind::Dns { .. } => dns::explaining(f, t, findings),
+        // Devices say for themselves whether they answer.
+        TargetKind::Snmp { .. } => literal().and_then(silent_by).filter(|_| {
+            !t.devices
+                .values()
+                .any(|r| r.last().is_some_and(|d| d.value.outcome.ok().is_some()))
+        }),
+        _ if t.addresses().is_empty() => t
+            .resolution
+            .as_ref()
+            .filter(|r| r.value.outcome.ok().is_none())
+            .and_then(|_| dns::explaining(f, t, findings)),
+        _ => {
+            let mut all = t.addresses().iter().map(|a| silent_by(*a));
+            let first = all.next()??;
+            all.all(|x| x.is_some()).then_some(first)
+        }
+    }
 }
 
 /// What can't be known from here.
 fn unknown(f: &Facts, t: &TargetWindow) -> Option<String> {
-    if let Some(r) = &t.resolution
+    if t.addresses().is_empty()
+        && let Some(r) = &t.resolution
         && let Some(why) = unresolved(&t.target, r)
     {
         return Some(why);
@@ -87,7 +94,7 @@ fn unresolved(
     r: &crate::model::window::Dated<crate::model::observation::Resolution>,
 ) -> Option<String> {
     use crate::model::observation::{Outcome, Refusal};
-    if matches!(target.kind, TargetKind::Dns { .. }) {
+    if matches!(target.kind, TargetKind::Dns { resolver: None, .. }) {
         return None;
     }
     match &r.value.outcome {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::build::Build;
 use super::facts::Facts;
+use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
@@ -15,6 +16,9 @@ use crate::model::window::{Dated, Recent, TargetWindow};
 /// Pushes what is wrong with the chain, or with the handshake.
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for (dst, recent) in &t.tls {
+        if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
+            continue;
+        }
         let run: Vec<_> = recent.run_of(|s| s.outcome.ok().is_some()).collect();
         if let Some(last) = run.first()
             && let Some(session) = last.value.outcome.ok()
@@ -23,7 +27,11 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             let judged = last.value.asked || t.target.host().is_some_and(|h| h.name().is_some());
             if judged && run.len() >= f.thresholds.repeat as usize {
                 for fault in &session.faults {
-                    out.push(of_fault(f, t, *dst, last, &run, fault, session));
+                    // Several servers may share the address: only those that showed the fault.
+                    let shown: Vec<_> = run.iter().copied().filter(|d| shows(d, fault)).collect();
+                    if shown.len() >= f.thresholds.repeat as usize {
+                        out.push(of_fault(f, t, *dst, last, &shown, fault, session));
+                    }
                 }
                 out.extend(expiring(f, t, *dst, last, session));
             }
@@ -31,8 +39,24 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         }
         if recent.last().is_some_and(|d| d.value.asked) {
             out.extend(refused(f, t, *dst, recent));
+            out.extend(reset(f, t, *dst, recent));
             out.extend(stalled(f, t, *dst, recent, out));
         }
+    }
+}
+
+fn shows(d: &Dated<TlsSample>, fault: &TlsFault) -> bool {
+    d.value
+        .outcome
+        .ok()
+        .is_some_and(|s| s.faults.contains(fault))
+}
+
+/// Of one code the leaf's fault comes first; those of its issuers are told apart.
+fn which(dst: SocketAddr, index: usize) -> String {
+    match index {
+        0 => dst.to_string(),
+        i => format!("{dst} certificate {i}"),
     }
 }
 
@@ -73,10 +97,12 @@ fn of_fault(
         TlsFault::Expired { index, not_after } => {
             let ago = std::time::Duration::try_from(f.now.wall.duration_since(*not_after)).unwrap_or_default();
             start(t, dst, code::TLS_EXPIRED, last, since)
+                .which(which(dst, *index))
                 .summary(format!("{} of {name} ({dst}) expired {} ago, at {}", who(*index), human(ago), day(not_after)))
                 .evidence(ids, format!("notAfter {} of certificate {index} in the presented chain", day(not_after)))
         }
         TlsFault::NotYetValid { index, not_before } => start(t, dst, code::TLS_NOT_YET_VALID, last, since)
+            .which(which(dst, *index))
             .summary(format!("{} of {name} ({dst}) is not valid before {}", who(*index), day(not_before)))
             .evidence(ids, format!("notBefore {} of certificate {index} in the presented chain", day(not_before))),
         TlsFault::NameMismatch { wanted, presented } => {
@@ -202,6 +228,49 @@ fn refused(
             format!("{} handshakes in a row ended by {words}", run.len()),
         )
         .done(),
+    )
+}
+
+/// TCP connects, and the handshake is cut by a RST: by the server, or by something on the way
+/// that does not like the name.
+fn reset(
+    f: &Facts,
+    t: &TargetWindow,
+    dst: SocketAddr,
+    recent: &Recent<TlsSample>,
+) -> Option<Finding> {
+    let cut = |s: &TlsSample| {
+        matches!(
+            s.outcome,
+            Outcome::Refused {
+                why: Refusal::TcpReset,
+                ..
+            }
+        )
+    };
+    let run: Vec<_> = recent.run_of(cut).collect();
+    let (last, first) = (run.first()?, run.last()?);
+    // A RST to the SYN itself is a closed port.
+    let open = t
+        .tcp
+        .get(&dst)
+        .and_then(|r| r.last())
+        .is_some_and(|d| d.value.outcome.ok().is_some() && d.at.mono >= first.at.mono);
+    if run.len() < f.thresholds.repeat as usize || !open {
+        return None;
+    }
+    Some(
+        start(t, dst, code::CONNECTION_RESET, last, first.at.wall)
+            .confidence(0.9)
+            .summary(format!(
+                "{} ({dst}) accepts connections and resets them during the TLS handshake",
+                last.value.name
+            ))
+            .evidence(
+                run.iter().map(|d| d.id),
+                format!("{} TLS handshakes in a row ended by a RST", run.len()),
+            )
+            .done(),
     )
 }
 

@@ -44,7 +44,7 @@ const COMMANDS: usize = 64;
 pub struct Setup {
     /// The clocks.
     pub clock: Clock,
-    /// Targets in the user's order; this host first if it is to be watched.
+    /// Targets in the user's order; this host last if it is to be watched.
     pub targets: Vec<Target>,
     /// Devices to poll.
     pub devices: Vec<Device>,

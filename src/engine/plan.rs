@@ -15,8 +15,11 @@ use crate::model::window::{TargetWindow, Window};
 
 /// TCP ports tried on a host about which nothing else was said.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
-/// Silence after which another method is tried as well.
+/// Silence from the start after which another method is tried as well.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same once a method was answered: a lost ping or two are no reason. Shorter than what it
+/// takes to call a target unreachable.
+const LATELY: Duration = Duration::from_secs(3);
 
 /// One probe that runs until it is no longer wanted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -273,11 +276,48 @@ fn candidate_ports(t: &TargetWindow) -> Vec<u16> {
     ports
 }
 
-/// The TCP port to ping by: the one asked for if it answers, else one that does.
+/// The TCP port to ping by: the one asked for if it answers, else one that does. One that ceased
+/// to answer is given up only for another that goes on.
 fn tcp_port(t: &TargetWindow, addr: IpAddr) -> Option<u16> {
-    candidate_ports(t)
+    let answering: Vec<u16> = candidate_ports(t)
         .into_iter()
-        .find(|p| answers(t, SocketAddr::new(addr, *p)))
+        .filter(|p| answers(t, SocketAddr::new(addr, *p)))
+        .collect();
+    let goes_on = |p: &&u16| {
+        t.tcp.get(&SocketAddr::new(addr, **p)).is_some_and(|r| {
+            let silent = r.run_of(|s| matches!(s.outcome, Outcome::Timeout { .. }));
+            silent.count() < 2
+        })
+    };
+    answering
+        .iter()
+        .find(goes_on)
+        .or(answering.first())
+        .copied()
+}
+
+/// Whether the target does not answer a way of pinging: not at all so far, or no longer. Not
+/// before that way had its time.
+fn is_silent(t: &TargetWindow, addr: IpAddr, methods: &[Method], now: Mono) -> bool {
+    let series = || {
+        t.pings
+            .iter()
+            .filter(|((a, method, _), _)| *a == addr && methods.contains(method))
+            .map(|(_, s)| s)
+    };
+    let answered = series()
+        .filter_map(|s| s.points().rev().find(|p| p.rtt.is_some()))
+        .map(|p| p.sent)
+        .max();
+    let first = series()
+        .filter_map(|s| s.points().next())
+        .map(|p| p.sent)
+        .min();
+    match (answered, first) {
+        (Some(last), _) => now.since(last) >= LATELY,
+        (None, Some(first)) => now.since(first) >= PATIENCE,
+        (None, None) => false,
+    }
 }
 
 fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
@@ -315,34 +355,22 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BT
         });
     };
     let tcp = tcp_port(t, addr);
-    let answered = |m: &[Method]| {
-        t.pings
-            .iter()
-            .any(|((a, method, _), s)| *a == addr && m.contains(method) && s.answered() > 0)
-    };
-    let asked_since = |m: &[Method]| {
-        t.pings
-            .iter()
-            .filter(|((a, method, _), _)| *a == addr && m.contains(method))
-            .filter_map(|(_, s)| s.points().next().map(|p| p.sent))
-            .min()
-    };
-    let icmp = [Method::IcmpRaw, Method::IcmpDatagram];
+    let silent = |methods: &[Method]| is_silent(t, addr, methods, now);
     if reach.icmp(addr) {
         want(Via::Icmp);
-        let waited = asked_since(&icmp).is_some_and(|s| now.since(s) >= PATIENCE);
-        if waited && !answered(&icmp) {
+        if silent(&[Method::IcmpRaw, Method::IcmpDatagram]) {
             tcp.into_iter().for_each(|p| want(Via::Tcp(p)));
         }
         return;
     }
     if let Some(port) = tcp {
         want(Via::Tcp(port));
-        return;
+        if !silent(&[Method::TcpConnect]) {
+            return;
+        }
     }
     want(Via::Udp);
-    let waited = asked_since(&[Method::UdpErrorQueue]).is_some_and(|s| now.since(s) >= PATIENCE);
-    if waited && !answered(&[Method::UdpErrorQueue]) {
+    if silent(&[Method::UdpErrorQueue]) {
         want(Via::System);
     }
 }
@@ -363,9 +391,8 @@ fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut BTreeSet<Tas
     if let Some(port) = t.target.tcp_port() {
         let dst = SocketAddr::new(addr, port);
         let silent = t.tcp.get(&dst).is_some_and(|r| {
-            r.total() >= 2
-                && r.iter()
-                    .all(|d| matches!(d.value.outcome, Outcome::Timeout { .. }))
+            let run = r.run_of(|s| matches!(s.outcome, Outcome::Timeout { .. }));
+            run.count() >= 2
         });
         if silent {
             tasks.insert(Task::Trace {

@@ -81,6 +81,8 @@ pub const TLS_HANDSHAKE_REFUSED: Code = Code::known("tls-handshake-refused");
 pub const TLS_HANDSHAKE_STALL: Code = Code::known("tls-handshake-stall");
 /// `http-server-error`.
 pub const HTTP_SERVER_ERROR: Code = Code::known("http-server-error");
+/// `http-slow`.
+pub const HTTP_SLOW: Code = Code::known("http-slow");
 /// `connection-reset`.
 pub const CONNECTION_RESET: Code = Code::known("connection-reset");
 /// `device-unreachable`.
@@ -354,6 +356,15 @@ pub static CATALOGUE: &[Entry] = &[
         inferred_from: "HTTP status 500 to 599, more than once",
         fooled_by: "a health URL that reports a dependency",
         next: "look at the service's own log; a 502 or 504 comes from a proxy in front of it",
+    },
+    Entry {
+        code: HTTP_SLOW,
+        place: PlaceKind::Endpoint,
+        severity: Severity::Warning,
+        meaning: "The server takes the connection and the request and gives no whole response in time.",
+        inferred_from: "requests in a row on connections that stood, none of which was answered within the limit",
+        fooled_by: "a URL that streams for ever or waits by design; a path MTU black hole, which is told instead where it is found",
+        next: "look at the load and the back ends of the service; try a URL that needs no back end",
     },
     Entry {
         code: CONNECTION_RESET,

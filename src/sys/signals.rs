@@ -127,6 +127,15 @@ pub fn stop_process_group() {
     }
 }
 
+/// A file that reaches its size limit gives an error, which the recorder handles, instead of
+/// ending the process (setrlimit(2), RLIMIT_FSIZE). Call it once at the start.
+pub fn ignore_file_size_signal() {
+    // SAFETY: SIG_IGN installs no handler; nothing else of this process uses SIGXFSZ.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// Ends the process now, without destructors, so that nothing can hold it up.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: `_exit` takes a number and does not return.

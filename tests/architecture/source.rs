@@ -1,6 +1,8 @@
 //! Reads Rust source as tokens, well enough to know which paths it names. Not a parser: it
 //! knows comments, literals, braces and `::`, and nothing of types.
 
+#![allow(clippy::expect_used, reason = "a test helper may end the test")]
+
 use std::path::Path;
 
 /// A token that matters for paths.

@@ -14,8 +14,8 @@
 //! break, each proved with stock tools · [`proof`] those tools · [`check`] runs `warroom check` and
 //! judges its JSON · [`skip`] what to do where the lab can't be had.
 
-// Every test binary that includes this uses a part of it.
-#![allow(dead_code)]
+// Every test binary that includes this uses a part of it. In a test, to panic is to report.
+#![allow(dead_code, clippy::expect_used, clippy::print_stdout)]
 
 pub mod check;
 pub mod fault;

@@ -30,7 +30,7 @@ pub type PingKey = (IpAddr, Method, Option<u16>);
 /// Everything seen lately.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
-    /// Targets in the order the user gave them; the local one, if present, first.
+    /// Targets in the order the user gave them; this host, if it is watched, last.
     pub order: Vec<TargetId>,
     /// What was seen of each.
     pub targets: BTreeMap<TargetId, TargetWindow>,
@@ -62,6 +62,9 @@ pub struct TargetWindow {
     pub target: Target,
     /// Last resolution of its name.
     pub resolution: Option<Dated<Resolution>>,
+    /// Addresses of the last resolution that succeeded. A resolver that dies later does not take
+    /// them away: what is known to be there is still probed.
+    pub known: Vec<IpAddr>,
     /// Pings by address, method and TCP port.
     pub pings: BTreeMap<PingKey, PingSeries>,
     /// Traceroutes by address and method.
@@ -86,6 +89,7 @@ impl TargetWindow {
         Self {
             target,
             resolution: None,
+            known: Vec::new(),
             pings: BTreeMap::new(),
             paths: BTreeMap::new(),
             pmtu: BTreeMap::new(),
@@ -97,12 +101,10 @@ impl TargetWindow {
         }
     }
 
-    /// Addresses of the target, in the order of use; empty before its name is resolved.
+    /// Addresses of the target, in the order of use; empty before its name is resolved for the
+    /// first time.
     pub fn addresses(&self) -> &[IpAddr] {
-        self.resolution
-            .as_ref()
-            .and_then(|r| r.value.outcome.ok())
-            .map_or(&[], Vec::as_slice)
+        &self.known
     }
 
     /// The series to show and to judge loss by: [`TargetWindow::best_ping_of`] of the first
@@ -178,7 +180,12 @@ impl Window {
         };
         match &obs.body {
             Body::Local(_) => {}
-            Body::Resolve(r) => t.resolution = Some(dated(obs, r)),
+            Body::Resolve(r) => {
+                if let Some(addrs) = r.outcome.ok() {
+                    t.known.clone_from(addrs);
+                }
+                t.resolution = Some(dated(obs, r));
+            }
             Body::Ping(p) => t
                 .pings
                 .entry((p.dst, obs.how.method, p.port))

@@ -1,0 +1,383 @@
+//! Resolvers: dead, failing, refusing; names that do not exist.
+//!
+//! A resolver's fault is one finding however many names were asked; a name's fault needs all
+//! resolvers that answered to agree.
+
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::build::Build;
+use super::facts::Facts;
+use super::{reach, reproduce};
+use crate::model::catalogue as code;
+use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::observation::{DnsSample, IcmpError, Outcome, Refusal, ServerRole};
+use crate::model::target::TargetId;
+use crate::model::window::{Dated, DnsKey, Recent, TargetWindow};
+
+/// Unanswered questions in a row before a resolver is called down.
+const UNANSWERED: usize = 3;
+
+/// Time over which those questions must be spread: with many targets several go out at once, and
+/// one lost burst is not a dead server.
+const UNANSWERED_SPAN: Duration = Duration::from_secs(1);
+
+/// Pushes findings about resolvers and names.
+pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
+    let servers = by_server(f);
+    let configured = || servers.iter().filter(|(_, s)| s.configured);
+    let down: BTreeMap<SocketAddr, Vec<&Dated<DnsSample>>> = servers
+        .iter()
+        .filter_map(|(a, s)| Some((*a, s.unanswered()?)))
+        .collect();
+    let nobody_left = configured().all(|(a, _)| down.contains_key(a));
+    let single = configured().count() == 1;
+    for (server, seen) in &servers {
+        let only_one = !seen.configured || single || nobody_left;
+        if let Some(run) = down.get(server) {
+            // Without a way out of this host a silent resolver is a consequence.
+            if reach::explaining(f, server.ip(), out).is_none() {
+                out.push(resolver_down(*server, seen, run, only_one));
+            }
+            continue;
+        }
+        // A stub on this host that can't get out says SERVFAIL to everything.
+        if server.ip().is_loopback() && out.iter().any(is_local_root) {
+            continue;
+        }
+        for (rcode, which) in [
+            ("SERVFAIL", code::RESOLVER_SERVFAIL),
+            ("REFUSED", code::RESOLVER_REFUSED),
+        ] {
+            if let Some(finding) = failing(f, *server, seen, rcode, which, only_one) {
+                out.push(finding);
+            }
+        }
+    }
+    for id in &f.window.order {
+        if let Some(t) = f.window.targets.get(id) {
+            names::judge(f, t, out);
+        }
+    }
+}
+
+fn is_local_root(x: &Finding) -> bool {
+    let root = [
+        code::NO_DEFAULT_ROUTE,
+        code::GATEWAY_UNREACHABLE,
+        code::LOCAL_INTERFACE_DOWN,
+    ];
+    x.severity == Severity::Critical && root.contains(&x.code)
+}
+
+struct Server<'a> {
+    configured: bool,
+    asked: Vec<(&'a TargetId, &'a DnsKey, &'a Recent<DnsSample>)>,
+}
+
+impl<'a> Server<'a> {
+    /// The questions asked since the server last answered anything, newest first, if it left
+    /// enough of them unanswered to be called down.
+    fn unanswered(&self) -> Option<Vec<&'a Dated<DnsSample>>> {
+        let all = || self.asked.iter().flat_map(|(_, _, r)| r.iter());
+        let answered = all()
+            .filter(|d| is_answer(&d.value.outcome))
+            .map(|d| d.at.mono)
+            .max();
+        // By the time of asking: of a burst those that were lost are known last.
+        let mut run: Vec<_> = all()
+            .filter_map(|d| Some((d.at.mono.minus(waited(&d.value.outcome)?), d)))
+            .filter(|(asked, _)| answered.is_none_or(|a| *asked >= a))
+            .collect();
+        run.sort_by_key(|(asked, _)| std::cmp::Reverse(*asked));
+        let (last, first) = (run.first()?.0, run.last()?.0);
+        (run.len() >= UNANSWERED && last.since(first) >= UNANSWERED_SPAN)
+            .then(|| run.into_iter().map(|(_, d)| d).collect())
+    }
+
+    fn subject(&self) -> TargetId {
+        let ids: BTreeSet<_> = self.asked.iter().map(|(id, ..)| *id).collect();
+        subject_of(&ids)
+    }
+}
+
+/// Of one target that target, of several this host.
+fn subject_of(ids: &BTreeSet<&TargetId>) -> TargetId {
+    match (ids.len(), ids.first()) {
+        (1, Some(id)) => (*id).clone(),
+        _ => TargetId::local(),
+    }
+}
+
+fn by_server<'a>(f: &Facts<'a>) -> BTreeMap<SocketAddr, Server<'a>> {
+    let mut servers: BTreeMap<SocketAddr, Server> = BTreeMap::new();
+    for id in &f.window.order {
+        let Some(t) = f.window.targets.get(id) else {
+            continue;
+        };
+        for (key, recent) in &t.dns {
+            let Some(last) = recent.last() else { continue };
+            if !f.is_asked(key.server, last.value.role) {
+                continue;
+            }
+            let s = servers.entry(key.server).or_insert(Server {
+                configured: false,
+                asked: Vec::new(),
+            });
+            s.configured |= last.value.role == ServerRole::Configured;
+            s.asked.push((id, key, recent));
+        }
+    }
+    servers
+}
+
+fn is_answer<T>(o: &Outcome<T>) -> bool {
+    match o {
+        Outcome::Ok(_) => true,
+        Outcome::Refused { why, .. } => matches!(why, Refusal::Protocol(_)),
+        Outcome::Timeout { .. } | Outcome::CannotTry { .. } => false,
+    }
+}
+
+/// How long an unanswered question waited.
+fn waited<T>(o: &Outcome<T>) -> Option<Duration> {
+    match o {
+        Outcome::Timeout { after } => Some(after.duration()),
+        Outcome::Refused { after, .. } if !is_answer(o) => Some(after.duration()),
+        _ => None,
+    }
+}
+
+/// The finding that explains why no resolver helps this target, if none does.
+pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> Option<&'a Finding> {
+    let mut servers: BTreeMap<SocketAddr, bool> = BTreeMap::new();
+    for (key, recent) in &t.dns {
+        let Some(last) = recent.last() else { continue };
+        if !f.is_asked(key.server, last.value.role) {
+            continue;
+        }
+        let told = last
+            .value
+            .outcome
+            .ok()
+            .is_some_and(|a| !matches!(a.rcode.as_str(), "SERVFAIL" | "REFUSED"));
+        if told {
+            return None;
+        }
+        let silent = waited(&last.value.outcome).is_some();
+        *servers.entry(key.server).or_insert(silent) &= silent;
+    }
+    let mut why = findings
+        .iter()
+        .find(|x| x.code == code::RESOLVER_CONFIG_BROKEN);
+    for (server, silent) in servers {
+        let which = server.to_string();
+        let own = findings.iter().find(|x| {
+            x.discriminator.as_str() == which
+                && [
+                    code::RESOLVER_DOWN,
+                    code::RESOLVER_SERVFAIL,
+                    code::RESOLVER_REFUSED,
+                    code::RESOLVER_CONFIG_BROKEN,
+                ]
+                .contains(&x.code)
+        });
+        let way = || {
+            let beyond = reach::explaining(f, server.ip(), findings).filter(|_| silent);
+            beyond.or_else(|| {
+                let root = findings.iter().find(|x| is_local_root(x));
+                root.filter(|_| server.ip().is_loopback())
+            })
+        };
+        why = Some(own.or_else(way)?);
+    }
+    why
+}
+
+fn resolver_down(
+    server: SocketAddr,
+    seen: &Server,
+    run: &[&Dated<DnsSample>],
+    only_one: bool,
+) -> Finding {
+    let closed = run.iter().any(|d| {
+        matches!(
+            d.value.outcome,
+            Outcome::Refused {
+                why: Refusal::Icmp(IcmpError::PortUnreachable),
+                ..
+            }
+        )
+    });
+    let since = run
+        .last()
+        .map_or(jiff::Timestamp::UNIX_EPOCH, |d| d.at.wall);
+    let subject = seen.subject();
+    // A closed stub on this very host is a broken configuration, not a dead server elsewhere.
+    if closed && server.ip().is_loopback() && seen.configured {
+        return Build::new(
+            code::RESOLVER_CONFIG_BROKEN,
+            Severity::Critical,
+            &subject,
+            Location::at(PlaceKind::Local, server.ip()),
+            since,
+        )
+        .which(server)
+        .confidence(0.97)
+        .summary(format!(
+            "the configured resolver {server} is a stub on this host, and nothing listens there"
+        ))
+        .evidence(
+            run.iter().map(|d| d.id),
+            format!("{} questions answered by port unreachable", run.len()),
+        )
+        .reproduce([
+            "cat /etc/resolv.conf".to_owned(),
+            "ss -lun 'sport = :53'".to_owned(),
+        ])
+        .done();
+    }
+    let severity = if only_one {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let how = if closed {
+        "its port 53 is closed"
+    } else {
+        "no answer at all"
+    };
+    let (name, rtype) = run.first().map_or(("", ""), |d| {
+        (d.value.name.as_str(), d.value.rtype.as_str())
+    });
+    let others = if only_one {
+        ""
+    } else {
+        "; another resolver answers"
+    };
+    Build::new(
+        code::RESOLVER_DOWN,
+        severity,
+        &subject,
+        Location::at(PlaceKind::Resolver, server.ip()),
+        since,
+    )
+    .which(server)
+    .confidence(0.9)
+    .summary(format!(
+        "resolver {} is down: {how} to the last {} questions{others}",
+        server.ip(),
+        run.len()
+    ))
+    .evidence(
+        run.iter().map(|d| d.id),
+        format!("0 of the last {} questions answered ({how})", run.len()),
+    )
+    .reproduce(reproduce::dns(server, name, rtype))
+    .done()
+}
+
+/// The resolver answers some question with that rcode again and again.
+fn failing(
+    f: &Facts,
+    server: SocketAddr,
+    seen: &Server,
+    rcode: &str,
+    which: crate::model::finding::Code,
+    only_one: bool,
+) -> Option<Finding> {
+    let is = |s: &DnsSample| {
+        !s.liveness_only && s.outcome.ok().is_some_and(|a| a.rcode.as_str() == rcode)
+    };
+    let failed: Vec<_> = seen
+        .asked
+        .iter()
+        .filter_map(|(id, key, r)| {
+            let run: Vec<_> = r.run_of(is).collect();
+            (run.len() >= f.thresholds.repeat as usize).then_some((*id, *key, run))
+        })
+        .collect();
+    // Of a name with one type that fails and one that does not, the one that fails.
+    let (_, key, run) = failed.first()?;
+    let since = run.last()?.at.wall;
+    let subject = subject_of(&failed.iter().map(|(id, ..)| *id).collect());
+    let names: BTreeSet<_> = failed.iter().map(|(_, k, _)| k.name.as_str()).collect();
+    let name = match names.len() {
+        0 | 1 => format!("{} {}", key.name, key.rtype),
+        n => format!("{n} names, {} among them", key.name),
+    };
+    let others = names_elsewhere(f, key);
+    let severity = if (only_one || others == 0) && !resolves_otherwise(seen, key) {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let beside = match others {
+        0 => String::new(),
+        n => format!(
+            "; {n} other resolver{} it",
+            if n == 1 { " resolves" } else { "s resolve" }
+        ),
+    };
+    Some(
+        Build::new(
+            which,
+            severity,
+            &subject,
+            Location::at(PlaceKind::Resolver, server.ip()),
+            since,
+        )
+        .which(server)
+        .confidence(0.9)
+        .summary(format!(
+            "resolver {} answers {rcode} for {name}{beside}",
+            server.ip()
+        ))
+        .evidence(
+            run.iter().map(|d| d.id),
+            format!(
+                "{} answers {rcode} in a row to {} {}",
+                run.len(),
+                key.name,
+                key.rtype
+            ),
+        )
+        .reproduce(reproduce::dns(
+            server,
+            key.name.as_str(),
+            key.rtype.as_str(),
+        ))
+        .done(),
+    )
+}
+
+/// Whether the server resolves another type of the name, so that it can be used all the same.
+fn resolves_otherwise(seen: &Server, key: &DnsKey) -> bool {
+    seen.asked.iter().any(|(_, k, r)| {
+        let useful = r
+            .last()
+            .and_then(|d| d.value.outcome.ok())
+            .is_some_and(|a| a.rcode.as_str() == "NOERROR" && !a.records.is_empty());
+        k.name == key.name && k.rtype != key.rtype && useful
+    })
+}
+
+/// How many other servers resolve the same question.
+fn names_elsewhere(f: &Facts, key: &DnsKey) -> usize {
+    let mut servers = BTreeSet::new();
+    for t in f.window.targets.values() {
+        for (k, r) in &t.dns {
+            let good = r
+                .last()
+                .and_then(|d| d.value.outcome.ok())
+                .is_some_and(|a| a.rcode.as_str() == "NOERROR");
+            if good && k.server != key.server && k.name == key.name && k.rtype == key.rtype {
+                servers.insert(k.server);
+            }
+        }
+    }
+    servers.len()
+}

@@ -1,0 +1,115 @@
+//! How much the target itself loses now: by which pings, over which stretch, and whether the loss
+//! is still going on.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::diagnose::facts::Facts;
+use crate::model::observation::ObsId;
+use crate::model::stats::wilson;
+use crate::model::time::Mono;
+use crate::model::window::{PingPoint, PingSeries, TargetWindow};
+
+/// Time without any answer that counts as an outage, which is another fault than loss and told
+/// apart from it: long enough for the rules of reachability to have said so.
+const OUTAGE: Duration = Duration::from_secs(8);
+/// Chance that loss goes on though none is seen, below which it counts as over.
+const OVER: f64 = 1e-3;
+/// How far behind another series' last answer a series may be before it no longer speaks for the
+/// target.
+const BEHIND: Duration = Duration::from_secs(5);
+
+/// Loss at the target.
+pub struct EndLoss {
+    /// Pings judged.
+    pub sent: u32,
+    /// Of them lost.
+    pub lost: u32,
+    pub(super) first: jiff::Timestamp,
+    pub(super) ids: Vec<ObsId>,
+}
+
+impl EndLoss {
+    /// Share lost, 0 to 1.
+    pub fn share(&self) -> f64 {
+        f64::from(self.lost) / f64::from(self.sent.max(1))
+    }
+}
+
+/// The pings by which loss at an address may be judged: answered at all, by a method whose
+/// answers are not rationed, and not by one that the target has ceased to answer while it goes on
+/// answering another.
+pub fn judged_series(t: &TargetWindow, addr: IpAddr) -> Option<&PingSeries> {
+    let answered: Vec<_> = t
+        .pings
+        .iter()
+        .filter(|((a, method, _), _)| *a == addr && !method.answers_are_rationed())
+        .filter_map(|(_, s)| {
+            let last = s.points().rev().find(|p| p.rtt.is_some())?;
+            Some((last.sent, s))
+        })
+        .collect();
+    let newest = answered.iter().map(|(sent, _)| *sent).max()?;
+    answered
+        .into_iter()
+        .filter(|(sent, _)| newest.since(*sent) <= BEHIND)
+        .max_by_key(|(_, s)| s.answered())
+        .map(|(_, s)| s)
+}
+
+/// Loss at an address that goes on now, if it is more than chance.
+pub(in crate::diagnose) fn end_loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<EndLoss> {
+    let series = judged_series(t, addr)?;
+    let points = stretch(f, series);
+    let sent = points.len() as u32;
+    let lost: Vec<_> = points.iter().filter(|p| p.rtt.is_none()).copied().collect();
+    let few = lost.len() as u32;
+    if sent < f.thresholds.loss_min_samples
+        || few < 2
+        || wilson(few, sent).0 <= f.thresholds.loss_floor
+        || is_over(f, &points, f64::from(few) / f64::from(sent))
+    {
+        return None;
+    }
+    Some(EndLoss {
+        sent,
+        lost: few,
+        first: lost.first()?.at.wall,
+        ids: lost.iter().map(|p| p.id).collect(),
+    })
+}
+
+/// The pings by which loss is judged, by time of sending: those of the window, from the end of
+/// the last outage up to the last answer. What is unanswered after that may become an outage, or
+/// is only late.
+fn stretch<'a>(f: &Facts, series: &'a PingSeries) -> Vec<&'a PingPoint> {
+    let mut points: Vec<_> = series.since(f.horizon()).collect();
+    points.sort_by_key(|p| p.sent);
+    let last_answer = points.iter().rposition(|p| p.rtt.is_some());
+    points.truncate(last_answer.map_or(0, |i| i + 1));
+    let mut from = 0;
+    let mut before: Option<Mono> = None;
+    for (i, p) in points.iter().enumerate().filter(|(_, p)| p.rtt.is_some()) {
+        let since = before.or(points.first().map(|p| p.sent));
+        if since.is_some_and(|s| p.sent.since(s) >= OUTAGE) {
+            from = i;
+        }
+        before = Some(p.sent);
+    }
+    points.split_off(from)
+}
+
+/// Whether so many pings were answered after the last lost one that loss of this share would be
+/// over. Pings that may still turn out lost are not counted.
+fn is_over(f: &Facts, points: &[&PingPoint], share: f64) -> bool {
+    let Some(last) = points.iter().rev().find(|p| p.rtt.is_none()) else {
+        return true;
+    };
+    let patience = last.at.mono.since(last.sent);
+    let settled = f.now.mono.minus(patience);
+    let clean = points
+        .iter()
+        .filter(|p| p.sent > last.sent && p.sent <= settled)
+        .count();
+    (1.0 - share).powf(clean as f64) < OVER
+}

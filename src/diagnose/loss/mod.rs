@@ -1,0 +1,140 @@
+//! Packet loss that reaches the target, and the hops that only look lossy.
+//!
+//! Loss is judged at the target. Where it begins is a change point: hops before it lose nothing,
+//! hops from it on lose what the target loses. A hop whose silence does not go on to the target
+//! rations its replies; that is information, not loss.
+
+mod end;
+mod place;
+mod quiet;
+
+use std::net::IpAddr;
+
+pub use end::judged_series;
+pub(super) use end::{EndLoss, end_loss};
+
+use super::build::Build;
+use super::facts::{Facts, name_of};
+use super::reach::is_unreachable;
+use super::reproduce;
+use crate::model::catalogue as code;
+use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::stats::wilson;
+use crate::model::window::{PathWindow, TargetWindow};
+
+/// Pushes `packet-loss`, `icmp-rate-limited` and `silent-hop`.
+pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
+    for addr in t.addresses() {
+        if is_unreachable(out, t, *addr) {
+            continue;
+        }
+        let lossy = end_loss(f, t, *addr);
+        if let Some(loss) = &lossy {
+            out.push(packet_loss(f, t, *addr, loss));
+        }
+        quiet::judge(f, t, *addr, lossy.as_ref(), out);
+    }
+}
+
+/// The traceroute by which an address is judged: one that reaches it, with most rounds.
+fn best_path(t: &TargetWindow, addr: IpAddr) -> Option<&PathWindow> {
+    t.paths
+        .iter()
+        .filter(|((a, _), _)| *a == addr)
+        .map(|(_, p)| p)
+        .max_by_key(|p| (p.reached_ttl().is_some(), p.rounds()))
+}
+
+/// Probes and losses of each TTL within the window, counted in one pass.
+struct Traced([(u32, u32); 256]);
+
+impl Traced {
+    fn of(f: &Facts, path: &PathWindow) -> Self {
+        let mut counts = [(0, 0); 256];
+        let recent = path.kept().filter(|(_, at, _)| at.mono >= f.horizon());
+        for hop in recent.flat_map(|(_, _, r)| &r.hops) {
+            if let Some((sent, lost)) = counts.get_mut(usize::from(hop.ttl)) {
+                *sent += 1;
+                *lost += u32::from(hop.answer.from().is_none());
+            }
+        }
+        Self(counts)
+    }
+    fn at(&self, ttl: u8) -> (u32, u32) {
+        self.0.get(usize::from(ttl)).copied().unwrap_or_default()
+    }
+    fn share(&self, ttl: u8) -> f64 {
+        let (sent, lost) = self.at(ttl);
+        f64::from(lost) / f64::from(sent.max(1))
+    }
+}
+
+fn packet_loss(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Finding {
+    let share = loss.share();
+    let severity = if share >= f.thresholds.loss_critical {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let path = best_path(t, addr);
+    let mut place = Location::of(PlaceKind::Link);
+    let mut lines = Vec::new();
+    if let Some(path) = path {
+        let hops = place::hop_losses(f, t, addr, path);
+        let k = place::change_point(&hops, share);
+        match k.checked_sub(1).and_then(|i| hops.get(i)) {
+            Some(good) => {
+                place.hop = Some(good.ttl);
+                place.address = Some(good.addr);
+            }
+            None => place.hop = Some(0),
+        }
+        match hops.get(k) {
+            Some(bad) => {
+                place.to_hop = Some(bad.ttl);
+                place.to_address = Some(bad.addr);
+            }
+            None => {
+                place.to_hop = path.reached_ttl();
+                place.to_address = Some(addr);
+            }
+        }
+        for h in &hops {
+            let how = if h.direct {
+                "pings"
+            } else {
+                "traceroute probes"
+            };
+            lines.push(format!(
+                "hop {} ({}): {} of {} {how} lost",
+                h.ttl, h.addr, h.lost, h.sent
+            ));
+        }
+    } else {
+        place.to_address = Some(addr);
+    }
+    let (low, high) = wilson(loss.lost, loss.sent);
+    let begins = place.describe();
+    let mut b = Build::new(code::PACKET_LOSS, severity, &t.target.id, place, loss.first)
+        .which(addr)
+        .confidence(0.5 + 0.5 * (low / share.max(0.001)).min(1.0))
+        .summary(format!(
+            "{:.0} % packet loss to {}, beginning {begins}",
+            share * 100.0,
+            name_of(t, addr)
+        ))
+        .evidence(
+            loss.ids.clone(),
+            format!(
+                "{} of {} pings to {addr} lost (95 % interval {:.1} to {:.1} %)",
+                loss.lost,
+                loss.sent,
+                low * 100.0,
+                high * 100.0
+            ),
+        );
+    for line in lines {
+        b = b.evidence([], line);
+    }
+    b.reproduce(reproduce::loss(addr)).done()
+}

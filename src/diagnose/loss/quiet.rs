@@ -1,0 +1,111 @@
+//! Hops that do not answer, or not always, while the traffic through them is fine: information,
+//! never an alarm.
+
+use std::net::IpAddr;
+
+use super::{EndLoss, Traced, best_path, judged_series};
+use crate::diagnose::build::Build;
+use crate::diagnose::facts::{Facts, address_of_hop};
+use crate::model::catalogue as code;
+use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::observation::ObsId;
+use crate::model::stats::wilson;
+use crate::model::target::TargetId;
+use crate::model::window::{PathWindow, TargetWindow};
+
+/// Pushes `silent-hop` and `icmp-rate-limited`.
+pub(super) fn judge(
+    f: &Facts,
+    t: &TargetWindow,
+    addr: IpAddr,
+    lossy: Option<&EndLoss>,
+    out: &mut Vec<Finding>,
+) {
+    let Some(path) = best_path(t, addr) else {
+        return;
+    };
+    let Some((id, since, _)) = path.kept().next() else {
+        return;
+    };
+    let farthest = path.reached_ttl().or(path.farthest()).unwrap_or(0);
+    let traced = Traced::of(f, path);
+    let end_at_most = lossy.map_or(0.0, |l| wilson(l.lost, l.sent).1);
+    for (ttl, stats) in path.hops().filter(|(ttl, _)| *ttl < farthest) {
+        let mut place = Location::of(PlaceKind::Hop);
+        place.hop = Some(ttl);
+        place.address = stats.address();
+        let start = |which, place| {
+            Build::new(which, Severity::Info, &t.target.id, place, since.wall)
+                .which(format!("{addr} {ttl}"))
+        };
+        let Some(hop) = stats.address() else {
+            if stats.sent >= f.thresholds.path_min_rounds {
+                let beyond =
+                    address_of_hop(t, addr, farthest).map_or(String::new(), |a| format!(" ({a})"));
+                out.push(
+                    start(code::SILENT_HOP, place)
+                        .summary(silent_hop(&t.target.id, ttl))
+                        .evidence(
+                            [*id],
+                            format!(
+                                "0 of {} probes answered at hop {ttl}, while hop {farthest}{beyond} answers",
+                                stats.sent
+                            ),
+                        )
+                        .done(),
+                );
+            }
+            continue;
+        };
+        let (sent, lost) = traced.at(ttl);
+        let rations = lost >= 2 && wilson(lost, sent).0 > end_at_most + 0.05;
+        if rations && clean_beyond(f, t, addr, path, &traced, ttl, lossy) {
+            out.push(rationed(
+                start(code::ICMP_RATE_LIMITED, place),
+                *id,
+                ttl,
+                hop,
+                lost,
+                sent,
+            ));
+        }
+    }
+}
+
+fn silent_hop(target: &TargetId, ttl: u8) -> String {
+    format!("hop {ttl} towards {target} never answers; traffic through it arrives")
+}
+
+fn rationed(b: Build, id: ObsId, ttl: u8, hop: IpAddr, lost: u32, sent: u32) -> Finding {
+    b.summary(format!(
+        "hop {ttl} ({hop}) rations its ICMP replies; traffic through it is fine"
+    ))
+    .evidence(
+        [id],
+        format!(
+            "{lost} of {sent} probes unanswered at hop {ttl}, but the loss does not go on beyond it"
+        ),
+    )
+    .done()
+}
+
+/// Whether what lies beyond a hop loses clearly less than the hop itself.
+fn clean_beyond(
+    f: &Facts,
+    t: &TargetWindow,
+    addr: IpAddr,
+    path: &PathWindow,
+    traced: &Traced,
+    ttl: u8,
+    lossy: Option<&EndLoss>,
+) -> bool {
+    let hop = traced.share(ttl);
+    if let Some(series) = judged_series(t, addr) {
+        let (sent, _) = series.loss_since(f.horizon());
+        return sent >= 10 && lossy.map_or(0.0, EndLoss::share) < hop / 2.0;
+    }
+    // Without pings of the target a later hop must be clean.
+    path.hops()
+        .filter(|(later, _)| *later > ttl)
+        .any(|(later, _)| traced.at(later).0 >= 5 && traced.share(later) < hop / 2.0)
+}
