@@ -15,11 +15,11 @@ fn fault() -> Finding {
 
 /// Says the fault at these milliseconds and nothing in between; tells what happened, every
 /// 200 ms up to the end.
-fn play(said: &[std::ops::Range<u64>], end: u64) -> Vec<String> {
+fn play(said: &[(u64, u64)], end: u64) -> Vec<String> {
     let mut ledger = Ledger::default();
     let mut told = Vec::new();
     for now in (0..end).step_by(200) {
-        let says = said.iter().any(|r| r.contains(&now));
+        let says = said.iter().any(|(from, to)| (*from..*to).contains(&now));
         let findings = says.then(fault).into_iter().collect();
         for change in ledger.update(findings, Stamp::at_millis(now)) {
             told.push(match change {
@@ -37,13 +37,13 @@ fn play(said: &[std::ops::Range<u64>], end: u64) -> Vec<String> {
 
 #[test]
 fn opens_at_once_and_clears_after_its_time() {
-    let told = play(&[1000..5000], 20_000);
+    let told = play(&[(1000, 5000)], 20_000);
     assert_eq!(told, ["opened 1000", "cleared 10800"]);
 }
 
 #[test]
 fn a_short_pause_is_the_same_finding() {
-    let told = play(&[1000..3000, 7000..9000], 14_000);
+    let told = play(&[(1000, 3000), (7000, 9000)], 14_000);
     assert_eq!(told, ["opened 1000"]);
 }
 
