@@ -18,11 +18,15 @@ use super::facts::{Facts, address_of_hop, name_of};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::local::{LocalState, NeighbourState};
 use crate::model::observation::ObsId;
 use crate::model::window::TargetWindow;
 
 /// Silence within which the host's own ping, the last resort, must have been heard of.
 const LAST_RESORT: Duration = Duration::from_secs(8);
+
+/// Looks after which a gateway is no longer in doubt: it has a finding, or answers all the same.
+const DOUBT: usize = 5;
 
 /// An answer so long ago does not speak against a fault of now.
 const RECENTLY: Duration = Duration::from_secs(3);
@@ -93,7 +97,7 @@ pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
 }
 
 fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> Option<Finding> {
-    if explaining(f, addr, so_far).is_some() {
+    if explaining(f, addr, so_far).is_some() || gateway_in_doubt(f, addr) {
         return None;
     }
     if let Some(finding) = words::refused_here(f, t, addr) {
@@ -110,6 +114,24 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
         return None;
     }
     Some(silent(f, &case))
+}
+
+/// Whether the gateway that the address may lie behind has just ceased to answer: the next looks
+/// at it decide whose fault this is.
+fn gateway_in_doubt(f: &Facts, addr: IpAddr) -> bool {
+    let bad = |l: &LocalState| {
+        let routes = || l.default_routes.iter().filter(|r| r.v6 == addr.is_ipv6());
+        let best = routes().map(|r| r.metric).min();
+        let mut gateways = routes().filter(|r| Some(r.metric) == best);
+        gateways.any(|r| {
+            l.neighbours.iter().any(|n| {
+                Some(n.addr) == r.gateway
+                    && matches!(n.state, NeighbourState::Failed | NeighbourState::Incomplete)
+            })
+        })
+    };
+    let run = f.window.locals.run_of(bad).count();
+    (1..DOUBT).contains(&run) && !f.is_on_link(addr)
 }
 
 /// The local fault that explains why an address can't be reached: no route, a dead gateway or a
