@@ -9,7 +9,7 @@ mod words;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use case::Case;
+use case::{Case, Loop};
 pub(super) use words::is_echo;
 
 use super::answers::last_answer;
@@ -19,12 +19,13 @@ use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::local::{LocalState, NeighbourState};
-use crate::model::observation::ObsId;
 use crate::model::window::TargetWindow;
 
 /// Silence within which the host's own ping, the last resort, must have been heard of.
 const LAST_RESORT: Duration = Duration::from_secs(8);
 
+/// Rounds after which a loop that only one of them shows is no longer expected.
+const HALF_PROOF: u32 = 6;
 /// Looks after which a gateway is no longer in doubt: it has a finding, or answers all the same.
 const DOUBT: usize = 5;
 
@@ -86,7 +87,7 @@ pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
     let open = case.needs_echo()
         && case.echo_is_hopeless(f)
         && words::judge(f, &case).is_none()
-        && case.looped().is_none();
+        && !case.looped().is_some_and(|l| l.is_sure());
     open.then(|| {
         format!(
             "answers neither UDP nor TCP; only an ICMP echo could tell a dead target from one that drops both, and it can't be sent from here (last hop that answered: {})",
@@ -107,8 +108,11 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
     if let Some(finding) = words::judge(f, &case) {
         return Some(finding);
     }
-    if let Some((hop, members, ids)) = case.looped() {
-        return Some(looped(&case, hop, &members, &ids));
+    if let Some(found) = case.looped() {
+        // Half a proof is neither: the next rounds decide.
+        if found.is_sure() || case.silence.rounds < HALF_PROOF {
+            return found.is_sure().then(|| looped(&case, &found));
+        }
     }
     if case.needs_echo() {
         return None;
@@ -169,7 +173,8 @@ pub fn is_cut_off(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding
         || (explaining(f, addr, findings).is_some() && !heard_lately(f, t, addr))
 }
 
-fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
+fn looped(case: &Case, found: &Loop) -> Finding {
+    let (hop, members, ids) = (found.hop, &found.routers, &found.rounds);
     let mut place = Location::of(PlaceKind::Hop);
     place.hop = Some(hop);
     place.address = members.first().copied();
@@ -190,7 +195,7 @@ fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
         names.join(" and ")
     ))
     .evidence(
-        ids.to_vec(),
+        ids.clone(),
         format!(
             "{} answer again and again at rising distances in {} rounds; the target never does",
             names.join(", "),

@@ -292,6 +292,31 @@ fn a_loop_names_its_routers() {
 }
 
 #[test]
+fn half_a_loop_is_neither_a_loop_nor_a_broken_path() {
+    let full = [
+        hop(R[0]),
+        hop(R[1]),
+        hop(R[2]),
+        hop(R[1]),
+        hop(R[2]),
+        hop(R[1]),
+        hop(R[2]),
+    ];
+    let s = |rounds| {
+        Scene::host(T)
+            .ping(T, 90, 100, |_| lost())
+            .at(1300)
+            .traces(Method::UdpErrorQueue, T, rounds, 1100, |n| match n {
+                0 => full.to_vec(),
+                _ => vec![hop(R[0]), SILENT, SILENT],
+            })
+            .judge()
+    };
+    s(4).quiet();
+    s(7).only(code::PATH_BROKEN);
+}
+
+#[test]
 fn one_address_at_two_neighbouring_hops_is_no_loop() {
     let s = Scene::host(T).ping(T, 90, 100, |_| lost()).at(0).trace(
         T,

@@ -285,7 +285,7 @@ impl Scene {
 
 impl Judgement {
     /// `code severity subject` of everything worse than information.
-    pub fn alarms(&self) -> Vec<String> {
+    pub(crate) fn alarms(&self) -> Vec<String> {
         self.findings
             .iter()
             .filter(|f| f.severity > Severity::Info)
@@ -293,22 +293,22 @@ impl Judgement {
             .collect()
     }
 
-    pub fn get(&self, code: Code) -> Option<&Finding> {
+    pub(crate) fn get(&self, code: Code) -> Option<&Finding> {
         self.findings.iter().find(|f| f.code == code)
     }
 
     /// The only alarm, which has that code.
-    pub fn only(&self, code: Code) -> &Finding {
+    pub(crate) fn only(&self, code: Code) -> &Finding {
         assert_eq!(self.alarms().len(), 1, "{:?}", self.alarms());
         self.get(code.clone())
             .unwrap_or_else(|| panic!("{code}: {:?}", self.alarms()))
     }
 
-    pub fn quiet(&self) {
+    pub(crate) fn quiet(&self) {
         assert_eq!(self.alarms(), Vec::<String>::new());
     }
 
-    pub fn state(&self, target: &str) -> &TargetState {
+    pub(crate) fn state(&self, target: &str) -> &TargetState {
         let found = self.states.iter().find(|(id, _)| id.as_str() == target);
         &found.expect(target).1
     }
