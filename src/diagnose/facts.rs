@@ -85,6 +85,19 @@ pub fn name_of(t: &TargetWindow, addr: IpAddr) -> String {
     }
 }
 
+/// The host of the target with the address meant, without what else was typed.
+pub fn host_of(t: &TargetWindow, addr: IpAddr) -> String {
+    match t.target.host() {
+        Some(Host::Name(name)) => format!("{name} ({addr})"),
+        _ => addr.to_string(),
+    }
+}
+
+/// What tells findings about one port apart: the same trouble at several addresses is one fault.
+pub fn port_of(dst: SocketAddr) -> String {
+    format!("port {}", dst.port())
+}
+
 /// Distance at which the target's address last answered a traceroute. Also long after: the rounds
 /// that reached it are forgotten while it stays silent, the hop statistics are not.
 pub fn distance_of(t: &TargetWindow, addr: IpAddr) -> Option<u8> {

@@ -223,6 +223,10 @@ fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Findi
         // The place needs as many probes of the hops as the loss itself.
         return sent >= PINGS && hops_are_pinged(t, addr);
     }
+    // The last resort is slow.
+    if series.how().is_some_and(|h| h.method == Method::SystemPing) {
+        return sent >= RATIONED_PINGS;
+    }
     if lost == 0 {
         sent >= PINGS
     } else {
@@ -246,8 +250,13 @@ fn hops_are_pinged(t: &TargetWindow, addr: IpAddr) -> bool {
 fn services(t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
     let mut missing = Vec::new();
     let asked: Vec<_> = t.tcp.iter().filter(|(a, _)| a.ip() == addr).collect();
+    let traced = t
+        .paths
+        .iter()
+        .any(|((a, m), p)| *a == addr && *m == Method::TcpConnect && p.rounds() > 0);
+    // Silence has a place only once it was traced; not for ever, if that can't be done.
     let settled = |o: &Outcome<_>, n: u32| match o {
-        Outcome::Timeout { .. } => n >= 3,
+        Outcome::Timeout { .. } => (n >= 3 && traced) || n >= 6,
         _ => n >= 2,
     };
     let wanted = t.target.tcp_port();

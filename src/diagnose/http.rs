@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::build::Build;
-use super::facts::Facts;
+use super::facts::{Facts, port_of};
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -28,7 +28,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         };
         let tls = [code::CONNECTION_RESET, code::TLS_HANDSHAKE_REFUSED];
         let explained =
-            told(&tls, &dst.to_string()) || told(&[code::PMTU_BLACK_HOLE], &dst.ip().to_string());
+            told(&tls, &port_of(*dst)) || told(&[code::PMTU_BLACK_HOLE], &dst.ip().to_string());
         if !explained {
             out.extend(reset(f, t, *dst, recent).or_else(|| unanswered(f, t, *dst, recent)));
         }
@@ -68,7 +68,7 @@ fn start(
             Location::at(PlaceKind::Endpoint, dst.ip()),
             first.at.wall,
         )
-        .which(dst)
+        .which(port_of(dst))
         .confidence(0.95)
         .reproduce(reproduce::http(last.value.url.as_str(), &host, dst)),
     )

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::answers::last_answer;
 use super::build::Build;
 use super::facts::Facts;
+use super::reach::heard_lately;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::local::{DefaultRoute, LocalState, NeighbourState};
@@ -33,6 +34,17 @@ fn subject(f: &Facts) -> TargetId {
         (Some(only), None) => only.clone(),
         _ => TargetId::local(),
     }
+}
+
+/// The same for a gateway: a target that has no address of its family, or still answers, does not
+/// suffer.
+fn sufferer(f: &Facts, v6: bool) -> TargetId {
+    let id = subject(f);
+    let suffers = f.window.targets.get(&id).is_some_and(|t| {
+        let mut addrs = t.addresses().iter().filter(|a| a.is_ipv6() == v6);
+        t.addresses().is_empty() || addrs.any(|a| !heard_lately(f, t, *a))
+    });
+    if suffers { id } else { TargetId::local() }
 }
 
 fn interface_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) {
@@ -262,7 +274,7 @@ fn gateway(f: &Facts, local: &Dated<LocalState>, route: &DefaultRoute, out: &mut
         Build::new(
             code::GATEWAY_UNREACHABLE,
             severity,
-            &subject(f),
+            &sufferer(f, gw.is_ipv6()),
             place,
             first.at.wall,
         )

@@ -69,9 +69,11 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         reach::judge(&facts, target, &mut findings);
         mtu::judge(&facts, target, &mut findings);
         loss::judge(&facts, target, &mut findings);
+        let services = findings.len();
         port::judge(&facts, target, &mut findings);
         tls::judge(&facts, target, &mut findings);
         http::judge(&facts, target, &mut findings);
+        fold(&mut findings, services);
         device::judge(&facts, target, &mut findings);
     }
     let states = state::states(&facts, &findings);
@@ -81,4 +83,22 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         states,
         ruled_out,
     }
+}
+
+/// The same trouble of one port at several addresses is one finding: the first, with the other
+/// addresses and their evidence added, as severe as the worst.
+fn fold(findings: &mut Vec<Finding>, from: usize) {
+    let mut kept: Vec<Finding> = Vec::new();
+    for x in findings.drain(from..) {
+        let Some(same) = kept.iter_mut().find(|k| k.key() == x.key()) else {
+            kept.push(x);
+            continue;
+        };
+        same.severity = same.severity.max(x.severity);
+        same.since = same.since.min(x.since);
+        same.location.also.extend(x.location.address);
+        same.evidence.extend(x.evidence);
+        same.reproduce.extend(x.reproduce);
+    }
+    findings.extend(kept);
 }

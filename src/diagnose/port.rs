@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::answers::last_answer;
 use super::build::Build;
-use super::facts::{Facts, host_of};
+use super::facts::{Facts, host_of, port_of};
 use super::loss::end_loss;
 use super::reach::is_unreachable;
 use super::reproduce;
@@ -81,7 +81,7 @@ fn closed(
             Location::at(PlaceKind::Endpoint, dst.ip()),
             first.at.wall,
         )
-        .which(dst)
+        .which(port_of(dst))
         .confidence(0.95)
         .summary(format!(
             "port {} of {} refuses connections: nothing listens there",
@@ -151,7 +151,7 @@ fn prohibited(
             place,
             first.at.wall,
         )
-        .which(dst)
+        .which(port_of(dst))
         .confidence(0.95)
         .summary(format!(
             "{who} {verb} connections to port {} of {}",
@@ -207,7 +207,10 @@ fn filtered(
             dst.port()
         ));
     }
-    let location = place.describe();
+    let location = match place.kind {
+        PlaceKind::Endpoint => "at the target or before it".to_owned(),
+        _ => place.describe(),
+    };
     let mut b = Build::new(
         code::PORT_FILTERED,
         Severity::Critical,
@@ -215,7 +218,7 @@ fn filtered(
         place,
         first.at.wall,
     )
-    .which(dst)
+    .which(port_of(dst))
     .confidence(0.85)
     .summary(format!(
         "connections to port {} of {} vanish {location}, while the host itself answers",

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::build::Build;
-use super::facts::Facts;
+use super::facts::{Facts, port_of};
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -55,8 +55,8 @@ fn shows(d: &Dated<TlsSample>, fault: &TlsFault) -> bool {
 /// Of one code the leaf's fault comes first; those of its issuers are told apart.
 fn which(dst: SocketAddr, index: usize) -> String {
     match index {
-        0 => dst.to_string(),
-        i => format!("{dst} certificate {i}"),
+        0 => port_of(dst),
+        i => format!("{} certificate {i}", port_of(dst)),
     }
 }
 
@@ -70,7 +70,7 @@ fn start(
     let mut place = Location::at(PlaceKind::Endpoint, dst.ip());
     place.name = Some(last.value.name.clone());
     Build::new(code, Severity::Critical, &t.target.id, place, since)
-        .which(dst)
+        .which(port_of(dst))
         .confidence(0.97)
         .reproduce(reproduce::tls(dst, last.value.name.as_str()))
 }
@@ -123,7 +123,7 @@ fn of_fault(
             .evidence(ids, format!("{} certificates presented; judged against {}", session.chain.len(), session.roots))
             .evidence([], "a private CA that only clients know, or a missing intermediate certificate, look the same; --ca FILE decides the first"),
         TlsFault::Other { reason } => start(t, dst, code::TLS_UNTRUSTED_ISSUER, last, since)
-            .which(format!("{dst} {reason}"))
+            .which(format!("{} {reason}", port_of(dst)))
             .confidence(0.8)
             .summary(format!("the chain of {name} ({dst}) is refused: {reason}"))
             .evidence(ids, reason.clone()),
@@ -163,7 +163,7 @@ fn expiring(
             place,
             last.at.wall,
         )
-        .which(dst)
+        .which(port_of(dst))
         .confidence(0.97)
         .summary(format!(
             "the certificate of {} ({dst}) expires in {}",

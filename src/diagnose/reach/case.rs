@@ -12,6 +12,23 @@ use crate::model::window::TargetWindow;
 /// Newest rounds in which a loop is looked for.
 const LOOP_ROUNDS: usize = 24;
 
+/// A routing loop.
+pub(super) struct Loop {
+    /// Where it begins.
+    pub(super) hop: u8,
+    /// The routers by first appearance.
+    pub(super) routers: Vec<IpAddr>,
+    /// The rounds that show it.
+    pub(super) rounds: Vec<ObsId>,
+}
+
+impl Loop {
+    /// Two rounds must show it: one can be a route that changed while the round was out.
+    pub(super) fn is_sure(&self) -> bool {
+        self.rounds.len() >= 2
+    }
+}
+
 /// An address that has been silent for long enough to be judged.
 pub(super) struct Case<'a> {
     pub(super) t: &'a TargetWindow,
@@ -85,42 +102,38 @@ impl<'a> Case<'a> {
         cannot || span(self.first.mono, f.now.mono) >= super::LAST_RESORT
     }
 
-    /// Routers that answer at several distances, in several rounds: first hop of the loop, the
-    /// routers by first appearance, and the observations.
-    pub(super) fn looped(&self) -> Option<(u8, Vec<IpAddr>, Vec<ObsId>)> {
-        let mut seen: BTreeMap<IpAddr, BTreeSet<u8>> = BTreeMap::new();
-        let mut ids = BTreeSet::new();
+    /// Routers that answer again and again at rising distances.
+    pub(super) fn looped(&self) -> Option<Loop> {
+        let mut seen: BTreeMap<IpAddr, BTreeMap<u8, BTreeSet<ObsId>>> = BTreeMap::new();
         for (_, path) in self.t.paths.iter().filter(|((a, _), _)| *a == self.addr) {
             let newest = path.kept().rev().take(LOOP_ROUNDS);
             for (id, _, round) in newest.filter(|(_, at, _)| at.mono >= self.first.mono) {
                 for hop in &round.hops {
                     if let HopAnswer::TimeExceeded { from, .. } = hop.answer {
                         let ttls = seen.entry(from).or_default();
-                        ttls.insert(hop.ttl);
-                        let first = ttls.first().copied().unwrap_or(hop.ttl);
-                        if hop.ttl >= first.saturating_add(2) {
-                            ids.insert(*id);
-                        }
+                        ttls.entry(hop.ttl).or_default().insert(*id);
                     }
                 }
             }
         }
-        let mut members: Vec<(u8, IpAddr)> = seen
-            .iter()
-            .filter_map(|(a, ttls)| {
-                let (first, last) = (*ttls.first()?, *ttls.last()?);
-                (ttls.len() >= 3 && last - first >= 4).then_some((first, *a))
-            })
-            .collect();
+        let mut members = Vec::new();
+        let mut ids = BTreeSet::new();
+        for (router, ttls) in seen {
+            let span = ttls.keys().next().zip(ttls.keys().next_back());
+            let Some((first, last)) = span.map(|(f, l)| (*f, *l)) else {
+                continue;
+            };
+            if ttls.len() >= 3 && last - first >= 4 {
+                members.push((first, router));
+                let again = ttls.range(first.saturating_add(2)..);
+                ids.extend(again.flat_map(|(_, ids)| ids.iter().copied()));
+            }
+        }
         members.sort_unstable();
-        // Two rounds must show it: one can be a route that changed while the round was out.
-        let first = members.first()?.0;
-        (ids.len() >= 2).then(|| {
-            (
-                first,
-                members.into_iter().map(|(_, a)| a).collect(),
-                ids.into_iter().collect(),
-            )
+        Some(Loop {
+            hop: members.first()?.0,
+            routers: members.into_iter().map(|(_, a)| a).collect(),
+            rounds: ids.into_iter().collect(),
         })
     }
 

@@ -9,7 +9,7 @@ mod words;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use case::Case;
+use case::{Case, Loop};
 pub(super) use words::is_echo;
 
 use super::answers::last_answer;
@@ -18,11 +18,16 @@ use super::facts::{Facts, address_of_hop, name_of};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::observation::ObsId;
+use crate::model::local::{LocalState, NeighbourState};
 use crate::model::window::TargetWindow;
 
 /// Silence within which the host's own ping, the last resort, must have been heard of.
 const LAST_RESORT: Duration = Duration::from_secs(8);
+
+/// Rounds after which a loop that only one of them shows is no longer expected.
+const HALF_PROOF: u32 = 6;
+/// Looks after which a gateway is no longer in doubt: it has a finding, or answers all the same.
+const DOUBT: usize = 5;
 
 /// An answer so long ago does not speak against a fault of now.
 const RECENTLY: Duration = Duration::from_secs(3);
@@ -82,7 +87,7 @@ pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
     let open = case.needs_echo()
         && case.echo_is_hopeless(f)
         && words::judge(f, &case).is_none()
-        && case.looped().is_none();
+        && !case.looped().is_some_and(|l| l.is_sure());
     open.then(|| {
         format!(
             "answers neither UDP nor TCP; only an ICMP echo could tell a dead target from one that drops both, and it can't be sent from here (last hop that answered: {})",
@@ -93,7 +98,7 @@ pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
 }
 
 fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> Option<Finding> {
-    if explaining(f, addr, so_far).is_some() {
+    if explaining(f, addr, so_far).is_some() || gateway_in_doubt(f, addr) {
         return None;
     }
     if let Some(finding) = words::refused_here(f, t, addr) {
@@ -103,13 +108,34 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
     if let Some(finding) = words::judge(f, &case) {
         return Some(finding);
     }
-    if let Some((hop, members, ids)) = case.looped() {
-        return Some(looped(&case, hop, &members, &ids));
+    if let Some(found) = case.looped() {
+        // Half a proof is neither: the next rounds decide.
+        if found.is_sure() || case.silence.rounds < HALF_PROOF {
+            return found.is_sure().then(|| looped(&case, &found));
+        }
     }
     if case.needs_echo() {
         return None;
     }
     Some(silent(f, &case))
+}
+
+/// Whether the gateway that the address may lie behind has just ceased to answer: the next looks
+/// at it decide whose fault this is.
+fn gateway_in_doubt(f: &Facts, addr: IpAddr) -> bool {
+    let bad = |l: &LocalState| {
+        let routes = || l.default_routes.iter().filter(|r| r.v6 == addr.is_ipv6());
+        let best = routes().map(|r| r.metric).min();
+        let mut gateways = routes().filter(|r| Some(r.metric) == best);
+        gateways.any(|r| {
+            l.neighbours.iter().any(|n| {
+                Some(n.addr) == r.gateway
+                    && matches!(n.state, NeighbourState::Failed | NeighbourState::Incomplete)
+            })
+        })
+    };
+    let run = f.window.locals.run_of(bad).count();
+    (1..DOUBT).contains(&run) && !f.is_on_link(addr)
 }
 
 /// The local fault that explains why an address can't be reached: no route, a dead gateway or a
@@ -147,7 +173,8 @@ pub fn is_cut_off(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding
         || (explaining(f, addr, findings).is_some() && !heard_lately(f, t, addr))
 }
 
-fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
+fn looped(case: &Case, found: &Loop) -> Finding {
+    let (hop, members, ids) = (found.hop, &found.routers, &found.rounds);
     let mut place = Location::of(PlaceKind::Hop);
     place.hop = Some(hop);
     place.address = members.first().copied();
@@ -168,7 +195,7 @@ fn looped(case: &Case, hop: u8, members: &[IpAddr], ids: &[ObsId]) -> Finding {
         names.join(" and ")
     ))
     .evidence(
-        ids.to_vec(),
+        ids.clone(),
         format!(
             "{} answer again and again at rising distances in {} rounds; the target never does",
             names.join(", "),

@@ -52,22 +52,7 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
     let host = case.said(|e| e == IcmpError::HostUnreachable);
     let (by, first) = *host.first()?;
     if f.is_own(by) {
-        // Our own kernel asked in vain: only for targets on the own link is that the target.
-        return f.is_on_link(addr).then(|| {
-            super::host_down(case, since, 0.97)
-                .summary(format!(
-                    "{target} is down: it is on this host's own link and does not answer {}",
-                    arp(addr)
-                ))
-                .evidence(
-                    ids(&host),
-                    format!(
-                        "this host's kernel reports {addr} unreachable, {} times",
-                        host.len()
-                    ),
-                )
-                .done()
-        });
+        return Some(own_link(f, case, &host));
     }
     let slowest = host.iter().map(|(_, s)| s.after).max().unwrap_or_default();
     let (_, who) = place_of(t, by, first, PlaceKind::Hop);
@@ -88,6 +73,35 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             .evidence(case.silence.ids.clone(), case.attempts())
             .done()
     })
+}
+
+/// Our own kernel asked in vain: for the target if that is on the own link, else for the next hop.
+fn own_link(f: &Facts, case: &Case, said: &[(IpAddr, &Said)]) -> Finding {
+    let (t, addr, since) = (case.t, case.addr, case.first.wall);
+    let target = name_of(t, addr);
+    let b = if f.is_on_link(addr) {
+        super::host_down(case, since, 0.97).summary(format!(
+            "{target} is down: it is on this host's own link and does not answer {}",
+            arp(addr)
+        ))
+    } else {
+        let mut place = Location::of(PlaceKind::Local);
+        place.hop = Some(0);
+        start(code::ROUTE_UNREACHABLE, t, addr, place, since, 0.9)
+            .summary(format!(
+                "no route to {target} on this host itself: the next hop towards it does not answer {}",
+                arp(addr)
+            ))
+            .reproduce([format!("ip route get {addr}")])
+    };
+    b.evidence(
+        ids(said),
+        format!(
+            "this host's kernel reports {addr} unreachable, {} times",
+            said.len()
+        ),
+    )
+    .done()
 }
 
 fn route_unreachable(f: &Facts, case: &Case) -> Option<Finding> {

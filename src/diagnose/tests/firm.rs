@@ -70,6 +70,32 @@ fn ports_and_urls_wait_for_their_service() {
 }
 
 #[test]
+fn a_silent_port_waits_for_its_trace() {
+    let t = "10.0.5.2:443";
+    let s = healthy(t).tcp(t, true, 3, &lost());
+    assert_eq!(s.pending(t), ["port"]);
+    let traced = s.clone().traces(Method::TcpConnect, T, 1, 1000, |_| {
+        vec![hop(GATEWAY), SILENT]
+    });
+    assert!(traced.pending(t).is_empty());
+    assert!(
+        s.tcp(t, true, 3, &lost()).pending(t).is_empty(),
+        "not for ever"
+    );
+}
+
+#[test]
+fn the_hosts_own_ping_is_slow() {
+    let s = |n| {
+        Scene::host(T)
+            .pings(Method::SystemPing, T, n, 1000, |_| echo(3))
+            .pending(T)
+    };
+    assert!(s(5).contains(&"loss"));
+    assert!(!s(6).contains(&"loss"));
+}
+
+#[test]
 fn a_name_waits_for_its_resolvers() {
     let t = "api.example.com";
     let s = Scene::of(&[t]).look(two_resolvers);

@@ -200,6 +200,31 @@ fn a_dead_gateway_is_the_one_fault_and_explains_the_rest() {
 }
 
 #[test]
+fn a_dead_gateway_of_the_other_family_is_not_the_targets_fault() {
+    let six = |l: &mut LocalState| {
+        l.default_routes.push(route("fd00:1::1", 100));
+        l.neighbours
+            .push(neighbour("fd00:1::1", NeighbourState::Failed));
+    };
+    let s = Scene::of(&[T])
+        .looks(5, 500, six)
+        .at(0)
+        .ping(T, 40, 100, |_| echo(3));
+    let j = s.judge();
+    assert_eq!(j.only(code::GATEWAY_UNREACHABLE).subject, TargetId::local());
+    assert_eq!(j.state(T), &TargetState::Learning);
+    // A target that does suffer is named.
+    let s = Scene::of(&[T])
+        .looks(5, 500, dead_gateway)
+        .at(0)
+        .ping(T, 40, 100, |_| lost());
+    assert_eq!(
+        s.judge().only(code::GATEWAY_UNREACHABLE).subject.as_str(),
+        T
+    );
+}
+
+#[test]
 fn the_gateway_as_target_is_named_once() {
     let s = Scene::of(&[GATEWAY])
         .looks(5, 1000, dead_gateway)

@@ -8,6 +8,8 @@ mod loss;
 mod path;
 mod property;
 mod reach;
+mod rights;
 pub(crate) mod scene;
 mod services;
 mod tls;
+mod world;

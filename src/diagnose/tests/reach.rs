@@ -3,7 +3,8 @@
 use super::scene::*;
 use crate::model::catalogue as code;
 use crate::model::finding::{PlaceKind, Severity, TargetState};
-use crate::model::observation::{HopAnswer, IcmpError, Method, Outcome};
+use crate::model::local::NeighbourState;
+use crate::model::observation::{HopAnswer, IcmpError, Method};
 
 const T: &str = "10.0.5.2";
 const R: [&str; 4] = [GATEWAY, "10.0.2.1", "10.0.3.1", "10.0.4.1"];
@@ -199,109 +200,6 @@ fn on_the_own_link() {
 }
 
 #[test]
-fn any_answer_cancels_everything() {
-    let dead =
-        Scene::host(T)
-            .ping(T, 90, 100, |_| lost())
-            .at(0)
-            .trace(T, 9, 1000, &path(2, SILENT));
-    dead.judge().only(code::PATH_BROKEN);
-    let alive = [
-        dead.clone().tcp("10.0.5.2:443", false, 1, &open()),
-        dead.clone().tcp("10.0.5.2:22", false, 1, &reset()),
-        dead.clone()
-            .pings(Method::UdpErrorQueue, T, 1, 1, |_| echo(3)),
-        dead.clone()
-            .traces(Method::TcpConnect, T, 1, 1, |_| path(3, end(T))),
-        dead.clone().pings(Method::SystemPing, T, 1, 1, |_| echo(3)),
-    ];
-    for (i, s) in alive.into_iter().enumerate() {
-        assert_eq!(s.judge().alarms(), Vec::<String>::new(), "answer {i}");
-    }
-}
-
-#[test]
-fn a_target_that_ignores_ping_but_answers_tcp_is_healthy() {
-    let s = Scene::host(T)
-        .ping(T, 100, 100, |_| lost())
-        .at(0)
-        .trace(T, 10, 1000, &path(3, SILENT))
-        .at(2500)
-        .pings(Method::TcpConnect, T, 80, 100, |_| echo(3))
-        .at(3500)
-        .traces(Method::TcpConnect, T, 7, 1000, |_| path(3, end(T)))
-        .at(1000)
-        .tcp("10.0.5.2:443", false, 2, &open())
-        .at(6000)
-        .tls("10.0.5.2:443", false, 2, &session(&[]))
-        .at(6000)
-        .http("10.0.5.2:443", false, 2, &status(200))
-        .at(9000)
-        .pmtu(T, 1500, crate::model::observation::PmtuHow::FullSize)
-        .at(10_400);
-    let j = s.judge();
-    j.quiet();
-    assert_eq!(s.pending(T), Vec::<&str>::new());
-    assert_eq!(j.state(T), &TargetState::Ok);
-}
-
-fn without_rights(echo_by_program: Option<Outcome<crate::model::observation::Echo>>) -> Scene {
-    let s = Scene::host(T)
-        .pings(Method::UdpErrorQueue, T, 6, 1000, |_| lost())
-        .at(2000)
-        .tcp("10.0.5.2:443", false, 2, &lost())
-        .at(1000)
-        .trace(T, 10, 1000, &path(3, SILENT));
-    match echo_by_program {
-        Some(o) => s
-            .at(4000)
-            .pings(Method::SystemPing, T, 5, 1000, |_| o.clone()),
-        None => s,
-    }
-}
-
-#[test]
-fn only_an_echo_could_tell_and_it_can_not_be_sent() {
-    let s = without_rights(None).at(12_000);
-    let j = s.judge();
-    j.quiet();
-    assert!(
-        matches!(j.state(T), TargetState::Unknown(why) if why.as_str().contains("ICMP echo")),
-        "{:?}",
-        j.states
-    );
-    assert!(s.pending(T).is_empty());
-    // Not before the host's own ping had its chance, except that it said it can't.
-    let early = without_rights(None).at(6000);
-    assert_eq!(early.judge().state(T), &TargetState::Learning);
-    assert_eq!(early.pending(T), ["answer"]);
-    let refused = without_rights(Some(Outcome::CannotTry {
-        need: "rights".into(),
-    }))
-    .at(6000);
-    assert!(matches!(refused.judge().state(T), TargetState::Unknown(_)));
-}
-
-#[test]
-fn the_hosts_own_ping_decides() {
-    without_rights(Some(echo(3))).judge().quiet();
-    without_rights(Some(lost())).judge().only(code::PATH_BROKEN);
-}
-
-#[test]
-fn a_filter_that_rejects_udp_does_not_speak_for_echo() {
-    for error in [IcmpError::PortUnreachable, IcmpError::AdminProhibited] {
-        let s = Scene::host(T)
-            .pings(Method::UdpErrorQueue, T, 6, 1000, |_| icmp(R[2], error, 3))
-            .at(0)
-            .trace(T, 10, 1000, &path(2, unreachable(R[2], error, 3)))
-            .at(12_000);
-        s.judge().quiet();
-        assert!(matches!(s.judge().state(T), TargetState::Unknown(_)));
-    }
-}
-
-#[test]
 fn a_path_for_one_method_only_is_no_broken_path() {
     // UDP ends at hop 1, TCP arrives.
     let s = Scene::host("10.0.5.2:443")
@@ -348,6 +246,28 @@ fn the_lossier_the_more_silence_it_takes() {
 }
 
 #[test]
+fn a_next_hop_that_is_gone_is_a_matter_of_this_host() {
+    // A specific route by another gateway: the own kernel answers for it.
+    let own = "10.0.1.2";
+    let gone = IcmpError::HostUnreachable;
+    let s = Scene::host(T)
+        .ping(T, 60, 100, |_| icmp(own, gone, 3050))
+        .at(100)
+        .trace(T, 6, 1000, &[unreachable(own, gone, 3050)]);
+    let j = s.judge();
+    let x = j.only(code::ROUTE_UNREACHABLE);
+    assert_eq!(
+        (x.location.kind, x.location.hop),
+        (PlaceKind::Local, Some(0))
+    );
+    // While the gateway itself is in doubt nothing is said, for a moment.
+    let doubt = s.looks(2, 10, |l| {
+        l.neighbours = vec![neighbour(GATEWAY, NeighbourState::Failed)];
+    });
+    doubt.judge().quiet();
+}
+
+#[test]
 fn a_loop_names_its_routers() {
     let round = [
         hop(R[0]),
@@ -369,6 +289,31 @@ fn a_loop_names_its_routers() {
         (Some(2), Some(ip(R[1])))
     );
     assert_eq!(x.location.also, [ip(R[2])]);
+}
+
+#[test]
+fn half_a_loop_is_neither_a_loop_nor_a_broken_path() {
+    let full = [
+        hop(R[0]),
+        hop(R[1]),
+        hop(R[2]),
+        hop(R[1]),
+        hop(R[2]),
+        hop(R[1]),
+        hop(R[2]),
+    ];
+    let s = |rounds| {
+        Scene::host(T)
+            .ping(T, 90, 100, |_| lost())
+            .at(1300)
+            .traces(Method::UdpErrorQueue, T, rounds, 1100, |n| match n {
+                0 => full.to_vec(),
+                _ => vec![hop(R[0]), SILENT, SILENT],
+            })
+            .judge()
+    };
+    s(4).quiet();
+    s(7).only(code::PATH_BROKEN);
 }
 
 #[test]

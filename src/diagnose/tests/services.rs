@@ -136,6 +136,22 @@ fn http_server_error() {
 }
 
 #[test]
+fn one_trouble_at_two_addresses_is_one_finding() {
+    let six = "[fd00:5::2]:80";
+    let s = Scene::of(&["http://api.example.com/"])
+        .look(|_| {})
+        .resolved(&[T, "fd00:5::2"])
+        .tcp(WEB, true, 2, &open())
+        .tcp(six, true, 2, &open())
+        .http(WEB, true, 2, &status(503))
+        .http(six, true, 2, &status(503));
+    let j = s.judge();
+    let x = j.only(code::HTTP_SERVER_ERROR);
+    assert_eq!(x.location.address, Some(ip(T)));
+    assert_eq!(x.location.also, [ip("fd00:5::2")]);
+}
+
+#[test]
 fn connections_that_are_cut_and_ports_that_closed() {
     let cut = |tcp| {
         alive(URL)
