@@ -116,15 +116,6 @@ pub fn distance(path: &PathWindow, addr: IpAddr) -> Option<u8> {
     })
 }
 
-/// The host of a target with the address meant: `api.example.com (10.0.0.7)`, or the address alone
-/// where that is what was typed.
-pub fn host_of(t: &TargetWindow, addr: IpAddr) -> String {
-    match t.target.host().and_then(|h| h.name()) {
-        Some(name) => format!("{name} ({addr})"),
-        None => addr.to_string(),
-    }
-}
-
 /// Hop number at which an address answered traceroutes of this target.
 pub fn hop_of(t: &TargetWindow, addr: IpAddr) -> Option<u8> {
     t.paths

@@ -116,14 +116,22 @@ impl<'a> Case<'a> {
                 }
             }
         }
+        // One router met three times proves the loop; the others, who ration their answers as well,
+        // are its members if they were met twice.
+        let met = |ttls: &BTreeMap<u8, BTreeSet<ObsId>>, times: u8| {
+            let span = ttls.keys().next().zip(ttls.keys().next_back());
+            ttls.len() >= usize::from(times) && span.is_some_and(|(f, l)| l - f >= 2 * (times - 1))
+        };
+        if !seen.values().any(|ttls| met(ttls, 3)) {
+            return None;
+        }
         let mut members = Vec::new();
         let mut ids = BTreeSet::new();
         for (router, ttls) in seen {
-            let span = ttls.keys().next().zip(ttls.keys().next_back());
-            let Some((first, last)) = span.map(|(f, l)| (*f, *l)) else {
+            let Some(first) = ttls.keys().next().copied() else {
                 continue;
             };
-            if ttls.len() >= 3 && last - first >= 4 {
+            if met(&ttls, 2) {
                 members.push((first, router));
                 let again = ttls.range(first.saturating_add(2)..);
                 ids.extend(again.flat_map(|(_, ids)| ids.iter().copied()));
