@@ -1,6 +1,6 @@
 //! The real program in a real pseudo-terminal, from the first frame to the last word, against
 //! services on the loopback of a network namespace that each test has for itself.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::print_stdout)]
 
 #[path = "console/bad_input.rs"]
 mod bad_input;

@@ -24,6 +24,8 @@ mod reach;
 mod reproduce;
 mod ruled_out;
 mod state;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tls;
 
 pub use answers::{last_answer, silence};

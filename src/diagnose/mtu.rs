@@ -40,7 +40,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                 if *bad_sent < f.thresholds.pmtu_min_bad || !controlled {
                     continue;
                 }
-                let place = place(t, *addr, *last_seen, *beyond);
+                let place = place(*last_seen, *beyond);
                 let mut b = black_hole(t, *addr, last, pmtu.mtu, *first_bad, place)
                     .evidence([last.id], format!("{}-byte probes: {good_answered} of {good_sent} answered; {first_bad}-byte probes sent in between: 0 of {bad_sent}", pmtu.mtu))
                     .evidence([last.id], "no ICMP \"fragmentation needed\" or \"packet too big\" was seen");
@@ -51,6 +51,12 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                             "{first_bad}-byte packets are last seen by hop {} ({})",
                             h.ttl, h.addr
                         ),
+                    );
+                }
+                if last_seen.is_none() && beyond.is_none() {
+                    b = b.evidence(
+                        [last.id],
+                        "where is not known: no hop said anything when asked, as routers that ration their ICMP do",
                     );
                 }
                 out.push(b.done());
@@ -96,16 +102,17 @@ fn reduced(
     .done()
 }
 
-/// Between the last hop that still sees packets of the first bad size and the one beyond it.
-fn place(t: &TargetWindow, addr: IpAddr, last_seen: Option<Hop>, beyond: Option<Hop>) -> Location {
+/// Between the last hop that still sees packets of the first bad size and the one beyond it that
+/// sees small ones. Without a hop beyond it is after the last one that spoke; where routers
+/// ration what they say and none spoke, it is somewhere on the path.
+fn place(last_seen: Option<Hop>, beyond: Option<Hop>) -> Location {
     let mut place = Location::of(PlaceKind::Link);
-    let hop = last_seen.map_or(0, |h| h.ttl);
-    place.hop = Some(hop);
+    if last_seen.is_some() || beyond.is_some() {
+        place.hop = Some(last_seen.map_or(0, |h| h.ttl));
+    }
     place.address = last_seen.map(|h| h.addr);
-    place.to_hop = Some(beyond.map_or(hop.saturating_add(1), |b| b.ttl));
-    place.to_address = beyond
-        .map(|b| b.addr)
-        .or_else(|| place.to_hop.and_then(|h| address_of_hop(t, addr, h)));
+    place.to_hop = beyond.map(|b| b.ttl);
+    place.to_address = beyond.map(|b| b.addr);
     place
 }
 

@@ -13,6 +13,9 @@ use crate::model::target::{Host, TargetId, TargetKind};
 use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
 
+#[cfg(test)]
+mod tests;
+
 /// TCP ports tried on a host about which nothing else was said.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
 /// Silence from the start after which another method is tried as well.

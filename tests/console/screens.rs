@@ -43,7 +43,7 @@ fn the_first_frame_waits_for_no_answer() {
         text.contains(NOBODY) && text.contains("FINDINGS") && !text.contains("down")
     });
     let took = before.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
     leave(&mut s);
 }
 

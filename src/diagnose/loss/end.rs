@@ -67,7 +67,7 @@ pub(in crate::diagnose) fn end_loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -
     if sent < f.thresholds.loss_min_samples
         || few < 2
         || wilson(few, sent).0 <= f.thresholds.loss_floor
-        || is_over(f, &points, f64::from(few) / f64::from(sent))
+        || is_over(f, &points)
     {
         return None;
     }
@@ -99,17 +99,19 @@ fn stretch<'a>(f: &Facts, series: &'a PingSeries) -> Vec<&'a PingPoint> {
     points.split_off(from)
 }
 
-/// Whether so many pings were answered after the last lost one that loss of this share would be
-/// over. Pings that may still turn out lost are not counted.
-fn is_over(f: &Facts, points: &[&PingPoint], share: f64) -> bool {
-    let Some(last) = points.iter().rev().find(|p| p.rtt.is_none()) else {
+/// Whether so many pings were answered after the last lost one that loss of the share until then
+/// would be over. Pings that may still turn out lost are not counted.
+fn is_over(f: &Facts, points: &[&PingPoint]) -> bool {
+    let Some(last) = points.iter().rposition(|p| p.rtt.is_none()) else {
         return true;
     };
-    let patience = last.at.mono.since(last.sent);
+    let (until, after) = points.split_at(last + 1);
+    let lost = until.iter().filter(|p| p.rtt.is_none()).count();
+    let share = lost as f64 / until.len() as f64;
+    let patience = until
+        .last()
+        .map_or(Duration::ZERO, |p| p.at.mono.since(p.sent));
     let settled = f.now.mono.minus(patience);
-    let clean = points
-        .iter()
-        .filter(|p| p.sent > last.sent && p.sent <= settled)
-        .count();
+    let clean = after.iter().filter(|p| p.sent <= settled).count();
     (1.0 - share).powf(clean as f64) < OVER
 }

@@ -37,7 +37,9 @@ fn ids(said: &[(IpAddr, &Said)]) -> Vec<ObsId> {
 /// `hop 3 (10.0.3.1)`, or the router alone where its distance is not known.
 fn place_of(t: &TargetWindow, by: IpAddr, said: &Said, kind: PlaceKind) -> (Location, String) {
     let mut place = Location::at(kind, by);
-    place.hop = said.ttl.or_else(|| hop_of(t, by));
+    // Its own distance rather than that of the probe: a router without a route says so to probes
+    // that were meant for hops behind it as well.
+    place.hop = hop_of(t, by).or(said.ttl);
     let who = place
         .hop
         .map_or(format!("router {by}"), |h| format!("hop {h} ({by})"));

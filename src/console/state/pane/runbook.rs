@@ -358,11 +358,15 @@ fn beside(app: &App, left: Vec<Line>, room: Room) -> Vec<Line> {
     let cols = left_cols(room);
     let rest = room.cols.saturating_sub(cols + 2);
     let subject = app.current_id();
-    let screen = app
-        .verdicts
-        .findings
-        .iter()
-        .find(|f| Some(&f.subject) == subject)
+    let open = app.runbooks.open.as_ref().map(|book| &book.name);
+    let of_target = || {
+        let all = app.verdicts.findings.iter();
+        all.filter(|f| Some(&f.subject) == subject)
+    };
+    // What the runbook is for, before what is worst.
+    let screen = of_target()
+        .find(|f| open.is_some_and(|name| f.runbooks.contains(name)))
+        .or_else(|| of_target().next())
         .map_or(Screen::Path, |f| super::screen_of(&f.code));
     let right = super::of_screen(app, screen, rest).lines;
     let wall = Line::plain(" ").with(Role::Border, app.symbols.wall);

@@ -1,0 +1,107 @@
+//! Findings over time.
+
+use super::scene::*;
+use crate::diagnose::{Change, Ledger};
+use crate::model::finding::{Finding, Severity};
+use crate::model::time::Stamp;
+
+fn fault() -> Finding {
+    let j = Scene::host("10.0.5.2:80")
+        .ping("10.0.5.2", 9, 100, |_| echo(3))
+        .tcp("10.0.5.2:80", true, 2, &reset())
+        .judge();
+    j.findings[0].clone()
+}
+
+/// Says the fault at these milliseconds and nothing in between; tells what happened, every
+/// 200 ms up to the end.
+fn play(said: &[(u64, u64)], end: u64) -> Vec<String> {
+    let mut ledger = Ledger::default();
+    let mut told = Vec::new();
+    for now in (0..end).step_by(200) {
+        let says = said.iter().any(|(from, to)| (*from..*to).contains(&now));
+        let findings = says.then(fault).into_iter().collect();
+        for change in ledger.update(findings, Stamp::at_millis(now)) {
+            told.push(match change {
+                Change::Opened(_) => format!("opened {now}"),
+                Change::Changed(_) => format!("changed {now}"),
+                Change::Cleared(f) => {
+                    assert!(f.until.is_some());
+                    format!("cleared {now}")
+                }
+            });
+        }
+    }
+    told
+}
+
+#[test]
+fn opens_at_once_and_clears_after_its_time() {
+    let told = play(&[(1000, 5000)], 20_000);
+    assert_eq!(told, ["opened 1000", "cleared 10800"]);
+}
+
+#[test]
+fn a_short_pause_is_the_same_finding() {
+    let told = play(&[(1000, 3000), (7000, 9000)], 14_000);
+    assert_eq!(told, ["opened 1000"]);
+}
+
+#[test]
+fn information_stays_longer() {
+    let mut ledger = Ledger::default();
+    let mut info = fault();
+    info.severity = Severity::Info;
+    ledger.update(vec![info], Stamp::at_millis(0));
+    assert!(ledger.update(vec![], Stamp::at_millis(60_000)).is_empty());
+    assert!(!ledger.alarming());
+    assert_eq!(ledger.update(vec![], Stamp::at_millis(90_000)).len(), 1);
+}
+
+#[test]
+fn since_and_the_time_to_verdict_are_kept() {
+    let mut ledger = Ledger::default();
+    let first = fault();
+    ledger.update(vec![first.clone()], Stamp::at_millis(4000));
+    let mut later = first.clone();
+    later.since = first.since + jiff::SignedDuration::from_secs(30);
+    later.summary = "newer numbers".into();
+    ledger.update(vec![later], Stamp::at_millis(9000));
+    let open = ledger.open();
+    assert_eq!(open[0].since, first.since);
+    assert_eq!(open[0].opened_after_ms, 4000);
+    assert_eq!(open[0].summary.as_str(), "newer numbers");
+    assert_eq!(open[0].until, None);
+}
+
+#[test]
+fn a_change_that_comes_too_soon_is_told_later() {
+    let mut ledger = Ledger::default();
+    let at = |s: Severity| {
+        let mut f = fault();
+        f.severity = s;
+        vec![f]
+    };
+    ledger.update(at(Severity::Warning), Stamp::at_millis(0));
+    let soon = ledger.update(at(Severity::Critical), Stamp::at_millis(3000));
+    assert!(soon.is_empty(), "not more often than every ten seconds");
+    let later = ledger.update(at(Severity::Critical), Stamp::at_millis(11_000));
+    assert!(
+        matches!(&later[..], [Change::Changed(f)] if f.severity == Severity::Critical),
+        "{later:?}"
+    );
+    let again = ledger.update(at(Severity::Critical), Stamp::at_millis(30_000));
+    assert!(again.is_empty(), "told once");
+}
+
+#[test]
+fn worst_first() {
+    let mut ledger = Ledger::default();
+    let mut mild = fault();
+    mild.severity = Severity::Warning;
+    mild.discriminator = "other".into();
+    ledger.update(vec![mild, fault()], Stamp::at_millis(0));
+    let open: Vec<_> = ledger.open().iter().map(|f| f.severity).collect();
+    assert_eq!(open, [Severity::Critical, Severity::Warning]);
+    assert!(ledger.alarming());
+}

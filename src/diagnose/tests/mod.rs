@@ -1,0 +1,13 @@
+//! The rules, tested by stories: a window of observations goes in, findings come out.
+
+mod dns;
+mod firm;
+mod ledger;
+mod local;
+mod loss;
+mod path;
+mod property;
+mod reach;
+pub(crate) mod scene;
+mod services;
+mod tls;

@@ -1,0 +1,94 @@
+//! Path MTU.
+
+use super::scene::*;
+use crate::model::catalogue as code;
+use crate::model::finding::{PlaceKind, Severity};
+use crate::model::observation::{Hop, PmtuHow};
+
+const T: &str = "10.0.5.2";
+
+fn silent(bad_sent: u32, good_sent: u32, good_answered: u32) -> PmtuHow {
+    PmtuHow::Silent {
+        first_bad: 1401,
+        bad_sent,
+        good_sent,
+        good_answered,
+        last_seen: Some(Hop {
+            ttl: 2,
+            addr: ip("10.0.2.1"),
+        }),
+        beyond: Some(Hop {
+            ttl: 3,
+            addr: ip("10.0.3.1"),
+        }),
+    }
+}
+
+fn scene(how: PmtuHow) -> Scene {
+    Scene::host(T)
+        .ping(T, 90, 100, |_| echo(3))
+        .pmtu(T, 1400, how)
+}
+
+#[test]
+fn large_packets_vanish_between_two_hops() {
+    let j = scene(silent(8, 8, 8)).judge();
+    let x = j.only(code::PMTU_BLACK_HOLE);
+    assert_eq!(
+        (x.severity, x.location.kind),
+        (Severity::Critical, PlaceKind::Link)
+    );
+    assert_eq!(
+        (x.location.hop, x.location.address),
+        (Some(2), Some(ip("10.0.2.1")))
+    );
+    assert_eq!(
+        (x.location.to_hop, x.location.to_address),
+        (Some(3), Some(ip("10.0.3.1")))
+    );
+    assert!(
+        x.reproduce.iter().any(|r| r.as_str().contains("-s 1373")),
+        "{:?}",
+        x.reproduce
+    );
+}
+
+#[test]
+fn without_the_positive_control_it_is_nothing() {
+    scene(silent(8, 8, 1)).judge().quiet();
+    scene(silent(8, 8, 3)).judge().quiet();
+    scene(silent(7, 8, 8)).judge().quiet();
+}
+
+#[test]
+fn a_smaller_mtu_that_is_announced_is_information() {
+    let how = PmtuHow::TooBig {
+        router: ip("10.0.2.1"),
+        hop: Some(2),
+    };
+    let j = scene(how).judge();
+    j.quiet();
+    let x = j.get(code::PMTU_REDUCED).unwrap();
+    assert_eq!(
+        (x.severity, x.location.kind),
+        (Severity::Info, PlaceKind::Link)
+    );
+    assert_eq!((x.location.hop, x.location.to_hop), (Some(2), Some(3)));
+    assert!(j.ruled_out.iter().any(|r| r.what.as_str() == "mtu"));
+}
+
+#[test]
+fn the_full_size_is_nothing() {
+    let j = scene(PmtuHow::FullSize).judge();
+    assert!(j.findings.is_empty());
+}
+
+#[test]
+fn a_target_that_is_gone_has_no_path_mtu() {
+    let s = scene(silent(8, 8, 8))
+        .at(9000)
+        .ping(T, 90, 100, |_| lost())
+        .at(9500)
+        .trace(T, 8, 1000, &[hop(GATEWAY), SILENT]);
+    s.judge().only(code::PATH_BROKEN);
+}
