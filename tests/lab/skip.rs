@@ -6,6 +6,9 @@
 //!   lists those lines and exits 77.
 //! - Without that variable nobody would notice, so the test fails instead.
 
+// Other test binaries include this file alone.
+#![allow(dead_code, clippy::expect_used, clippy::print_stdout)]
+
 use std::io::Write;
 use std::process::Command;
 use std::sync::OnceLock;
