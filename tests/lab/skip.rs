@@ -6,8 +6,8 @@
 //!   lists those lines and exits 77.
 //! - Without that variable nobody would notice, so the test fails instead.
 
-// Other test binaries include this file alone.
-#![allow(dead_code, clippy::expect_used, clippy::print_stdout)]
+// Other test binaries include this file alone, without the permissions of `mod.rs`.
+#![allow(clippy::expect_used, clippy::print_stdout)]
 
 use std::io::Write;
 use std::process::Command;
