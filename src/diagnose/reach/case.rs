@@ -116,27 +116,25 @@ impl<'a> Case<'a> {
                 }
             }
         }
-        // One router met three times proves the loop; the others, who ration their answers as well,
-        // are its members if they were met twice.
-        let met = |ttls: &BTreeMap<u8, BTreeSet<ObsId>>, times: u8| {
-            let span = ttls.keys().next().zip(ttls.keys().next_back());
-            ttls.len() >= usize::from(times) && span.is_some_and(|(f, l)| l - f >= 2 * (times - 1))
+        let ends = |ttls: &BTreeMap<u8, BTreeSet<ObsId>>| {
+            Some((*ttls.keys().next()?, *ttls.keys().next_back()?))
         };
-        if !seen.values().any(|ttls| met(ttls, 3)) {
-            return None;
-        }
-        let mut members = Vec::new();
         let mut ids = BTreeSet::new();
-        for (router, ttls) in seen {
-            let Some(first) = ttls.keys().next().copied() else {
-                continue;
-            };
-            if met(&ttls, 2) {
-                members.push((first, router));
+        let mut turns = Vec::new();
+        for ttls in seen.values().filter(|ttls| ttls.len() >= 3) {
+            if let Some((first, last)) = ends(ttls).filter(|(f, l)| l - f >= 4) {
+                turns.push(first..=last);
                 let again = ttls.range(first.saturating_add(2)..);
                 ids.extend(again.flat_map(|(_, ids)| ids.iter().copied()));
             }
         }
+        // Whoever answers between two appearances of one router is on the way round, however
+        // seldom it answers.
+        let mut members: Vec<(u8, IpAddr)> = seen
+            .iter()
+            .filter(|(_, ttls)| ttls.keys().any(|t| turns.iter().any(|r| r.contains(t))))
+            .filter_map(|(router, ttls)| Some((ends(ttls)?.0, *router)))
+            .collect();
         members.sort_unstable();
         Some(Loop {
             hop: members.first()?.0,

@@ -34,12 +34,15 @@ fn ids(said: &[(IpAddr, &Said)]) -> Vec<ObsId> {
     said.iter().map(|(_, s)| s.id).collect()
 }
 
-/// `hop 3 (10.0.3.1)`, or the router alone where its distance is not known.
-fn place_of(t: &TargetWindow, by: IpAddr, said: &Said, kind: PlaceKind) -> (Location, String) {
+/// Where whoever said it is: `hop 3 (10.0.3.1)`, or the router alone where its distance is not
+/// known.
+fn place_of(case: &Case, by: IpAddr, said: &Said, kind: PlaceKind) -> (Location, String) {
     let mut place = Location::at(kind, by);
     // Its own distance rather than that of the probe: a router without a route says so to probes
-    // that were meant for hops behind it as well.
-    place.hop = hop_of(t, by).or(said.ttl);
+    // that were meant for hops behind it as well. One that spent its ICMP budget on pings is
+    // silent to traceroutes; it is the next one after the last that answers.
+    let next = || case.last_hop.map(|(ttl, _)| ttl.saturating_add(1));
+    place.hop = hop_of(case.t, by).or(said.ttl).or_else(next);
     let who = place
         .hop
         .map_or(format!("router {by}"), |h| format!("hop {h} ({by})"));
@@ -55,7 +58,7 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
         return Some(own_link(f, case, &host));
     }
     let slowest = host.iter().map(|(_, s)| s.after).max().unwrap_or_default();
-    let (_, who) = place_of(t, by, first, PlaceKind::Hop);
+    let (_, who) = place_of(case, by, first, PlaceKind::Hop);
     (slowest.duration() >= f.thresholds.arp_delay).then(|| {
         super::host_down(case, since, 0.97)
             .summary(format!(
@@ -110,7 +113,7 @@ fn route_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
         case.said(|e| matches!(e, IcmpError::NetUnreachable | IcmpError::HostUnreachable));
     route.retain(|(by, _)| !f.is_own(*by));
     let (by, first) = *route.first()?;
-    let (place, who) = place_of(t, by, first, PlaceKind::Hop);
+    let (place, who) = place_of(case, by, first, PlaceKind::Hop);
     let word = match first.why {
         Refusal::Icmp(e) => e.label(),
         _ => String::new(),
@@ -166,7 +169,7 @@ fn prohibited(case: &Case) -> Option<Finding> {
     } else {
         PlaceKind::Hop
     };
-    let (place, hop) = place_of(t, by, first, kind);
+    let (place, hop) = place_of(case, by, first, kind);
     let who = if own_word {
         "the target itself".to_owned()
     } else {

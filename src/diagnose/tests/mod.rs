@@ -4,6 +4,7 @@ mod dns;
 mod firm;
 mod ledger;
 mod local;
+mod loops;
 mod loss;
 mod path;
 mod property;

@@ -60,6 +60,23 @@ fn an_immediate_host_unreachable_is_a_routing_matter() {
 }
 
 #[test]
+fn a_router_that_spent_its_budget_on_pings_is_the_next_hop() {
+    let s = Scene::host(T)
+        .ping(T, 90, 100, |i| match i {
+            0..3 => icmp(R[2], IcmpError::NetUnreachable, 3),
+            _ => lost(),
+        })
+        .at(0)
+        .trace(T, 8, 1000, &path(2, SILENT));
+    let j = s.judge();
+    let x = j.only(code::ROUTE_UNREACHABLE);
+    assert_eq!(
+        (x.location.hop, x.location.address),
+        (Some(3), Some(ip(R[2])))
+    );
+}
+
+#[test]
 fn admin_prohibited_by_a_router_and_by_the_target() {
     let s = |by: &'static str| {
         Scene::host(T)
@@ -265,66 +282,6 @@ fn a_next_hop_that_is_gone_is_a_matter_of_this_host() {
         l.neighbours = vec![neighbour(GATEWAY, NeighbourState::Failed)];
     });
     doubt.judge().quiet();
-}
-
-#[test]
-fn a_loop_names_its_routers() {
-    let round = [
-        hop(R[0]),
-        hop(R[1]),
-        hop(R[2]),
-        hop(R[1]),
-        hop(R[2]),
-        hop(R[1]),
-        hop(R[2]),
-    ];
-    let s = Scene::host(T)
-        .ping(T, 90, 100, |_| lost())
-        .at(0)
-        .trace(T, 6, 1000, &round);
-    let j = s.judge();
-    let x = j.only(code::ROUTING_LOOP);
-    assert_eq!(
-        (x.location.hop, x.location.address),
-        (Some(2), Some(ip(R[1])))
-    );
-    assert_eq!(x.location.also, [ip(R[2])]);
-}
-
-#[test]
-fn half_a_loop_is_neither_a_loop_nor_a_broken_path() {
-    let full = [
-        hop(R[0]),
-        hop(R[1]),
-        hop(R[2]),
-        hop(R[1]),
-        hop(R[2]),
-        hop(R[1]),
-        hop(R[2]),
-    ];
-    let s = |rounds| {
-        Scene::host(T)
-            .ping(T, 90, 100, |_| lost())
-            .at(1300)
-            .traces(Method::UdpErrorQueue, T, rounds, 1100, |n| match n {
-                0 => full.to_vec(),
-                _ => vec![hop(R[0]), SILENT, SILENT],
-            })
-            .judge()
-    };
-    s(4).quiet();
-    s(7).only(code::PATH_BROKEN);
-}
-
-#[test]
-fn one_address_at_two_neighbouring_hops_is_no_loop() {
-    let s = Scene::host(T).ping(T, 90, 100, |_| lost()).at(0).trace(
-        T,
-        6,
-        1000,
-        &[hop(R[0]), hop(R[1]), hop(R[1]), SILENT, SILENT],
-    );
-    s.judge().only(code::PATH_BROKEN);
 }
 
 #[test]
