@@ -1,7 +1,7 @@
 //! The engine's loop: facts in, verdicts and batches out. It never waits on a probe, a disk or a
 //! console.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,13 +35,19 @@ pub struct Core {
     reach: Reach,
     thresholds: Thresholds,
     seen: watch::Sender<Arc<Window>>,
-    running: BTreeMap<Task, CancellationToken>,
+    running: BTreeMap<Task, Running>,
     ledger: Ledger,
     states: BTreeMap<TargetId, TargetState>,
     next_id: u64,
     batch: Vec<Observation>,
     verdicts: Verdicts,
     told: Option<Verdicts>,
+}
+
+/// A probe under way.
+struct Running {
+    stop: CancellationToken,
+    audience: watch::Sender<BTreeSet<TargetId>>,
 }
 
 impl Core {
@@ -102,8 +108,8 @@ impl Core {
             }
             self.hand_over(&batches, &mut desk);
         }
-        for stop in self.running.values() {
-            stop.cancel();
+        for probe in self.running.values() {
+            probe.stop.cancel();
         }
         let last = desk.leave(&self.window, self.world.clock.now()).await;
         let mut batch = self.next_batch(last);
@@ -112,39 +118,53 @@ impl Core {
         let _ = tokio::time::timeout(Duration::from_millis(200), batches.send(batch)).await;
     }
 
+    /// One observation for each target that the fact is about.
     fn take(&mut self, fact: Fact) {
-        let obs = Observation {
-            id: ObsId(self.next_id),
-            at: fact.at,
-            target: fact.target,
-            how: fact.how,
-            body: fact.body,
-        };
-        self.next_id += 1;
-        self.window.take(&obs);
-        if self.batch.len() >= HELD {
-            self.batch.drain(..HELD / 2);
+        for target in fact.targets {
+            let obs = Observation {
+                id: ObsId(self.next_id),
+                at: fact.at,
+                target,
+                how: fact.how.clone(),
+                body: fact.body.clone(),
+            };
+            self.next_id += 1;
+            self.window.take(&obs);
+            if self.batch.len() >= HELD {
+                self.batch.drain(..HELD / 2);
+            }
+            self.batch.push(obs);
         }
-        self.batch.push(obs);
     }
 
     fn replan(&mut self) {
         // Probes adapt to what was seen; a copy on each tick costs less than a lock on each probe.
         let _ = self.seen.send(Arc::new(self.window.clone()));
-        let wanted = plan::wanted(&self.window, self.reach, self.world.clock.mono());
-        self.running.retain(|task, stop| {
-            let keep = wanted.contains(task);
+        let wanted = plan::wanted(&self.window, self.reach, self.world.clock.mono()).0;
+        self.running.retain(|task, probe| {
+            let keep = wanted.contains_key(task);
             if !keep {
-                stop.cancel();
+                probe.stop.cancel();
             }
             keep
         });
-        for task in wanted {
-            if !self.running.contains_key(&task) {
-                let stop = CancellationToken::new();
-                schedule::start(task.clone(), self.world.clone(), stop.clone());
-                self.running.insert(task, stop);
+        for (task, targets) in wanted {
+            if let Some(probe) = self.running.get(&task) {
+                probe.audience.send_if_modified(|now| {
+                    let joined = !targets.is_subset(now);
+                    *now = targets;
+                    joined
+                });
+                continue;
             }
+            let stop = CancellationToken::new();
+            let (audience, listening) = watch::channel(targets);
+            let world = World {
+                audience: listening,
+                ..self.world.clone()
+            };
+            schedule::start(task.clone(), world, stop.clone());
+            self.running.insert(task, Running { stop, audience });
         }
     }
 

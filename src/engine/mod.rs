@@ -14,6 +14,7 @@ pub mod schedule;
 
 pub use desk::Recording;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -99,6 +100,7 @@ pub fn start(setup: Setup) -> Engine {
         facts: facts_in,
         seen,
         targets: setup.targets.len().max(1),
+        audience: watch::channel(BTreeSet::new()).1,
     };
     let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
     let (ended, left) = oneshot::channel();

@@ -3,7 +3,7 @@
 //! The engine starts what is newly wanted and stops what no longer is; so "try TCP when ICMP
 //! stays silent" or "ping the hops once loss is seen" is a line here and nothing elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// takes to call a target unreachable.
 const LATELY: Duration = Duration::from_secs(3);
 
-/// One probe that runs until it is no longer wanted.
+/// One probe that runs until it is no longer wanted. What is asked of an address is asked once,
+/// however many targets live there: they would spend each other's ICMP budget.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {
     /// Interfaces, routes, neighbours, resolver configuration.
@@ -33,8 +34,6 @@ pub enum Task {
     Resolve(TargetId),
     /// Pings of the target or of a hop on its path.
     Ping {
-        /// Whom it is for.
-        target: TargetId,
         /// Whom it pings.
         addr: IpAddr,
         /// How.
@@ -44,8 +43,6 @@ pub enum Task {
     },
     /// Continuous traceroute.
     Trace {
-        /// Whom it is for.
-        target: TargetId,
         /// Destination.
         addr: IpAddr,
         /// How.
@@ -53,15 +50,11 @@ pub enum Task {
     },
     /// Path MTU, now and then.
     Pmtu {
-        /// Whom it is for.
-        target: TargetId,
         /// Destination.
         addr: IpAddr,
     },
     /// TCP handshakes.
     Tcp {
-        /// Whom it is for.
-        target: TargetId,
         /// Address and port.
         dst: SocketAddr,
         /// The user named the port.
@@ -69,8 +62,6 @@ pub enum Task {
     },
     /// Questions to one DNS server.
     Dns {
-        /// Whom it is for.
-        target: TargetId,
         /// The server.
         server: SocketAddr,
         /// The server was named by the user.
@@ -133,9 +124,20 @@ impl Reach {
     }
 }
 
+/// What should be running, and for which targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan(pub BTreeMap<Task, BTreeSet<TargetId>>);
+
+impl Plan {
+    fn want(&mut self, task: Task, target: &TargetId) {
+        self.0.entry(task).or_default().insert(target.clone());
+    }
+}
+
 /// Everything that should be running now.
-pub fn wanted(window: &Window, reach: Reach, now: Mono) -> BTreeSet<Task> {
-    let mut tasks = BTreeSet::from([Task::Local]);
+pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {
+    let mut tasks = Plan::default();
+    tasks.want(Task::Local, &TargetId::local());
     for id in &window.order {
         let Some(t) = window.targets.get(id) else {
             continue;
@@ -144,10 +146,10 @@ pub fn wanted(window: &Window, reach: Reach, now: Mono) -> BTreeSet<Task> {
             TargetKind::Local => local(window, t, reach, &mut tasks),
             TargetKind::Dns { name, .. } => dns_target(window, t, name, &mut tasks),
             TargetKind::Snmp { .. } => {
-                tasks.insert(Task::Devices(id.clone()));
+                tasks.want(Task::Devices(id.clone()), id);
             }
             TargetKind::Host(_) | TargetKind::Port { .. } | TargetKind::Url(_) => {
-                tasks.insert(Task::Resolve(id.clone()));
+                tasks.want(Task::Resolve(id.clone()), id);
                 host(window, t, reach, now, &mut tasks);
             }
         }
@@ -155,7 +157,7 @@ pub fn wanted(window: &Window, reach: Reach, now: Mono) -> BTreeSet<Task> {
     tasks
 }
 
-fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut BTreeSet<Task>) {
+fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut Plan) {
     let id = &t.target.id;
     let Some(local) = &window.local else { return };
     for gw in local.value.default_routes.iter().filter_map(|r| r.gateway) {
@@ -164,64 +166,72 @@ fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut BTreeSet<T
         } else {
             Via::Tcp(443)
         };
-        tasks.insert(Task::Ping {
-            target: id.clone(),
-            addr: gw,
-            via,
-            slow: true,
-        });
+        tasks.want(
+            Task::Ping {
+                addr: gw,
+                via,
+                slow: true,
+            },
+            id,
+        );
     }
     // With no other target the resolvers themselves are the question.
     if window.order.len() == 1 {
         for server in &local.value.resolvers.servers {
-            tasks.insert(Task::Dns {
-                target: id.clone(),
-                server: *server,
-                named: false,
-                name: "localhost".into(),
-                liveness: true,
-            });
+            tasks.want(
+                Task::Dns {
+                    server: *server,
+                    named: false,
+                    name: "localhost".into(),
+                    liveness: true,
+                },
+                id,
+            );
         }
     }
-    tasks.insert(Task::Devices(id.clone()));
+    tasks.want(Task::Devices(id.clone()), id);
 }
 
-fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut BTreeSet<Task>) {
+fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut Plan) {
     let id = &t.target.id;
     if let TargetKind::Dns {
         resolver: Some((_, port)),
         ..
     } = &t.target.kind
     {
-        tasks.insert(Task::Resolve(id.clone()));
+        tasks.want(Task::Resolve(id.clone()), id);
         for addr in t.addresses() {
-            tasks.insert(Task::Dns {
-                target: id.clone(),
-                server: SocketAddr::new(*addr, *port),
-                named: true,
-                name: name.to_owned(),
-                liveness: false,
-            });
+            tasks.want(
+                Task::Dns {
+                    server: SocketAddr::new(*addr, *port),
+                    named: true,
+                    name: name.to_owned(),
+                    liveness: false,
+                },
+                id,
+            );
         }
         return;
     }
     ask_configured(window, id, name, tasks);
 }
 
-fn ask_configured(window: &Window, id: &TargetId, name: &str, tasks: &mut BTreeSet<Task>) {
+fn ask_configured(window: &Window, id: &TargetId, name: &str, tasks: &mut Plan) {
     let Some(local) = &window.local else { return };
     for server in &local.value.resolvers.servers {
-        tasks.insert(Task::Dns {
-            target: id.clone(),
-            server: *server,
-            named: false,
-            name: name.to_owned(),
-            liveness: false,
-        });
+        tasks.want(
+            Task::Dns {
+                server: *server,
+                named: false,
+                name: name.to_owned(),
+                liveness: false,
+            },
+            id,
+        );
     }
 }
 
-fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
+fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut Plan) {
     let id = &t.target.id;
     if let Some(Host::Name(name)) = t.target.host()
         && t.resolution
@@ -241,10 +251,7 @@ fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut 
             .iter()
             .any(|((a, _), p)| *a == addr && (p.reached_ttl().is_some() || p.rounds() >= 3));
         if alive && path_known {
-            tasks.insert(Task::Pmtu {
-                target: id.clone(),
-                addr,
-            });
+            tasks.want(Task::Pmtu { addr }, id);
         }
         services(t, addr, tasks);
         hop_pings(t, addr, reach, now, tasks);
@@ -323,15 +330,17 @@ fn is_silent(t: &TargetWindow, addr: IpAddr, methods: &[Method], now: Mono) -> b
     }
 }
 
-fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
+fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut Plan) {
     let id = &t.target.id;
     let asked = t.target.tcp_port();
     if let Some(port) = asked {
-        tasks.insert(Task::Tcp {
-            target: id.clone(),
-            dst: SocketAddr::new(addr, port),
-            asked: true,
-        });
+        tasks.want(
+            Task::Tcp {
+                dst: SocketAddr::new(addr, port),
+                asked: true,
+            },
+            id,
+        );
         let dst = SocketAddr::new(addr, port);
         let in_vain = t.tcp.get(&dst).is_some_and(|r| r.total() >= 2) && !answers(t, dst);
         if !in_vain {
@@ -339,23 +348,27 @@ fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
         }
     }
     for port in USUAL_PORTS.iter().filter(|p| Some(**p) != asked) {
-        tasks.insert(Task::Tcp {
-            target: id.clone(),
-            dst: SocketAddr::new(addr, *port),
-            asked: false,
-        });
+        tasks.want(
+            Task::Tcp {
+                dst: SocketAddr::new(addr, *port),
+                asked: false,
+            },
+            id,
+        );
     }
 }
 
-fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
+fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Plan) {
     let id = &t.target.id;
     let mut want = |via| {
-        tasks.insert(Task::Ping {
-            target: id.clone(),
-            addr,
-            via,
-            slow: false,
-        });
+        tasks.want(
+            Task::Ping {
+                addr,
+                via,
+                slow: false,
+            },
+            id,
+        );
     };
     let tcp = tcp_port(t, addr);
     let silent = |methods: &[Method]| is_silent(t, addr, methods, now);
@@ -378,18 +391,14 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BT
     }
 }
 
-fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut BTreeSet<Task>) {
+fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut Plan) {
     let id = &t.target.id;
     let first = if reach.icmp(addr) {
         Via::Icmp
     } else {
         Via::Udp
     };
-    tasks.insert(Task::Trace {
-        target: id.clone(),
-        addr,
-        via: first,
-    });
+    tasks.want(Task::Trace { addr, via: first }, id);
     // Where on the way does a filtered port end?
     if let Some(port) = t.target.tcp_port() {
         let dst = SocketAddr::new(addr, port);
@@ -398,11 +407,13 @@ fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut BTreeSet<Tas
             run.count() >= 2
         });
         if silent {
-            tasks.insert(Task::Trace {
-                target: id.clone(),
-                addr,
-                via: Via::Tcp(port),
-            });
+            tasks.want(
+                Task::Trace {
+                    addr,
+                    via: Via::Tcp(port),
+                },
+                id,
+            );
         }
     }
     // The target ignores the first method but answers TCP: how far is it?
@@ -410,15 +421,17 @@ fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut BTreeSet<Tas
         *a == addr && *m != Method::TcpConnect && p.rounds() >= 3 && p.reached_ttl().is_none()
     });
     if let Some(port) = tcp_port(t, addr).filter(|_| in_vain) {
-        tasks.insert(Task::Trace {
-            target: id.clone(),
-            addr,
-            via: Via::Tcp(port),
-        });
+        tasks.want(
+            Task::Trace {
+                addr,
+                via: Via::Tcp(port),
+            },
+            id,
+        );
     }
 }
 
-fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
+fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut Plan) {
     let id = &t.target.id;
     let open = |port: u16| {
         t.tcp
@@ -436,17 +449,20 @@ fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut BTreeSet<Task>) {
             continue;
         }
         let (target, dst) = (id.clone(), SocketAddr::new(addr, port));
-        tasks.insert(if is_tls {
-            Task::Tls { target, dst, asked }
-        } else {
-            Task::Http { target, dst, asked }
-        });
+        tasks.want(
+            if is_tls {
+                Task::Tls { target, dst, asked }
+            } else {
+                Task::Http { target, dst, asked }
+            },
+            id,
+        );
     }
 }
 
 /// Once the target loses packets, its hops are pinged as well: traceroute probes are too few to
 /// place a small loss, because routers ration their answers to them.
-fn hop_pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut BTreeSet<Task>) {
+fn hop_pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Plan) {
     let Some(series) = judged_series(t, addr) else {
         return;
     };
@@ -473,12 +489,14 @@ fn hop_pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mu
         } else {
             Via::Tcp(443)
         };
-        tasks.insert(Task::Ping {
-            target: t.target.id.clone(),
-            addr: hop,
-            via,
-            slow: false,
-        });
+        tasks.want(
+            Task::Ping {
+                addr: hop,
+                via,
+                slow: false,
+            },
+            &t.target.id,
+        );
     }
 }
 

@@ -15,6 +15,9 @@ const NONE: Reach = Reach {
 
 fn tasks(s: &Scene, reach: Reach) -> BTreeSet<Task> {
     wanted(&s.window, reach, s.stamp().mono)
+        .0
+        .into_keys()
+        .collect()
 }
 
 /// Ways in which the target itself is pinged.
@@ -333,4 +336,19 @@ fn a_dead_resolver_does_not_stop_the_probes_of_what_is_known() {
         .resolved(&[T])
         .unresolved("nobody answers");
     assert_eq!(pings(&s, ALL), [Via::Icmp]);
+}
+
+#[test]
+fn targets_at_one_address_share_what_is_asked_of_it() {
+    let port = format!("{T}:8080");
+    let s = Scene::of(&[T, &port]).look(|_| {});
+    let plan = wanted(&s.window, NONE, s.stamp().mono);
+    let audience = |want: &dyn Fn(&Task) -> bool| -> Vec<usize> {
+        let found = plan.0.iter().filter(|(task, _)| want(task));
+        found.map(|(_, ids)| ids.len()).collect()
+    };
+    assert_eq!(audience(&|t| matches!(t, Task::Trace { .. })), [2]);
+    assert_eq!(audience(&|t| matches!(t, Task::Ping { .. })), [2]);
+    let own_port = |t: &Task| matches!(t, Task::Tcp { dst, .. } if dst.port() == 8080);
+    assert_eq!(audience(&own_port), [1], "the other did not ask for it");
 }

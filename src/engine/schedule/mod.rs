@@ -5,8 +5,10 @@ mod ping;
 mod services;
 mod trace;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +18,7 @@ use crate::model::device::Device;
 use crate::model::observation::{Body, How};
 use crate::model::target::{Target, TargetId};
 use crate::model::time::Stamp;
-use crate::model::window::Window;
+use crate::model::window::{TargetWindow, Window};
 use crate::net::pace::Budget;
 use crate::net::source::Source;
 use crate::probe::resolve::Family;
@@ -27,8 +29,8 @@ use crate::sys::privileges::Rights;
 /// One fact on its way to the engine.
 #[derive(Debug)]
 pub struct Fact {
-    /// Whom it is about.
-    pub target: TargetId,
+    /// Whom it is about: every target at the address that was asked.
+    pub targets: BTreeSet<TargetId>,
     /// When it was known.
     pub at: Stamp,
     /// How it was learned.
@@ -62,19 +64,42 @@ pub struct World {
     pub seen: watch::Receiver<Arc<Window>>,
     /// Number of targets, by which rates are shared.
     pub targets: usize,
+    /// Targets that the task works for; one more may join while it runs.
+    pub audience: watch::Receiver<BTreeSet<TargetId>>,
 }
 
 impl World {
     /// Hands a fact over. While the queue is full the probe waits here; when the engine has gone
     /// the fact has no reader and is dropped.
-    pub async fn tell(&self, target: &TargetId, how: How, body: Body) {
+    pub async fn tell(&self, how: How, body: Body) {
         let fact = Fact {
-            target: target.clone(),
+            targets: self.audience.borrow().clone(),
             at: self.clock.now(),
             how,
             body,
         };
         let _ = self.facts.send(fact).await;
+    }
+
+    /// The target that has seen most, by whatever measure; the others of the audience know less.
+    fn of_audience<T: Ord>(&self, measure: impl Fn(&TargetWindow) -> Option<T>) -> Option<T> {
+        let seen = self.seen.borrow();
+        let ids = self.audience.borrow();
+        ids.iter()
+            .filter_map(|id| seen.targets.get(id))
+            .filter_map(measure)
+            .max()
+    }
+
+    /// Waits, but not while a target has joined that knows nothing yet.
+    async fn pause(&self, time: Duration) {
+        let mut audience = self.audience.clone();
+        audience.mark_unchanged();
+        let joined = audience.changed();
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            Ok(()) = joined => {}
+        }
     }
 
     fn target(&self, id: &TargetId) -> Option<Target> {
@@ -89,31 +114,21 @@ pub fn start(task: Task, world: World, stop: CancellationToken) {
             match &task {
                 Task::Local => services::local(&world).await,
                 Task::Resolve(id) => services::resolve(&world, id).await,
-                Task::Ping {
-                    target,
-                    addr,
-                    via,
-                    slow,
-                } => ping::run(&world, target, *addr, *via, *slow).await,
-                Task::Trace { target, addr, via } => trace::run(&world, target, *addr, *via).await,
-                Task::Pmtu { target, addr } => path::mtu(&world, target, *addr).await,
-                Task::Tcp { target, dst, asked } => {
-                    services::tcp(&world, target, *dst, *asked).await
-                }
+                Task::Ping { addr, via, slow } => ping::run(&world, *addr, *via, *slow).await,
+                Task::Trace { addr, via } => trace::run(&world, *addr, *via).await,
+                Task::Pmtu { addr } => path::mtu(&world, *addr).await,
+                Task::Tcp { dst, asked } => services::tcp(&world, *dst, *asked).await,
                 Task::Dns {
-                    target,
                     server,
                     named,
                     name,
                     liveness,
-                } => {
-                    services::dns(&world, target, *server, *named, name, *liveness).await;
-                }
+                } => services::dns(&world, *server, *named, name, *liveness).await,
                 Task::Tls { target, dst, asked } => {
-                    services::tls(&world, target, *dst, *asked).await
+                    services::tls(&world, target, *dst, *asked).await;
                 }
                 Task::Http { target, dst, asked } => {
-                    services::http(&world, target, *dst, *asked).await
+                    services::http(&world, target, *dst, *asked).await;
                 }
                 Task::Devices(id) => services::devices(&world, id).await,
             }

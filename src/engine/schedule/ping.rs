@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::World;
 use crate::engine::plan::Via;
-use crate::model::observation::{Body, Outcome};
-use crate::model::target::TargetId;
+use crate::model::observation::{Body, How, Method, Outcome, PingSample};
+use crate::model::window::PingSeries;
 use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
 /// Spacing while the verdict is not firm: at most ten a second to one target.
@@ -21,6 +21,8 @@ const START: Duration = Duration::from_secs(12);
 const STEADY: Duration = Duration::from_secs(1);
 /// Spacing while loss is seen.
 const SUSPICIOUS: Duration = Duration::from_millis(200);
+/// Time after which a method that could not be used is tried again.
+const REOPEN: Duration = Duration::from_secs(5);
 /// All targets together get at most this many pings a second.
 const TOTAL_RATE: f64 = 200.0;
 /// Waiting time before anything answered: long enough for a router whose ARP fails to say so.
@@ -31,29 +33,53 @@ const TIMEOUT: Duration = Duration::from_millis(1200);
 const IN_FLIGHT: usize = 64;
 
 /// Runs until cancelled.
-pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via, slow: bool) {
-    let how = match via {
-        Via::Icmp => PingVia::Icmp,
-        Via::Udp => PingVia::Udp {
-            port: CLOSED_UDP_PORT,
-        },
-        Via::Tcp(port) => PingVia::Tcp { port },
-        Via::System => PingVia::System,
+pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
+    let (way, method, port) = match via {
+        Via::Icmp => (PingVia::Icmp, Method::IcmpRaw, None),
+        Via::Udp => (
+            PingVia::Udp {
+                port: CLOSED_UDP_PORT,
+            },
+            Method::UdpErrorQueue,
+            None,
+        ),
+        Via::Tcp(port) => (PingVia::Tcp { port }, Method::TcpConnect, Some(port)),
+        Via::System => (PingVia::System, Method::SystemPing, None),
     };
-    let Ok(pinger) = Pinger::open(addr, how, world.clock, &world.rights, &world.source) else {
-        return;
+    let pinger = loop {
+        match Pinger::open(addr, way, world.clock, &world.rights, &world.source) {
+            Ok(pinger) => break pinger,
+            // Said at once, so that nobody waits for an answer to what was never asked.
+            Err(need) => {
+                let sample = PingSample {
+                    dst: addr,
+                    port,
+                    seq: 0,
+                    sent: world.clock.mono(),
+                    outcome: Outcome::CannotTry { need },
+                };
+                world.tell(How::best(method), Body::Ping(sample)).await;
+                world.pause(REOPEN).await;
+            }
+        }
     };
     let pinger = Arc::new(pinger);
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
     let share = Duration::from_secs_f64(world.targets as f64 / TOTAL_RATE);
     let fast = FAST.max(share);
-    let begun = world.clock.mono();
+    let mut begun = world.clock.mono();
+    let mut audience = world.audience.clone();
     let mut next = Instant::now();
     let mut seq = 0u32;
     loop {
         sleep_until(next).await;
         let now = world.clock.mono();
-        let history = History::of(world, target, addr);
+        // A target that joins has its fast start as well.
+        if audience.has_changed().unwrap_or(false) {
+            audience.mark_unchanged();
+            begun = now;
+        }
+        let history = History::of(world, addr);
         let pause = spacing(&history, via, slow, fast, now.since(begun));
         // After a stall the pace is taken up again; what was missed is not made up for.
         next = (next + pause).max(Instant::now());
@@ -67,12 +93,12 @@ pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via, slow:
             continue;
         };
         let timeout = history.timeout();
-        let (world, target, pinger, n) = (world.clone(), target.clone(), Arc::clone(&pinger), seq);
+        let (world, pinger, n) = (world.clone(), Arc::clone(&pinger), seq);
         seq = seq.wrapping_add(1);
         tokio::spawn(async move {
             let (how, sample) = pinger.ping(n, timeout).await;
             let failed = matches!(sample.outcome, Outcome::CannotTry { .. });
-            world.tell(&target, how, Body::Ping(sample)).await;
+            world.tell(how, Body::Ping(sample)).await;
             if failed {
                 // What can't be tried now can't be tried ten times a second either: hold the place.
                 tokio::time::sleep(STEADY).await;
@@ -90,27 +116,23 @@ struct History {
 }
 
 impl History {
-    fn of(world: &World, target: &TargetId, addr: IpAddr) -> Self {
-        let seen = world.seen.borrow();
-        let series = seen
-            .targets
-            .get(target)
-            .and_then(|t| t.best_ping_of(addr))
-            .map(|(_, s)| s);
-        let recent = |s: &crate::model::window::PingSeries| {
-            s.points()
-                .rev()
-                .take(60)
-                .filter(|p| p.rtt.is_none())
-                .count()
-        };
+    fn of(world: &World, addr: IpAddr) -> Self {
+        let (_, slowest, lossy, answered) = world
+            .of_audience(|t| t.best_ping_of(addr).map(|(_, s)| Self::of_series(s)))
+            .unwrap_or_default();
         Self {
-            answered: series.is_some_and(|s| s.answered() > 0),
-            slowest: series
-                .and_then(|s| s.summary())
-                .map_or(Duration::ZERO, |s| s.max.duration()),
-            lossy: series.is_some_and(|s| s.answered() > 0 && recent(s) > 0),
+            answered,
+            slowest,
+            lossy,
         }
+    }
+
+    /// Answers, by which the longest series is known; slowest answer; loss; whether any.
+    fn of_series(s: &PingSeries) -> (u32, Duration, bool, bool) {
+        let answered = s.answered() > 0;
+        let lost_lately = s.points().rev().take(60).any(|p| p.rtt.is_none());
+        let slowest = s.summary().map_or(Duration::ZERO, |s| s.max.duration());
+        (s.answered(), slowest, answered && lost_lately, answered)
     }
 
     fn timeout(&self) -> Duration {

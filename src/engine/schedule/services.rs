@@ -47,13 +47,13 @@ impl Cadence {
         then: Duration::from_secs(30),
     };
 
-    async fn wait(&self, n: u32) {
-        tokio::time::sleep(if n < self.quick {
+    async fn wait(&self, world: &World, n: u32) {
+        let time = if n < self.quick {
             self.every
         } else {
             self.then
-        })
-        .await;
+        };
+        world.pause(time).await;
     }
 }
 
@@ -62,11 +62,9 @@ pub async fn local(world: &World) {
         let path = world.resolv_conf.clone();
         let looked = tokio::task::spawn_blocking(move || local_probe::look(&path)).await;
         if let Ok(Ok((how, state))) = looked {
-            world
-                .tell(&TargetId::local(), how, Body::Local(state))
-                .await;
+            world.tell(how, Body::Local(state)).await;
         }
-        Cadence::LOCAL.wait(n).await;
+        Cadence::LOCAL.wait(world, n).await;
     }
 }
 
@@ -89,7 +87,7 @@ pub async fn resolve(world: &World, id: &TargetId) {
         }
         let literal = how.method == Method::Literal;
         let failed = found.outcome.ok().is_none();
-        world.tell(id, how, Body::Resolve(found)).await;
+        world.tell(how, Body::Resolve(found)).await;
         if literal {
             return;
         }
@@ -122,7 +120,7 @@ fn usable(
     }
 }
 
-pub async fn tcp(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
+pub async fn tcp(world: &World, dst: SocketAddr, asked: bool) {
     let cadence = if asked {
         Cadence::SERVICE
     } else {
@@ -137,27 +135,20 @@ pub async fn tcp(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
             &world.source,
         )
         .await;
-        world.tell(id, how, Body::Tcp(sample)).await;
-        cadence.wait(n).await;
+        world.tell(how, Body::Tcp(sample)).await;
+        cadence.wait(world, n).await;
     }
 }
 
-pub async fn dns(
-    world: &World,
-    id: &TargetId,
-    server: SocketAddr,
-    named: bool,
-    name: &str,
-    liveness: bool,
-) {
+pub async fn dns(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
     for n in 1u32.. {
         let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
         for rtype in types {
             let (how, sample) =
                 dns_probe::ask(server, role(named), name, rtype, liveness, DNS_TIMEOUT).await;
-            world.tell(id, how, Body::Dns(sample)).await;
+            world.tell(how, Body::Dns(sample)).await;
         }
-        Cadence::SERVICE.wait(n).await;
+        Cadence::SERVICE.wait(world, n).await;
     }
 }
 
@@ -167,8 +158,8 @@ pub async fn tls(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
     };
     for n in 1u32.. {
         let (how, sample) = tls_probe::capture(dst, &host, asked, &world.roots, TIMEOUT).await;
-        world.tell(id, how, Body::Tls(sample)).await;
-        Cadence::SERVICE.wait(n).await;
+        world.tell(how, Body::Tls(sample)).await;
+        Cadence::SERVICE.wait(world, n).await;
     }
 }
 
@@ -191,8 +182,8 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
     };
     for n in 1u32.. {
         let (how, sample) = http_probe::get(&url, dst, asked, &world.roots, TIMEOUT).await;
-        world.tell(id, how, Body::Http(sample)).await;
-        Cadence::SERVICE.wait(n).await;
+        world.tell(how, Body::Http(sample)).await;
+        Cadence::SERVICE.wait(world, n).await;
     }
 }
 
@@ -227,9 +218,9 @@ pub async fn devices(world: &World, id: &TargetId) {
         };
         for device in &mine {
             for (how, body) in device::poll(device, &means, &limits).await {
-                world.tell(id, how, body).await;
+                world.tell(how, body).await;
             }
         }
-        Cadence::DEVICE.wait(n).await;
+        Cadence::DEVICE.wait(world, n).await;
     }
 }

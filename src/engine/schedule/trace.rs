@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::World;
 use crate::engine::plan::Via;
 use crate::model::observation::{Body, HopAnswer, TraceRound};
-use crate::model::target::TargetId;
 use crate::probe::trace::{TraceVia, Tracer};
 
 /// TTLs asked at once while the distance is unknown. More would reach beyond the target and
@@ -28,15 +27,19 @@ const SETTLED: u32 = 40;
 const BEYOND: u8 = 3;
 /// Every so many rounds a path without an end is explored to the full depth again.
 const EXPLORE_EVERY: u32 = 8;
+/// Rounds in which the target's TTL was asked in vain, after which it is looked for beyond it.
+const LOST_AFTER: u32 = 3;
 /// Deepest TTL.
 const MAX_TTL: u8 = 30;
 
 /// What was learned of the path so far.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Path {
     /// Who answered at which TTL last.
     by_ttl: BTreeMap<u8, IpAddr>,
     reached: Option<u8>,
+    /// Rounds since then in which the target was asked and did not answer.
+    in_vain: u32,
 }
 
 impl Path {
@@ -45,9 +48,18 @@ impl Path {
             if let Some((from, _)) = hop.answer.from() {
                 self.by_ttl.insert(hop.ttl, from);
             }
-            if matches!(hop.answer, HopAnswer::Reached { .. }) {
-                self.reached = Some(hop.ttl);
-                self.by_ttl.retain(|ttl, _| *ttl <= hop.ttl);
+            match hop.answer {
+                HopAnswer::Reached { .. } => {
+                    self.reached = Some(hop.ttl);
+                    self.in_vain = 0;
+                    self.by_ttl.retain(|ttl, _| *ttl <= hop.ttl);
+                }
+                // The path has grown: where the target was there is a router now.
+                HopAnswer::TimeExceeded { .. } if self.reached == Some(hop.ttl) => {
+                    self.reached = None;
+                }
+                HopAnswer::Silent if self.reached == Some(hop.ttl) => self.in_vain += 1,
+                _ => {}
             }
         }
     }
@@ -60,7 +72,8 @@ impl Path {
     /// end, so that in a loop, where few routers own many TTLs, each TTL gets its turn.
     fn ttls(&self, round: u32) -> Vec<u8> {
         let end = match self.reached {
-            Some(ttl) => ttl,
+            Some(ttl) if self.in_vain < LOST_AFTER => ttl,
+            Some(ttl) => ttl.saturating_add(BEYOND).min(MAX_TTL),
             None => self
                 .farthest()
                 .saturating_add(BEYOND)
@@ -75,7 +88,7 @@ impl Path {
 }
 
 /// Runs until cancelled.
-pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via) {
+pub async fn run(world: &World, addr: IpAddr, via: Via) {
     let via = match via {
         Via::Icmp => TraceVia::Icmp,
         Via::Tcp(port) => TraceVia::Tcp { port },
@@ -107,7 +120,7 @@ pub async fn run(world: &World, target: &TargetId, addr: IpAddr, via: Via) {
         };
         path.learn(&seen);
         if !seen.hops.is_empty() {
-            world.tell(target, how, Body::Trace(seen)).await;
+            world.tell(how, Body::Trace(seen)).await;
         }
         round = round.saturating_add(1);
         let pause = match round {
@@ -173,5 +186,73 @@ async fn explore_all(
         if ends || from > MAX_TTL {
             return (tracer.how(), all);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observation::HopSample;
+    use crate::model::time::Rtt;
+
+    fn round(answers: &[(u8, char)]) -> TraceRound {
+        let (rtt, return_ttl) = (Rtt(1000), None);
+        let hops = answers.iter().map(|(ttl, what)| {
+            let from = IpAddr::from([10, 0, *ttl, 1]);
+            HopSample {
+                ttl: *ttl,
+                answer: match what {
+                    'r' => HopAnswer::Reached {
+                        from,
+                        rtt,
+                        return_ttl,
+                    },
+                    'x' => HopAnswer::TimeExceeded {
+                        from,
+                        rtt,
+                        return_ttl,
+                    },
+                    _ => HopAnswer::Silent,
+                },
+            }
+        });
+        TraceRound {
+            dst: IpAddr::from([10, 0, 9, 9]),
+            round: 0,
+            hops: hops.collect(),
+        }
+    }
+
+    #[test]
+    fn a_path_that_grows_is_followed_to_its_new_end() {
+        let mut path = Path::default();
+        path.learn(&round(&[(1, 'x'), (2, 'r')]));
+        assert_eq!(path.ttls(0), [1, 2]);
+        path.learn(&round(&[(1, 'x'), (2, 'x')]));
+        assert_eq!(path.ttls(0), [1, 2, 3, 4, 5], "the end is unknown again");
+        path.learn(&round(&[(1, 'x'), (2, 'x'), (3, 'r')]));
+        assert_eq!(path.ttls(0), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_path_that_grows_behind_a_silent_router_is_found_as_well() {
+        let mut path = Path::default();
+        path.learn(&round(&[(1, 'x'), (2, 'r')]));
+        for _ in 0..LOST_AFTER {
+            assert_eq!(path.ttls(0), [1, 2], "a lost answer or two are no reason");
+            path.learn(&round(&[(1, 'x'), (2, '*')]));
+        }
+        assert_eq!(path.ttls(0), [1, 2, 3, 4, 5]);
+        path.learn(&round(&[(1, 'x'), (2, '*'), (3, 'r')]));
+        assert_eq!(path.ttls(0), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_path_that_shrinks_ends_where_the_target_answers() {
+        let mut path = Path::default();
+        path.learn(&round(&[(1, 'x'), (2, 'x'), (3, 'r')]));
+        path.learn(&round(&[(1, 'x'), (2, 'r')]));
+        assert_eq!(path.ttls(0), [1, 2]);
+        assert_eq!(path.ttls(1), [2, 1], "odd rounds begin at the far end");
     }
 }
