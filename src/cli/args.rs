@@ -86,19 +86,19 @@ pub enum Sub {
     /// Probe the targets, print what was seen and the findings; exit 1 if something is wrong
     Check(CheckArgs),
     /// Ping a target
-    Ping(ProbeArgs),
+    Ping(super::probe::ping::PingArgs),
     /// Trace the path to a target
-    Trace(ProbeArgs),
+    Trace(super::probe::trace::TraceArgs),
     /// Ask each configured resolver (or the one after @) for a name
-    Dns(ProbeArgs),
+    Dns(super::probe::dns::DnsArgs),
     /// Show and judge the certificate chain that a server presents
-    Tls(ProbeArgs),
+    Tls(super::probe::tls::TlsArgs),
     /// Measure the path MTU to a target
-    Mtu(ProbeArgs),
+    Mtu(super::probe::mtu::MtuArgs),
     /// Connect to a TCP port
-    Tcp(ProbeArgs),
+    Tcp(super::probe::tcp::TcpArgs),
     /// Make one HTTP request and time its phases
-    Http(ProbeArgs),
+    Http(super::probe::http::HttpArgs),
     /// Incidents: list, show, note, resume, export, verify
     Incident {
         /// What to do.
@@ -151,24 +151,8 @@ pub struct CheckArgs {
     pub duration: Option<std::time::Duration>,
 }
 
-/// Arguments of the single probes.
-#[derive(Clone, Debug, Args)]
-pub struct ProbeArgs {
-    /// What to probe
-    #[arg(value_name = "TARGET")]
-    pub target: String,
-    /// How many times (pings, rounds, requests)
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub count: Option<u32>,
-    /// Record type for dns
-    #[arg(short = 't', long = "type", value_name = "TYPE", default_value = "A")]
-    pub rtype: String,
-    /// Way to ping or trace: icmp, udp, tcp:PORT; without it the best that works
-    #[arg(long, value_name = "WAY")]
-    pub via: Option<String>,
-}
-
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+/// A time as a person types it, between 1 ms and a day.
+pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let d = crate::config::duration::parse(text)?;
     let most = std::time::Duration::from_secs(24 * 3600);
     if d.is_zero() || d > most {

@@ -65,13 +65,13 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
     let mut out = Out::stdout();
     match &cli.command {
         Some(Sub::Check(args)) => check::run(&cli.common, args, &mut out),
-        Some(Sub::Ping(a)) => probe::run(&cli.common, probe::Kind::Ping, a, &mut out),
-        Some(Sub::Trace(a)) => probe::run(&cli.common, probe::Kind::Trace, a, &mut out),
-        Some(Sub::Dns(a)) => probe::run(&cli.common, probe::Kind::Dns, a, &mut out),
-        Some(Sub::Tls(a)) => probe::run(&cli.common, probe::Kind::Tls, a, &mut out),
-        Some(Sub::Mtu(a)) => probe::run(&cli.common, probe::Kind::Mtu, a, &mut out),
-        Some(Sub::Tcp(a)) => probe::run(&cli.common, probe::Kind::Tcp, a, &mut out),
-        Some(Sub::Http(a)) => probe::run(&cli.common, probe::Kind::Http, a, &mut out),
+        Some(Sub::Ping(a)) => probe::ping::run(&cli.common, a, &mut out),
+        Some(Sub::Trace(a)) => probe::trace::run(&cli.common, a, &mut out),
+        Some(Sub::Dns(a)) => probe::dns::run(&cli.common, a, &mut out),
+        Some(Sub::Tls(a)) => probe::tls::run(&cli.common, a, &mut out),
+        Some(Sub::Mtu(a)) => probe::mtu::run(&cli.common, a, &mut out),
+        Some(Sub::Tcp(a)) => probe::tcp::run(&cli.common, a, &mut out),
+        Some(Sub::Http(a)) => probe::http::run(&cli.common, a, &mut out),
         Some(Sub::Runbook { command }) => {
             runbook::run(command, &mut out).map_err(|e| CliError::could_not_run(format!("{e:#}")))
         }

@@ -1,0 +1,251 @@
+//! `warroom ping`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, json};
+
+use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::via::Via;
+use crate::cli::args::Common;
+use crate::cli::check::summary;
+use crate::cli::{CliError, Out};
+use crate::model::observation::{Body, How, Outcome, PingSample};
+use crate::model::target::Target;
+use crate::model::window::{PingKey, PingSeries, Window};
+use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
+
+/// TCP ports tried on a host that names none.
+const USUAL_PORTS: [u16; 3] = [443, 80, 22];
+/// How long the first ping of each way is waited for while the way is being chosen.
+const FIRST: Duration = Duration::from_millis(1500);
+/// Pings unless the user says otherwise.
+const COUNT: u32 = 5;
+
+/// Arguments of `warroom ping`.
+#[derive(Clone, Debug, Args)]
+pub struct PingArgs {
+    /// What to ping: a host, an address, host:port or a URL
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// The way: icmp, udp[:PORT], tcp[:PORT], system; without it the first that is answered
+    #[arg(long, value_name = "WAY")]
+    pub via: Option<String>,
+    /// Repetition and form.
+    #[command(flatten)]
+    pub repeat: Repeat,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Usage, and what could not be run.
+pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliError> {
+    let header = &[
+        "address",
+        "method",
+        "port",
+        "seq",
+        "rtt_ms",
+        "reply_ttl",
+        "result",
+    ];
+    let given = args.clone();
+    session::run(
+        common,
+        &args.repeat,
+        "ping",
+        header,
+        &args.targets,
+        out,
+        move |world, target, voice| Box::pin(ping(given.clone(), world, target, voice)),
+    )
+}
+
+async fn ping(
+    args: PingArgs,
+    world: World,
+    target: Target,
+    voice: Voice,
+) -> Result<Verdict, CliError> {
+    let timeout = args.repeat.timeout.unwrap_or(super::TIMEOUT);
+    let interval = args.repeat.interval.unwrap_or(Duration::from_secs(1));
+    let (addr, line) = world.address(&target, timeout).await?;
+    voice.note(line).await;
+    let mut window = Window::new([target.clone()]);
+    let mut seq = 0u32;
+    let pinger = choose(&args, &world, &target, addr, &voice, &mut window, &mut seq).await?;
+    let mut next = tokio::time::Instant::now() + interval;
+    while args.repeat.again(seq, COUNT) && voice.wait_until(next).await {
+        next += interval;
+        let Some((how, sample)) = voice.unless_stopped(pinger.ping(seq, timeout)).await else {
+            break;
+        };
+        seq += 1;
+        tell(&voice, &mut window, how, sample).await;
+    }
+    Ok(verdict(&window, addr))
+}
+
+/// The first way that is answered, else the last one that can be tried at all. Each way is tried
+/// with one ping, which counts.
+async fn choose(
+    args: &PingArgs,
+    world: &World,
+    target: &Target,
+    addr: IpAddr,
+    voice: &Voice,
+    window: &mut Window,
+    seq: &mut u32,
+) -> Result<Pinger, CliError> {
+    let mut chosen = None;
+    let mut why = String::new();
+    for via in ways(args, world, target, addr)? {
+        match Pinger::open(addr, via, world.clock, &world.rights, &world.source) {
+            Ok(pinger) => {
+                let first = pinger.ping(*seq, args.repeat.timeout.unwrap_or(FIRST));
+                let Some((how, sample)) = voice.unless_stopped(first).await else {
+                    return Ok(pinger);
+                };
+                let good = sample.outcome.ok().is_some();
+                tell(voice, window, how, sample).await;
+                chosen = Some(pinger);
+                if good {
+                    break;
+                }
+            }
+            Err(e) => why = e.to_string(),
+        }
+    }
+    *seq += 1;
+    chosen.ok_or_else(|| CliError::could_not_run(format!("cannot ping {addr}: {why}")))
+}
+
+fn ways(
+    args: &PingArgs,
+    world: &World,
+    target: &Target,
+    addr: IpAddr,
+) -> Result<Vec<PingVia>, CliError> {
+    let port = target.tcp_port();
+    if let Some(text) = &args.via {
+        return Ok(vec![match Via::parse(text, port)? {
+            Via::Icmp => PingVia::Icmp,
+            Via::Udp(port) => PingVia::Udp {
+                port: port.unwrap_or(CLOSED_UDP_PORT),
+            },
+            Via::Tcp(port) => PingVia::Tcp { port },
+            Via::System => PingVia::System,
+        }]);
+    }
+    let mut ways = Vec::new();
+    if world.rights.icmp(addr.is_ipv6()) {
+        ways.push(PingVia::Icmp);
+    }
+    let ports = port.into_iter().chain(USUAL_PORTS);
+    ways.extend(ports.map(|port| PingVia::Tcp { port }));
+    ways.push(PingVia::Udp {
+        port: CLOSED_UDP_PORT,
+    });
+    ways.push(PingVia::System);
+    Ok(ways)
+}
+
+async fn tell(voice: &Voice, window: &mut Window, how: How, sample: PingSample) {
+    let obs = voice
+        .sample(Sample {
+            plain: Some(line(&how, &sample)),
+            rows: vec![row(&how, &sample)],
+            how,
+            body: Body::Ping(sample),
+        })
+        .await;
+    window.take(&obs);
+}
+
+fn line(how: &How, s: &PingSample) -> String {
+    let way = match s.port {
+        Some(p) => format!("{} port {p}", how.method.label()),
+        None => how.method.label().to_owned(),
+    };
+    match &s.outcome {
+        Outcome::Ok(e) => {
+            let ttl = e.reply_ttl.map_or(String::new(), |t| format!(", TTL {t}"));
+            format!("seq {} {}{ttl}  [{way}]", s.seq, e.rtt)
+        }
+        other => format!("seq {} {}  [{way}]", s.seq, summary::refusal_text(other)),
+    }
+}
+
+fn row(how: &How, s: &PingSample) -> Vec<String> {
+    let answer = s.outcome.ok();
+    let text = |t: Option<String>| t.unwrap_or_default();
+    vec![
+        s.dst.to_string(),
+        how.method.label().into(),
+        text(s.port.map(|p| p.to_string())),
+        s.seq.to_string(),
+        text(answer.map(|e| format!("{:.3}", e.rtt.as_ms()))),
+        text(answer.and_then(|e| e.reply_ttl).map(|t| t.to_string())),
+        match answer {
+            Some(_) => "ok".into(),
+            None => summary::refusal_text(&s.outcome),
+        },
+    ]
+}
+
+fn verdict(window: &Window, addr: IpAddr) -> Verdict {
+    let best = window
+        .targets
+        .values()
+        .next()
+        .and_then(|t| t.best_ping_of(addr));
+    let Some((key, series)) = best else {
+        return Verdict::default();
+    };
+    Verdict {
+        good: series.answered() > 0,
+        lines: lines(key, series),
+        json: document(key, series),
+    }
+}
+
+fn lines((_, method, port): &PingKey, s: &PingSeries) -> Vec<String> {
+    let lost = s.sent() - s.answered();
+    let port = port.map_or(String::new(), |p| format!(" port {p}"));
+    let mut lines = vec![format!(
+        "{} sent, {lost} lost by {}{port}",
+        s.sent(),
+        method.label()
+    )];
+    if let Some(r) = s.summary() {
+        lines.push(format!(
+            "RTT min {} / median {} / p95 {} / max {} / stdev {}",
+            r.min, r.p50, r.p95, r.max, r.stdev
+        ));
+    }
+    if let Some(why) = s.how().and_then(|h| h.why_not_better.as_ref()) {
+        lines.push(format!("not a better way because: {why}"));
+    }
+    lines
+}
+
+fn document((addr, method, port): &PingKey, s: &PingSeries) -> Map<String, serde_json::Value> {
+    let rtt = s.summary().map(|r| {
+        json!({
+            "min": r.min.as_ms(), "p50": r.p50.as_ms(), "p95": r.p95.as_ms(),
+            "max": r.max.as_ms(), "stdev": r.stdev.as_ms(),
+        })
+    });
+    let mut doc = Map::new();
+    doc.insert("address".into(), json!(addr));
+    doc.insert("method".into(), json!(method));
+    doc.insert("port".into(), json!(port));
+    doc.insert("sent".into(), json!(s.sent()));
+    doc.insert("answered".into(), json!(s.answered()));
+    doc.insert("rtt_ms".into(), json!(rtt));
+    let why = s.how().and_then(|h| h.why_not_better.as_ref());
+    doc.insert("why_not_better".into(), json!(why));
+    doc
+}
