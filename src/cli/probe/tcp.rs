@@ -62,7 +62,7 @@ async fn connect(
     let mut next = tokio::time::Instant::now();
     while args.repeat.again(samples.len() as u32, 1) && voice.wait_until(next).await {
         next += interval;
-        let asked = tcp::connect(dst, true, timeout, world.clock, &world.source);
+        let asked = tcp::connect(dst, true, timeout, world.clock, world.sockets.source());
         let Some((how, sample)) = voice.unless_stopped(asked).await else {
             break;
         };

@@ -132,7 +132,7 @@ pub async fn tcp(world: &World, dst: SocketAddr, asked: bool) {
             asked,
             Duration::from_secs(2),
             world.clock,
-            &world.source,
+            world.sockets.source(),
         )
         .await;
         world.tell(how, Body::Tcp(sample)).await;
