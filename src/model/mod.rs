@@ -7,6 +7,7 @@ pub mod command;
 pub mod device;
 pub mod event;
 pub mod finding;
+pub mod hop;
 pub mod incident;
 pub mod local;
 pub mod note;

@@ -8,6 +8,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::device::DeviceReport;
+pub use super::hop::{
+    HeaderChange, HopDetail, IcmpExtension, InterfaceInfo, InterfaceRole, MplsLabel, QuotedHeader,
+};
 use super::local::LocalState;
 pub use super::service::{
     DnsAnswer, DnsRecord, DnsSample, HttpPhases, HttpResponse, HttpSample, ServerRole, TcpSample,
@@ -308,9 +311,27 @@ pub struct TraceRound {
     /// One entry for each probe that was *sent*, by rising TTL. A TTL that is missing was left
     /// out on purpose (the router's ICMP budget), which is not silence.
     pub hops: Vec<HopSample>,
+    /// Which of several flows, counting from 0. Routers that balance loads by flow send all
+    /// packets of one flow the same way.
+    #[serde(default)]
+    pub flow: u16,
+    /// What hops said besides, by rising TTL; only those that said something remarkable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<HopDetail>,
 }
 
 impl TraceRound {
+    /// A round of the first flow, without details.
+    pub const fn new(dst: IpAddr, round: u32, hops: Vec<HopSample>) -> Self {
+        Self {
+            dst,
+            round,
+            hops,
+            flow: 0,
+            details: Vec::new(),
+        }
+    }
+
     /// The TTL at which the destination itself answered.
     pub fn reached(&self) -> Option<u8> {
         self.hops

@@ -8,8 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use nix::sys::socket::{ControlMessageOwned, SockaddrStorage};
 
+use super::extension;
 use super::stamp::Wall;
-use crate::model::observation::IcmpError;
+use crate::model::observation::{IcmpError, IcmpExtension};
 
 const ORIGIN_LOCAL: u8 = 1;
 const ORIGIN_ICMP: u8 = 2;
@@ -55,10 +56,14 @@ pub struct IcmpEvent {
     pub by: Option<IpAddr>,
     /// What it says.
     pub error: IcmpError,
+    /// ICMP type and code, as `error` may stand for several.
+    pub code: (u8, u8),
     /// Where our packet was going.
     pub to: Option<SocketAddr>,
     /// Our packet as far as it was quoted: UDP without header, ICMP with header.
     pub quoted: Vec<u8>,
+    /// Extension objects of the message (RFC 4884), where the kernel (5.9 or newer) finds them.
+    pub extensions: Vec<IcmpExtension>,
     /// When the kernel got it.
     pub at: Option<Wall>,
     /// TTL or hop limit of the ICMP message as it arrived.
@@ -165,11 +170,14 @@ impl Parts<'_> {
             ORIGIN_ICMP6 => IcmpError::from_v6(e.kind, e.code, e.info),
             _ => return None,
         };
+        let (quoted, extensions) = extension::split(self.payload, e.data);
         Some(Event::Icmp(IcmpEvent {
             by: e.offender,
             error,
+            code: (e.kind, e.code),
             to: self.name,
-            quoted: self.payload.to_vec(),
+            quoted: quoted.to_vec(),
+            extensions,
             at,
             ttl,
             tos,

@@ -14,7 +14,9 @@ mod table;
 
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -22,7 +24,7 @@ use tokio::sync::oneshot;
 use super::packet::Fill;
 use super::socket::{Kind, ProbeSocket};
 use super::wire::Wire;
-use crate::model::observation::IcmpError;
+use crate::model::observation::{IcmpError, IcmpExtension, QuotedHeader};
 use crate::model::time::{Mono, Rtt};
 pub use hub::Hub;
 use inbox::Inbox;
@@ -42,6 +44,9 @@ pub struct Shot {
     pub tos: Option<u8>,
     /// What follows the token.
     pub fill: Fill,
+    /// Class of the ICMP checksum, by which routers that balance loads tell flows apart; of no
+    /// meaning for UDP, where the ports are the flow.
+    pub flow: u16,
 }
 
 impl Shot {
@@ -54,6 +59,7 @@ impl Shot {
             port: 0,
             tos: None,
             fill: Fill::USUAL,
+            flow: 0,
         }
     }
 }
@@ -92,6 +98,23 @@ pub struct Answer {
     pub order: u32,
 }
 
+/// What came beside an answer; [`Answer::order`] says beside which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Type and code of an ICMP error that is more than "time exceeded" or "port unreachable",
+    /// and the extensions of any.
+    Icmp {
+        /// ICMP type.
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+        /// Extension objects (RFC 4884).
+        extensions: Vec<IcmpExtension>,
+    },
+    /// Our packet's IP header as the router saw it; raw sockets only.
+    Header(QuotedHeader),
+}
+
 /// A probe on its way.
 #[derive(Debug)]
 pub struct Flight {
@@ -101,6 +124,18 @@ pub struct Flight {
 }
 
 impl Flight {
+    /// For those who watch several flights at once: the answer if it is there. `Ready(None)` if
+    /// none can come any more. Not to be asked again once it was ready.
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
+        Pin::new(&mut self.answer).poll(cx).map(Result::ok)
+    }
+
+    /// Waits no longer: the answer if it came, else it will be kept by [`Exchange::late`].
+    pub fn give_up(mut self) -> Option<Answer> {
+        self.answer.close();
+        self.answer.try_recv().ok()
+    }
+
     /// The answer, if it comes within `timeout` from now. One that comes later is kept by
     /// [`Exchange::late`].
     pub async fn within(mut self, timeout: Duration) -> Option<Answer> {
@@ -108,8 +143,7 @@ impl Flight {
             return answer.ok();
         }
         // Closing first leaves no gap: what was given before is here, what comes after is late.
-        self.answer.close();
-        self.answer.try_recv().ok()
+        self.give_up()
     }
 }
 
@@ -173,6 +207,12 @@ impl<W: Wire> Exchange<W> {
     /// Second and further answers to probes that were answered, by tag, in order of arrival.
     pub fn duplicates(&self) -> Vec<(u32, Answer)> {
         self.inbox.take_duplicates()
+    }
+
+    /// What came beside the answers, by the probe's number ([`Answer::order`]). The oldest are
+    /// dropped when nobody asks.
+    pub fn notes(&self) -> Vec<(u32, Note)> {
+        self.inbox.take_notes()
     }
 
     /// ICMP errors since the last call that quoted too little of our packet to say which.

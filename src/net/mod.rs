@@ -6,10 +6,12 @@
 
 pub mod event;
 pub mod exchange;
+pub mod extension;
 pub mod icmp_queue;
 pub mod netlink;
 pub mod pace;
 pub mod packet;
+pub mod quote;
 pub mod refusal;
 pub mod socket;
 pub mod sockets;

@@ -67,6 +67,12 @@ impl Fill {
 /// Two bytes after the token balance it, so that the ICMP checksum is the same for all probes of
 /// a socket: routers that balance loads take it for a port number (Paris traceroute).
 pub fn payload(nonce: u64, id: u32, len: usize, fill: Fill) -> Vec<u8> {
+    payload_of(nonce, id, len, fill, 0)
+}
+
+/// [`payload`] of another flow: its checksum differs from that of flow 0, and is the same for
+/// all probes of the flow.
+pub fn payload_of(nonce: u64, id: u32, len: usize, fill: Fill, flow: u16) -> Vec<u8> {
     let mut out = Vec::with_capacity(len.max(TOKEN));
     out.extend_from_slice(&nonce.to_be_bytes());
     out.extend_from_slice(&id.to_be_bytes());
@@ -76,7 +82,10 @@ pub fn payload(nonce: u64, id: u32, len: usize, fill: Fill) -> Vec<u8> {
         let sum = (id >> 16) + low + low;
         let folded = (sum & 0xffff) + (sum >> 16);
         let folded = ((folded & 0xffff) + (folded >> 16)) as u16;
-        out.extend_from_slice(&(!folded).to_be_bytes());
+        // One's complement: the carry comes back at the other end.
+        let shifted = u32::from(!folded) + u32::from(flow);
+        let balance = ((shifted & 0xffff) + (shifted >> 16)) as u16;
+        out.extend_from_slice(&balance.to_be_bytes());
         out.extend(fill.stream().take(len - HEAD));
     }
     out.resize(len.max(TOKEN), 0);
@@ -208,6 +217,22 @@ mod tests {
         let first = sum(1);
         for id in [2, 255, 256, 65_535, 65_536, 0x1234_5678, u32::MAX] {
             assert_eq!(sum(id), first, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_flow_has_one_checksum_and_no_two_have_the_same() {
+        let sum = |id: u32, flow: u16| {
+            let body = payload_of(0x0123_4567_89ab_cdef, id, 56, Fill::USUAL, flow);
+            let bytes = echo_request(false, 0xbeef, (id & 0xffff) as u16, &body);
+            u16::from_be_bytes([bytes[2], bytes[3]])
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        for flow in 0..16 {
+            for id in [2, 0x7fff, 65_535, 0x1234_5678, u32::MAX] {
+                assert_eq!(sum(id, flow), sum(1, flow), "{id} {flow}");
+            }
+            assert!(seen.insert(sum(1, flow)), "{flow}");
         }
     }
 

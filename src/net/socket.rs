@@ -27,6 +27,10 @@ const CONTROL: usize = 512;
 const BATCH: usize = 64;
 /// Payload that no first link is too small for: 576 bytes less headers (RFC 791).
 const ALWAYS_FITS: usize = 512;
+/// Where extensions begin within what an ICMP error quotes, of linux/in.h (since Linux 5.9).
+const IP_RECVERR_RFC4884: libc::c_int = 26;
+/// The same of linux/in6.h.
+const IPV6_RECVERR_RFC4884: libc::c_int = 31;
 /// Receive buffer asked for, in bytes.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
@@ -87,7 +91,7 @@ impl RawSocket {
         want_stamps(&socket);
         probe_mtu(&socket, v6)?;
         if kind == Kind::IcmpRaw {
-            want_echo_replies_only(&socket, v6)?;
+            want_little(&socket, v6)?;
         }
         // All destinations share the socket, and TX stamps and ICMP errors queue up in its
         // receive buffer. As much as the host allows; less only means reading more often.
@@ -285,10 +289,12 @@ pub(super) fn read_message(fd: RawFd, errors: bool) -> io::Result<Option<Event>>
 pub(super) fn want_errors(socket: &Socket, v6: bool) -> io::Result<()> {
     if v6 {
         setsockopt(socket, sockopt::Ipv6RecvErr, &true)?;
+        let _ = set_int(socket.as_fd(), libc::IPPROTO_IPV6, IPV6_RECVERR_RFC4884, 1);
         let _ = setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true);
         let _ = setsockopt(socket, sockopt::Ipv6RecvTClass, &true);
     } else {
         setsockopt(socket, sockopt::Ipv4RecvErr, &true)?;
+        let _ = set_int(socket.as_fd(), libc::IPPROTO_IP, IP_RECVERR_RFC4884, 1);
         let _ = setsockopt(socket, sockopt::Ipv4RecvTtl, &true);
         let _ = setsockopt(socket, sockopt::IpRecvTos, &true);
     }
@@ -326,15 +332,17 @@ fn probe_mtu(socket: &Socket, v6: bool) -> io::Result<()> {
     }
 }
 
-/// A raw ICMP socket gets a copy of every ICMP message of the host; we want echo replies. The
-/// errors come by the error queue whatever the filter.
-fn want_echo_replies_only(socket: &Socket, v6: bool) -> io::Result<()> {
+/// A raw ICMP socket gets a copy of every ICMP message of the host; we want echo replies, and
+/// "time exceeded" for the IP header that it quotes, which the error queue leaves out. Errors
+/// come by the error queue whatever the filter.
+fn want_little(socket: &Socket, v6: bool) -> io::Result<()> {
     const ICMP_FILTER: libc::c_int = 1;
     const ICMP6_FILTER: libc::c_int = 1;
     if v6 {
-        // One bit for each type, set to block (RFC 3542 3.2); echo reply is 129.
+        // One bit for each type, set to block (RFC 3542 3.2); echo reply is 129, time exceeded 3.
         let mut block = [u32::MAX; 8];
         block[129 / 32] &= !(1 << (129 % 32));
+        block[0] &= !(1 << 3);
         set_bytes(
             socket.as_fd(),
             libc::IPPROTO_ICMPV6,
@@ -342,7 +350,7 @@ fn want_echo_replies_only(socket: &Socket, v6: bool) -> io::Result<()> {
             &block.map(u32::to_ne_bytes).concat(),
         )
     } else {
-        let block = !1u32; // all but type 0
+        let block = !(1u32 | 1 << 11); // all but types 0 and 11
         set_bytes(
             socket.as_fd(),
             libc::SOL_RAW,

@@ -11,7 +11,8 @@ use super::socket::{Kind, ProbeSocket, RawSocket};
 use super::source::Source;
 use crate::sys::clock::Clock;
 
-type Key = (Kind, bool);
+/// Kind, family, and a number where several of one kind are wanted.
+type Key = (Kind, bool, u16);
 
 /// Opens sockets as they are wanted and hands them out again. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ impl Sockets {
         let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, &source).ok();
         let ready = [false, true]
             .into_iter()
-            .filter_map(|v6| Some(((Kind::IcmpRaw, v6), open(v6)?)))
+            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, 0), open(v6)?)))
             .collect();
         let inner = Inner {
             ready: Mutex::new(ready),
@@ -72,7 +73,16 @@ impl Sockets {
     /// # Errors
     /// Those of [`RawSocket::open`], and of the random source.
     pub fn exchange(&self, kind: Kind, dst: IpAddr) -> io::Result<Exchange> {
-        let key = (kind, dst.is_ipv6());
+        self.exchange_by(kind, dst, 0)
+    }
+
+    /// The same by socket `number` of this kind: another source port, and so another flow.
+    /// Number 0 is the one that all share.
+    ///
+    /// # Errors
+    /// Those of [`Sockets::exchange`].
+    pub fn exchange_by(&self, kind: Kind, dst: IpAddr, number: u16) -> io::Result<Exchange> {
+        let key = (kind, dst.is_ipv6(), number);
         let mut hubs = lock(&self.inner.hubs);
         let hub = match hubs.get(&key) {
             Some(hub) => Arc::clone(hub),
@@ -85,8 +95,8 @@ impl Sockets {
         Ok(Exchange::new(hub, dst))
     }
 
-    fn open(&self, (kind, v6): Key) -> io::Result<Hub<ProbeSocket>> {
-        let ready = lock(&self.inner.ready).remove(&(kind, v6));
+    fn open(&self, (kind, v6, number): Key) -> io::Result<Hub<ProbeSocket>> {
+        let ready = lock(&self.inner.ready).remove(&(kind, v6, number));
         let wire = match ready {
             Some(raw) => ProbeSocket::of(raw)?,
             None => ProbeSocket::open(kind, v6, &self.source)?,

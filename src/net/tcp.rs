@@ -15,7 +15,7 @@ use super::event::{Event, IcmpEvent};
 use super::socket::{read_message, want_errors, want_stamps};
 use super::source::Source;
 use super::stamp::{Stamps, Wall};
-use crate::model::observation::IcmpError;
+use crate::model::observation::{IcmpError, IcmpExtension};
 use crate::model::time::{Mono, Rtt};
 use crate::sys::clock::Clock;
 
@@ -30,6 +30,18 @@ pub struct Attempt {
     io: UdpSocket,
     sent_wall: Wall,
     clock: Clock,
+}
+
+/// What may be chosen of a SYN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Syn {
+    /// TTL or hop limit; `None` for the host's default.
+    pub ttl: Option<u8>,
+    /// Type of service or traffic class.
+    pub tos: Option<u8>,
+    /// Source port, for handshakes that are to go the same way; 0 for a fresh one, which can be
+    /// used again. `None` leaves it to the kernel.
+    pub port: Option<u16>,
 }
 
 /// How a handshake ended.
@@ -55,6 +67,10 @@ pub enum End {
         rtt: Rtt,
         /// TTL of the message as it arrived.
         ttl: Option<u8>,
+        /// ICMP type and code.
+        code: (u8, u8),
+        /// Extension objects of the message.
+        extensions: Vec<IcmpExtension>,
     },
     /// The kernel gave up; the error says why.
     Kernel(io::Error),
@@ -83,15 +99,32 @@ impl Attempt {
         source: &Source,
         clock: Clock,
     ) -> io::Result<Self> {
+        let syn = Syn {
+            ttl,
+            ..Syn::default()
+        };
+        Self::send(dst, syn, source, clock)
+    }
+
+    /// Sends a SYN of one's choice. Needs tokio's context.
+    ///
+    /// # Errors
+    /// See [`Attempt::start`]; the source port is in use.
+    pub fn send(dst: SocketAddr, syn: Syn, source: &Source, clock: Clock) -> io::Result<Self> {
         let v6 = dst.is_ipv6();
         let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
         let kind = Type::STREAM.cloexec().nonblocking();
         let socket = Socket::new(domain, kind, Some(Protocol::TCP))?;
         want_errors(&socket, v6)?;
         want_stamps(&socket);
-        source.apply(&socket, v6)?;
+        bind(&socket, v6, syn.port, source)?;
         socket.set_linger(Some(Duration::ZERO))?;
-        match (ttl, v6) {
+        match (syn.tos, v6) {
+            (Some(tos), true) => socket.set_tclass_v6(tos.into())?,
+            (Some(tos), false) => socket.set_tos_v4(tos.into())?,
+            (None, _) => {}
+        }
+        match (syn.ttl, v6) {
             (Some(hops), true) => socket.set_unicast_hops_v6(hops.into())?,
             (Some(hops), false) => socket.set_ttl_v4(hops.into())?,
             (None, _) => {}
@@ -110,6 +143,11 @@ impl Attempt {
             sent_wall,
             clock,
         })
+    }
+
+    /// The port it was sent from.
+    pub fn port(&self) -> Option<u16> {
+        self.io.local_addr().ok().map(|a| a.port())
     }
 
     /// Waits for the end. `None` if nothing came within `timeout` from now; it may still come.
@@ -183,6 +221,8 @@ impl Attempt {
             error: icmp.error,
             rtt: stamps.rtt(),
             ttl: icmp.ttl,
+            code: icmp.code,
+            extensions: icmp.extensions,
         }
     }
 
@@ -212,4 +252,25 @@ impl Attempt {
         };
         (rc == 0).then_some(info)
     }
+}
+
+/// Leaves by the chosen address and device, from `port` if one is wanted.
+fn bind(socket: &Socket, v6: bool, port: Option<u16>, source: &Source) -> io::Result<()> {
+    let Some(port) = port else {
+        return source.apply(socket, v6);
+    };
+    let device = Source {
+        addr: None,
+        device: source.device.clone(),
+    };
+    device.apply(socket, v6)?;
+    // The handshake before this one may not be all gone yet.
+    socket.set_reuse_address(true)?;
+    let any = if v6 {
+        IpAddr::from([0u16; 8])
+    } else {
+        IpAddr::from([0u8; 4])
+    };
+    let addr = source.addr.filter(|a| a.is_ipv6() == v6).unwrap_or(any);
+    socket.bind(&source.socket_addr(addr, port).into())
 }

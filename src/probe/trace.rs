@@ -1,25 +1,37 @@
-//! Which way does it go, and how far does it get? One probe for each TTL asked, all at once.
+//! Which way does it go, and how far does it get? One probe for each TTL asked, as many at once
+//! as can be told apart.
+//!
+//! All probes of a flow look alike to a router that balances loads (Paris traceroute): with UDP
+//! they share their ports, with ICMP their checksum, with TCP, on request, their source port.
+
+mod judge;
+mod run;
+mod waves;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::tcp::host_lives;
-use crate::model::observation::{HopAnswer, HopSample, How, IcmpError, Method, TraceRound};
+use crate::model::observation::{
+    HeaderChange, HopAnswer, HopSample, How, Method, QuotedHeader, TraceRound,
+};
 use crate::model::text::SafeText;
-use crate::net::exchange::{Answer, Exchange, Flight, Said, Shot};
+use crate::net::exchange::Exchange;
 use crate::net::refusal;
 use crate::net::socket::Kind;
 use crate::net::sockets::Sockets;
 use crate::net::source::Source;
-use crate::net::tcp::{Attempt, End, Ended};
+use crate::net::tcp::Attempt;
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
+use judge::{is_end, judge, judge_tcp, more_telling};
+pub use run::{Run, Seen};
+use waves::Plan;
 
-/// Port of UDP probes: in the range that firewalls let through for traceroute.
+/// Port of UDP probes: in the range that firewalls let through for traceroute. Flow n goes to
+/// the port n beyond it.
 const UDP_PORT: u16 = 33435;
 /// First port once a router has shown that it quotes too little: a port for each probe.
 const SPREAD_FROM: u16 = 33500;
@@ -27,6 +39,15 @@ const SPREAD_FROM: u16 = 33500;
 const SIZE: usize = 60;
 /// TCP handshakes of earlier rounds that may still bring a late message.
 const KEPT_ATTEMPTS: usize = 64;
+/// UDP probes at once on a path of unknown length: those beyond the destination spend its
+/// budget of about six ICMP errors.
+const UDP_BURST: usize = 4;
+/// The same of ICMP and TCP, whose answers by the destination are not rationed.
+const BURST: usize = 12;
+/// Wait for silent hops after the end answered, on top of its time.
+const STRAGGLER: Duration = Duration::from_millis(50);
+/// Flows that may be told apart.
+pub const MOST_FLOWS: u16 = 16;
 
 /// How to trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,11 +56,59 @@ pub enum TraceVia {
     Icmp,
     /// UDP; needs nothing.
     Udp,
-    /// TCP handshakes; needs nothing. One flow for each TTL.
+    /// TCP handshakes; needs nothing.
     Tcp {
         /// Destination port.
         port: u16,
     },
+}
+
+/// What the probes look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TraceOptions {
+    /// Size of the whole IP packet in bytes (UDP and ICMP).
+    pub size: Option<u16>,
+    /// Type of service or traffic class.
+    pub tos: Option<u8>,
+    /// One UDP destination port for all probes, of a service perhaps. What it answers does not
+    /// say to which probe, so one is in flight at a time.
+    pub udp_port: Option<u16>,
+    /// All TCP handshakes of a flow from one port, which takes them one at a time. Otherwise
+    /// each is a flow of its own, and parallel paths mix.
+    pub paris_tcp: bool,
+}
+
+/// A round to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Its number.
+    pub round: u32,
+    /// The flow, below [`MOST_FLOWS`].
+    pub flow: u16,
+    /// TTLs that may be asked; above 0.
+    pub ttls: Vec<u8>,
+    /// How many of them at once, where the distance is known: more are asked only if the last
+    /// of these is answered by a router. `None` where it is not: outward until somebody ends it.
+    pub known: Option<usize>,
+    /// Longest wait for one answer.
+    pub timeout: Duration,
+    /// Least wait for silent hops after the end answered, beyond the end's time; all of
+    /// `timeout` if longer.
+    pub straggler: Duration,
+}
+
+impl Ask {
+    /// A path of unknown length from `first` to `last`.
+    pub fn explore(round: u32, first: u8, last: u8, timeout: Duration) -> Self {
+        Self {
+            round,
+            flow: 0,
+            ttls: (first..=last).collect(),
+            known: None,
+            timeout,
+            straggler: STRAGGLER,
+        }
+    }
 }
 
 /// Traces the way to one destination, round by round.
@@ -49,49 +118,71 @@ pub struct Tracer {
     how: How,
     clock: Clock,
     source: Source,
+    /// The address our packets leave with, where it is known.
+    own: Option<IpAddr>,
+    sockets: Sockets,
+    options: TraceOptions,
     way: Way,
     memory: Mutex<Memory>,
 }
 
 #[derive(Debug)]
 enum Way {
-    Echo(Exchange),
-    Udp(Exchange),
+    Echo(Arc<Exchange>),
+    Udp(Arc<Exchange>),
     Tcp { port: u16 },
 }
 
 /// What is carried from one round to the next.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Messages that came after their round was over, by TTL.
-    late: BTreeMap<u8, HopAnswer>,
+    /// Messages that came after their round was over, by flow and TTL.
+    late: BTreeMap<(u16, u8), HopAnswer>,
     /// Handshakes that nothing has come of yet.
-    attempts: Vec<(u8, Attempt)>,
+    attempts: Vec<(u16, u8, Arc<Attempt>)>,
+    /// Source ports of TCP flows.
+    ports: BTreeMap<u16, u16>,
+    /// Sockets of UDP flows beyond the first, where the destination port is given.
+    lanes: BTreeMap<u16, Arc<Exchange>>,
     /// A router quotes too little to tell probes of one flow apart.
     spread: bool,
 }
 
 impl Memory {
-    fn remember(&mut self, ttl: u8, answer: HopAnswer) {
-        let kept = self.late.remove(&ttl).unwrap_or(HopAnswer::Silent);
-        self.late.insert(ttl, more_telling(answer, kept));
+    fn remember(&mut self, flow: u16, ttl: u8, answer: HopAnswer) {
+        let kept = self.late.remove(&(flow, ttl)).unwrap_or(HopAnswer::Silent);
+        self.late.insert((flow, ttl), more_telling(answer, kept));
     }
 }
 
 impl Tracer {
-    /// Opens what the method needs. Call it within a tokio runtime.
+    /// [`Tracer::open_with`] and probes as usual.
     ///
     /// # Errors
-    /// Why this method can't be used: missing rights, no such source address.
+    /// See [`Tracer::open_with`].
     pub fn open(
         dst: IpAddr,
         via: TraceVia,
         sockets: &Sockets,
         rights: &Rights,
     ) -> Result<Self, SafeText> {
+        Self::open_with(dst, via, TraceOptions::default(), sockets, rights)
+    }
+
+    /// Opens what the method needs. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// Why this method can't be used: missing rights, no such source address.
+    pub fn open_with(
+        dst: IpAddr,
+        via: TraceVia,
+        options: TraceOptions,
+        sockets: &Sockets,
+        rights: &Rights,
+    ) -> Result<Self, SafeText> {
         let v6 = dst.is_ipv6();
         let exchange = |kind| {
-            sockets.exchange(kind, dst).map_err(|e| {
+            sockets.exchange(kind, dst).map(Arc::new).map_err(|e| {
                 let words = refusal::words(&e);
                 SafeText::new(format!("cannot open a socket to trace {dst}: {words}"))
             })
@@ -114,6 +205,8 @@ impl Tracer {
             ),
             TraceVia::Tcp { port } => (Way::Tcp { port }, Method::TcpConnect, no_icmp),
         };
+        let source = sockets.source().clone();
+        let chosen = source.addr.filter(|a| a.is_ipv6() == v6);
         Ok(Self {
             dst,
             how: How {
@@ -121,7 +214,10 @@ impl Tracer {
                 why_not_better,
             },
             clock: sockets.clock(),
-            source: sockets.source().clone(),
+            own: chosen.or_else(|| super::local::route_exists(dst).ok().flatten()),
+            source,
+            sockets: sockets.clone(),
+            options,
             way,
             memory: Mutex::default(),
         })
@@ -138,143 +234,160 @@ impl Tracer {
     /// Probes beyond the destination are answered by it as well: with UDP that spends its ICMP
     /// budget (about six at once), so ask for few TTLs beyond the distance once it is known.
     pub async fn round(&self, round: u32, ttls: &[u8], timeout: Duration) -> (How, TraceRound) {
-        let mut ttls: Vec<u8> = ttls.iter().copied().filter(|t| *t > 0).collect();
-        ttls.sort_unstable();
-        ttls.dedup();
-        let mut hops = match &self.way {
-            Way::Echo(x) => self.burst(x, round, &ttls, timeout, false).await,
-            Way::Udp(x) => self.burst(x, round, &ttls, timeout, true).await,
-            Way::Tcp { port } => self.handshakes(*port, &ttls, timeout).await,
-        };
-        self.fill_in_late(&mut hops);
-        if let Some(end) = hops.iter().position(|h| is_end(&h.answer)) {
-            hops.truncate(end + 1);
-        }
-        let round = TraceRound {
-            dst: self.dst,
+        let ask = Ask {
             round,
-            hops,
+            flow: 0,
+            ttls: ttls.to_vec(),
+            known: Some(usize::MAX),
+            timeout,
+            straggler: Duration::MAX,
         };
-        (self.how(), round)
+        let seen = self.ask(ask).await;
+        (seen.how, seen.round)
+    }
+
+    /// Makes a round.
+    pub async fn ask(&self, ask: Ask) -> Seen {
+        let mut run = self.begin(ask).await;
+        run.go().await;
+        run.end()
+    }
+
+    /// A round that can be ended at any time.
+    pub async fn begin(&self, mut ask: Ask) -> Run<'_> {
+        ask.ttls.retain(|t| *t > 0);
+        ask.ttls.sort_unstable();
+        ask.ttls.dedup();
+        self.collect_late_attempts().await;
+        Run::new(self, ask)
     }
 
     /// The method, and why it is not a better one.
     pub fn how(&self) -> How {
         let mut how = self.how.clone();
-        if self.memory(|m| m.spread) {
-            let note = "a router quotes only 8 bytes, so each probe has a port of its own and \
-                        parallel paths may mix";
-            how.why_not_better = Some(match how.why_not_better {
-                Some(why) => SafeText::new(format!("{why}; {note}")),
-                None => note.into(),
-            });
-        }
+        let note = if self.memory(|m| m.spread) {
+            "a router quotes only 8 bytes, so each probe has a port of its own and parallel \
+             paths may mix"
+        } else if matches!(self.way, Way::Tcp { .. }) && !self.options.paris_tcp {
+            "each TCP probe has a port of its own and parallel paths may mix"
+        } else {
+            return how;
+        };
+        how.why_not_better = Some(match how.why_not_better {
+            Some(why) => SafeText::new(format!("{why}; {note}")),
+            None => note.into(),
+        });
         how
     }
 
-    async fn burst(
-        &self,
-        exchange: &Exchange,
-        round: u32,
-        ttls: &[u8],
-        timeout: Duration,
-        udp: bool,
-    ) -> Vec<HopSample> {
-        let deadline = Instant::now() + timeout;
-        let size = if self.dst.is_ipv6() { SIZE + 20 } else { SIZE };
-        let spread = udp && self.memory(|m| m.spread);
-        let mut flights: Vec<(u8, Flight)> = Vec::with_capacity(ttls.len());
-        for &ttl in ttls {
-            let shot = Shot {
-                ttl: Some(ttl),
-                port: if spread {
-                    spread_port(round, ttl)
-                } else {
-                    UDP_PORT
-                },
-                ..Shot::of(u32::from(ttl), size)
-            };
-            // What can't be sent was not sent: there is no entry for it.
-            if let Ok(flight) = exchange.launch_patiently(shot).await {
-                flights.push((ttl, flight));
-            }
+    /// Whether all probes of a flow go the same way, as far as routers keep flows together.
+    pub fn keeps_flows(&self) -> bool {
+        match self.way {
+            Way::Tcp { .. } => self.options.paris_tcp,
+            Way::Echo(_) | Way::Udp(_) => !self.memory(|m| m.spread),
         }
-        let mut hops = Vec::with_capacity(flights.len());
-        for (ttl, flight) in flights {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let answer = match flight.within(left).await {
-                Some(answer) => judge(self.dst, answer),
-                None => HopAnswer::Silent,
-            };
-            hops.push(HopSample { ttl, answer });
-            if is_end(&answer) {
-                break;
-            }
-        }
-        if udp && exchange.unattributed() > 0 {
-            self.memory(|m| m.spread = true);
-        }
-        self.collect_late(exchange);
-        hops
     }
 
-    async fn handshakes(&self, port: u16, ttls: &[u8], timeout: Duration) -> Vec<HopSample> {
-        let deadline = Instant::now() + timeout;
-        let dst = SocketAddr::new(self.dst, port);
-        let mut attempts = Vec::with_capacity(ttls.len());
-        for &ttl in ttls {
-            if let Ok(attempt) = Attempt::start(dst, Some(ttl), &self.source, self.clock) {
-                attempts.push((ttl, attempt));
-            }
+    fn plan(&self, ask: &Ask) -> Plan {
+        let rationed = matches!(self.way, Way::Udp(_));
+        let burst = if rationed { UDP_BURST } else { BURST };
+        let alone = match self.way {
+            Way::Tcp { .. } => self.options.paris_tcp,
+            Way::Udp(_) => self.options.udp_port.is_some(),
+            Way::Echo(_) => false,
+        };
+        Plan {
+            ttls: ask.ttls.clone(),
+            burst: ask.known.unwrap_or(burst),
+            more: UDP_BURST,
+            eager: ask.known.is_none(),
+            straggler: ask.straggler,
+            timeout: ask.timeout,
+            thorough: ask.straggler >= ask.timeout,
+            alone,
         }
-        let mut hops = Vec::with_capacity(attempts.len());
-        let mut open = Vec::new();
-        for (ttl, attempt) in attempts {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let ended = attempt.end(left).await;
-            let answer = ended
-                .and_then(|e| judge_tcp(self.dst, e))
-                .unwrap_or(HopAnswer::Silent);
-            hops.push(HopSample { ttl, answer });
-            if is_end(&answer) {
-                break;
+    }
+
+    /// The socket of a flow; none for TCP.
+    fn lane(&self, flow: u16) -> io::Result<Option<Arc<Exchange>>> {
+        match &self.way {
+            Way::Tcp { .. } => Ok(None),
+            Way::Udp(_) if flow > 0 && self.options.udp_port.is_some() => {
+                if let Some(lane) = self.memory(|m| m.lanes.get(&flow).cloned()) {
+                    return Ok(Some(lane));
+                }
+                let lane = self.sockets.exchange_by(Kind::Udp, self.dst, flow)?;
+                let lane = Arc::new(lane);
+                self.memory(|m| m.lanes.insert(flow, Arc::clone(&lane)));
+                Ok(Some(lane))
             }
-            if answer == HopAnswer::Silent {
-                open.push((ttl, attempt));
-            }
+            Way::Echo(x) | Way::Udp(x) => Ok(Some(Arc::clone(x))),
         }
-        self.collect_late_attempts().await;
+    }
+
+    /// Destination port of a UDP probe.
+    fn port(&self, ask: &Ask, ttl: u8) -> u16 {
+        match self.options.udp_port {
+            Some(port) => port,
+            None if self.memory(|m| m.spread) => spread_port(ask.round, ask.flow, ttl),
+            None => UDP_PORT.saturating_add(ask.flow.min(MOST_FLOWS)),
+        }
+    }
+
+    /// Size of a probe in bytes.
+    fn size(&self) -> usize {
+        let usual = if self.dst.is_ipv6() { SIZE + 20 } else { SIZE };
+        self.options.size.map_or(usual, usize::from)
+    }
+
+    /// What a router saw of a header that was not sent so.
+    fn changes(&self, seen: &QuotedHeader) -> Option<HeaderChange> {
+        let other = |a: IpAddr, sent: IpAddr| Some(a).filter(|a| *a != sent);
+        let change = HeaderChange {
+            // A router may quote the TTL before or after it counted it down.
+            ttl: Some(seen.ttl).filter(|t| *t > 1),
+            tos: Some(seen.tos).filter(|t| *t != self.options.tos.unwrap_or(0)),
+            src: self.own.and_then(|own| other(seen.src, own)),
+            dst: other(seen.dst, self.dst),
+        };
+        (change != HeaderChange::default()).then_some(change)
+    }
+
+    fn collect_late(&self, lane: Option<&Exchange>) {
+        let Some(lane) = lane else { return };
+        let udp = matches!(self.way, Way::Udp(_));
+        let unknown = udp && lane.unattributed() > 0;
+        let late = lane.late();
         self.memory(|m| {
-            m.attempts.extend(open);
+            m.spread |= unknown;
+            for (tag, answer) in late {
+                if let Some((flow, ttl)) = run::of_tag(tag) {
+                    m.remember(flow, ttl, judge(self.dst, answer));
+                }
+            }
+        });
+    }
+
+    fn keep_attempt(&self, flow: u16, ttl: u8, attempt: Arc<Attempt>) {
+        self.memory(|m| {
+            m.attempts.push((flow, ttl, attempt));
             let over = m.attempts.len().saturating_sub(KEPT_ATTEMPTS);
             // The oldest have had their time.
             m.attempts.drain(..over);
-        });
-        hops
-    }
-
-    fn collect_late(&self, exchange: &Exchange) {
-        let late = exchange.late();
-        self.memory(|m| {
-            for (tag, answer) in late {
-                if let Ok(ttl) = u8::try_from(tag) {
-                    m.remember(ttl, judge(self.dst, answer));
-                }
-            }
         });
     }
 
     async fn collect_late_attempts(&self) {
         let attempts = self.memory(|m| std::mem::take(&mut m.attempts));
         let mut still = Vec::new();
-        for (ttl, attempt) in attempts {
+        for (flow, ttl, attempt) in attempts {
             match attempt.end(Duration::ZERO).await {
                 Some(ended) => {
-                    if let Some(answer) = judge_tcp(self.dst, ended) {
-                        self.memory(|m| m.remember(ttl, answer));
+                    if let Some(answer) = judge_tcp(self.dst, &ended) {
+                        self.memory(|m| m.remember(flow, ttl, answer));
                     }
                 }
-                None => still.push((ttl, attempt)),
+                None => still.push((flow, ttl, attempt)),
             }
         }
         self.memory(|m| m.attempts = still);
@@ -283,15 +396,15 @@ impl Tracer {
     /// A message that was late takes the place of silence at its TTL, and that of the same
     /// message with a shorter wait. What lies beyond a destination that answers is of no more
     /// interest.
-    fn fill_in_late(&self, hops: &mut [HopSample]) {
+    fn fill_in_late(&self, flow: u16, hops: &mut [HopSample]) {
         self.memory(|m| {
             for hop in hops.iter_mut() {
-                if let Some(late) = m.late.remove(&hop.ttl) {
+                if let Some(late) = m.late.remove(&(flow, hop.ttl)) {
                     hop.answer = more_telling(hop.answer, late);
                 }
             }
             if let Some(end) = hops.iter().find(|h| is_end(&h.answer)) {
-                m.late.retain(|ttl, _| *ttl < end.ttl);
+                m.late.retain(|(f, ttl), _| *f != flow || *ttl < end.ttl);
             }
         });
     }
@@ -301,92 +414,8 @@ impl Tracer {
     }
 }
 
-/// Of two messages about one TTL the one to keep: anything rather than silence; of the same
-/// refusal by the same router the longest wait, since packets queue up behind one ARP request
-/// and its failure answers them all, the last of them almost at once; else the newer one.
-fn more_telling(newer: HopAnswer, older: HopAnswer) -> HopAnswer {
-    use HopAnswer::{Silent, Unreachable};
-    match (newer, older) {
-        (Silent, older) => older,
-        (
-            Unreachable { from, error, rtt },
-            Unreachable {
-                from: f,
-                error: e,
-                rtt: r,
-            },
-        ) if (f, e) == (from, error) && r > rtt => older,
-        _ => newer,
-    }
-}
-
-fn is_end(answer: &HopAnswer) -> bool {
-    matches!(answer, HopAnswer::Reached { .. })
-}
-
-/// A port that no other probe of the last eight rounds has.
-fn spread_port(round: u32, ttl: u8) -> u16 {
-    SPREAD_FROM + (round % 8) as u16 * 256 + u16::from(ttl)
-}
-
-fn judge(dst: IpAddr, answer: Answer) -> HopAnswer {
-    let Answer { said, rtt, ttl, .. } = answer;
-    match said {
-        Said::Reply { from } => HopAnswer::Reached {
-            from,
-            rtt,
-            return_ttl: ttl,
-        },
-        Said::Icmp { by, error } => hop_of(dst, by, error, rtt, ttl),
-    }
-}
-
-/// A handshake's end as a hop's answer. A time-exceeded after a second SYN may belong to either,
-/// so its time is unknown and it counts as silence.
-fn judge_tcp(dst: IpAddr, ended: Ended) -> Option<HopAnswer> {
-    let repeated = ended.retransmits > 0;
-    match ended.end {
-        End::Open { .. } | End::Reset { .. } if repeated => None,
-        End::Open { rtt } | End::Reset { rtt } => Some(HopAnswer::Reached {
-            from: dst,
-            rtt,
-            return_ttl: None,
-        }),
-        End::Icmp {
-            error: IcmpError::TimeExceeded,
-            ..
-        } if repeated => None,
-        End::Icmp {
-            by,
-            error,
-            rtt,
-            ttl,
-        } => Some(hop_of(dst, by, error, rtt, ttl)),
-        End::Kernel(_) => None,
-    }
-}
-
-fn hop_of(
-    dst: IpAddr,
-    by: Option<IpAddr>,
-    error: IcmpError,
-    rtt: crate::model::time::Rtt,
-    return_ttl: Option<u8>,
-) -> HopAnswer {
-    let Some(from) = by else {
-        return HopAnswer::Silent; // an error without an author tells of no hop
-    };
-    match error {
-        IcmpError::TimeExceeded => HopAnswer::TimeExceeded {
-            from,
-            rtt,
-            return_ttl,
-        },
-        error if from == dst && host_lives(error) => HopAnswer::Reached {
-            from,
-            rtt,
-            return_ttl,
-        },
-        error => HopAnswer::Unreachable { from, rtt, error },
-    }
+/// A port that no other probe of the last rounds has.
+fn spread_port(round: u32, flow: u16, ttl: u8) -> u16 {
+    let block = (round % 8) as u16 + flow % MOST_FLOWS * 8;
+    SPREAD_FROM + block * 240 + u16::from(ttl).min(239)
 }

@@ -204,11 +204,7 @@ impl World {
                 method: Method::UdpErrorQueue,
                 why_not_better: Some("raw ICMP needs root or CAP_NET_RAW".into()),
             };
-            let body = Body::Trace(TraceRound {
-                dst,
-                round,
-                hops: samples,
-            });
+            let body = Body::Trace(TraceRound::new(dst, round, samples));
             self.put(target, u64::from(42 - round) * 1000, how, body);
         }
     }

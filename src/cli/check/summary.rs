@@ -1,9 +1,12 @@
 //! What was seen of one target, a line for each kind of probe.
 
+mod hops;
+
 use crate::model::observation::{HopAnswer, HttpSample, Outcome, PmtuHow, Refusal};
 use crate::model::target::TargetKind;
 use crate::model::time::human;
 use crate::model::window::{PathWindow, TargetWindow, Window};
+pub use hops::{flow_lines, groups, path_head};
 
 type Lines = Vec<(&'static str, String)>;
 
@@ -132,32 +135,12 @@ fn ping(t: &TargetWindow, addr: std::net::IpAddr) -> Lines {
     )]
 }
 
-/// The hops of a path, one line each.
+/// The hops of a path, one line each; a line for each next hop where there are several.
 pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
-    let end = p
-        .reached_ttl()
-        .map_or("not reached".to_owned(), |h| format!("{h} hops"));
-    let how = p.how().map_or("", |h| h.method.label());
-    lines.push((
-        "path",
-        format!("{addr}: {end}, {} rounds  [{how}]", p.rounds()),
-    ));
-    let last_answer = p.farthest().unwrap_or(0);
-    for (ttl, h) in p
-        .hops()
-        .filter(|(ttl, _)| *ttl <= last_answer.saturating_add(1))
-    {
-        let who = h
-            .addresses
-            .iter()
-            .map(|(a, _)| a.to_string())
-            .collect::<Vec<_>>()
-            .join(" ");
-        let who = if who.is_empty() {
-            "(silent)".to_owned()
-        } else {
-            who
-        };
+    lines.push(("path", path_head(addr, p)));
+    for (ttl, group) in groups(p) {
+        let who = group.addr.map_or("(silent)".to_owned(), |a| a.to_string());
+        let h = &group.stats;
         let rtt = h
             .summary()
             .map_or(String::new(), |r| format!("  {}", r.p50));
@@ -169,7 +152,10 @@ pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
             "",
             format!("{ttl:>3}  {who:<24} {}/{}{rtt}{said}", h.answered, h.sent),
         ));
+        let remarks = group.remarks.iter().map(|t| ("", format!("       {t}")));
+        lines.extend(remarks);
     }
+    lines.extend(flow_lines(p).into_iter().map(|l| ("", l)));
 }
 
 fn mtu(t: &TargetWindow) -> Lines {

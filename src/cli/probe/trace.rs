@@ -1,27 +1,31 @@
 //! `warroom trace`.
 
+mod options;
+mod report;
+mod walk;
+
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Map, json};
 
 use super::session::{self, Repeat, Sample, Verdict, Voice, World};
 use super::via::Via;
 use crate::cli::args::Common;
-use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
-use crate::model::observation::{Body, HopAnswer, How, TraceRound};
+use crate::model::observation::Body;
 use crate::model::target::Target;
-use crate::model::window::{PathWindow, Window};
-use crate::probe::trace::{TraceVia, Tracer};
+use crate::model::window::Window;
+use crate::probe::trace::{MOST_FLOWS, Seen, TraceOptions, TraceVia, Tracer};
+use walk::{Pace, Walk};
 
 /// Rounds unless the user says otherwise.
 const ROUNDS: u32 = 3;
-/// TTLs asked at once while the distance is unknown.
-const WAVE: u8 = 4;
-/// Deepest TTL.
-const MAX_TTL: u8 = 30;
+/// Time between them; longer where a router would have to send more ICMP errors than it may.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Arguments of `warroom trace`.
 #[derive(Clone, Debug, Args)]
@@ -29,9 +33,36 @@ pub struct TraceArgs {
     /// Where to: a host, an address, host:port or a URL
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// The way: icmp, udp, tcp[:PORT]; without it ICMP where permitted, else UDP
+    /// The way: icmp, udp[:PORT], tcp[:PORT]; without it ICMP where permitted, else UDP
     #[arg(long, value_name = "WAY")]
     pub via: Option<String>,
+    /// Destination port, with --via udp or tcp
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Flows to tell parallel paths apart (1 to 16), each with its own statistics
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_FLOWS)))]
+    pub flows: u16,
+    /// First TTL
+    #[arg(short = 'f', long, value_name = "TTL", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..))]
+    pub first_ttl: u8,
+    /// Last TTL
+    #[arg(short = 'm', long, value_name = "TTL", default_value_t = 30,
+        value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_ttl: u8,
+    /// Packet size in bytes, IP header included (ICMP and UDP)
+    #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(48..=9216))]
+    pub size: Option<u16>,
+    /// Type of service or traffic class, 0 to 255 or 0x00 to 0xff
+    #[arg(long, value_name = "TOS", value_parser = options::tos, conflicts_with = "dscp")]
+    pub tos: Option<u8>,
+    /// DSCP: 0 to 63 or a name like ef, af41, cs6
+    #[arg(long, value_name = "DSCP", value_parser = options::dscp)]
+    pub dscp: Option<u8>,
+    /// Wide table: loss, sent, last, average, best, worst, deviation, jitter
+    #[arg(long)]
+    pub wide: bool,
     /// Repetition and form.
     #[command(flatten)]
     pub repeat: Repeat,
@@ -42,74 +73,104 @@ pub struct TraceArgs {
 /// # Errors
 /// Usage, and what could not be run.
 pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliError> {
-    let header = &[
-        "destination",
-        "method",
-        "round",
-        "ttl",
-        "address",
-        "rtt_ms",
-        "result",
-    ];
+    if args.first_ttl > args.max_ttl {
+        return Err(CliError::usage(format!(
+            "--first-ttl {} is beyond --max-ttl {}",
+            args.first_ttl, args.max_ttl
+        )));
+    }
     let given = args.clone();
+    let pace = Arc::new(Pace::default());
     session::run(
         common,
         &args.repeat,
         "trace",
-        header,
+        report::HEADER,
         &args.targets,
         out,
-        move |world, target, voice| Box::pin(trace(given.clone(), world, target, voice)),
+        move |world, target, voice| {
+            let pace = Arc::clone(&pace);
+            Box::pin(trace(given.clone(), pace, world, target, voice))
+        },
     )
 }
 
 async fn trace(
     args: TraceArgs,
+    pace: Arc<Pace>,
     world: World,
     target: Target,
     voice: Voice,
 ) -> Result<Verdict, CliError> {
-    let timeout = args.repeat.timeout.unwrap_or(Duration::from_secs(1));
-    let interval = args.repeat.interval.unwrap_or(Duration::from_secs(1));
     let (addr, line) = world.address(&target, super::TIMEOUT).await?;
     voice.note(line).await;
-    let via = way(&args, &world, &target, addr)?;
-    let tracer = Tracer::open(addr, via, &world.sockets, &world.rights)
+    let (via, options) = way(&args, &world, &target, addr)?;
+    let tracer = Tracer::open_with(addr, via, options, &world.sockets, &world.rights)
         .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
     let mut window = Window::new([target.clone()]);
-    let mut end = 0u8;
-    let mut round = 0u32;
-    let mut next = tokio::time::Instant::now();
-    while args.repeat.again(round, ROUNDS) && voice.wait_until(next).await {
-        next += interval;
-        let asked = async {
-            if end > 0 {
-                let ttls: Vec<u8> = (1..=end).collect();
-                tracer.round(round, &ttls, timeout).await
-            } else {
-                explore(&tracer, round, timeout).await
-            }
-        };
-        let Some((how, seen)) = voice.unless_stopped(asked).await else {
-            break;
-        };
-        end = seen.reached().unwrap_or_else(|| {
-            let far = seen.hops.iter().filter(|h| h.answer.from().is_some());
-            let far = far.map(|h| h.ttl).max().unwrap_or(1);
-            far.saturating_add(2).max(end).min(MAX_TTL)
-        });
-        round += 1;
-        let obs = voice
-            .sample(Sample {
-                plain: None,
-                rows: rows(&how, &seen),
-                how,
-                body: Body::Trace(seen),
-            })
-            .await;
-        window.take(&obs);
+    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut window).await;
+    if let (None, Some(why)) = (
+        window.targets.values().next().and_then(|t| t.best_path()),
+        trouble,
+    ) {
+        let text = format!("cannot trace {addr}: {why}; `ip route get {addr}` may say more");
+        return Err(CliError::could_not_run(text));
     }
-    Ok(verdict(&window))
+    Ok(report::verdict(&window, &args, tracer.keeps_flows()))
+}
+
+/// All rounds of all flows, until they are made or the user wants no more; why something could
+/// not be sent, if so.
+async fn rounds(
+    args: &TraceArgs,
+    pace: &Pace,
+    world: &World,
+    (tracer, via): (&Tracer, TraceVia),
+    voice: &Voice,
+    window: &mut Window,
+) -> Option<String> {
+    let timeout = args.repeat.timeout.unwrap_or(TIMEOUT);
+    let interval = args.repeat.interval.unwrap_or(INTERVAL);
+    let mut walk = Walk::new(tracer.dst(), via, args.first_ttl, args.max_ttl, timeout);
+    let mut trouble = None;
+    let mut next = tokio::time::Instant::now();
+    let mut round = 0u32;
+    while args.repeat.again(round, ROUNDS) && voice.wait_until(next).await {
+        next = tokio::time::Instant::now().max(next) + interval;
+        for flow in 0..args.flows {
+            let asking = walk.ask(round, flow, pace, world.clock);
+            let Some(ask) = voice.unless_stopped(asking).await else {
+                return trouble;
+            };
+            let permit = walk.permit(pace).await;
+            let mut run = tracer.begin(ask).await;
+            let finished = voice.unless_stopped(run.go()).await.is_some();
+            let seen = run.end();
+            drop(permit);
+            walk.learn(&seen, pace, world.clock);
+            trouble = seen.trouble.as_ref().map(ToString::to_string).or(trouble);
+            if !seen.round.hops.is_empty() {
+                tell(seen, round == 0 && flow == 0, voice, window).await;
+            }
+            if !finished {
+                return trouble;
+            }
+        }
+        round += 1;
+    }
+    trouble
+}
+
+async fn tell(seen: Seen, first: bool, voice: &Voice, window: &mut Window) {
+    let obs = voice
+        .sample(Sample {
+            plain: report::early(&seen.round).filter(|_| first),
+            rows: report::rows(&seen.how, &seen.round),
+            how: seen.how,
+            body: Body::Trace(seen.round),
+        })
+        .await;
+    window.take(&obs);
 }
 
 fn way(
@@ -117,114 +178,42 @@ fn way(
     world: &World,
     target: &Target,
     addr: IpAddr,
-) -> Result<TraceVia, CliError> {
+) -> Result<(TraceVia, TraceOptions), CliError> {
     let given = args.via.as_deref();
-    match given
-        .map(|text| Via::parse(text, target.tcp_port()))
-        .transpose()?
-    {
-        Some(Via::Icmp) => Ok(TraceVia::Icmp),
-        Some(Via::Udp(None)) => Ok(TraceVia::Udp),
-        Some(Via::Tcp(port)) => Ok(TraceVia::Tcp { port }),
-        Some(Via::Udp(Some(_)) | Via::System) => {
-            Err(CliError::usage("a path is traced by icmp, udp or tcp:PORT"))
+    let port = args.port.or_else(|| target.tcp_port());
+    let mut options = TraceOptions {
+        size: args.size,
+        tos: args.tos.or(args.dscp.map(|d| d << 2)),
+        udp_port: None,
+        paris_tcp: true,
+    };
+    let via = match given.map(|text| Via::parse(text, port)).transpose()? {
+        Some(Via::Icmp) => TraceVia::Icmp,
+        Some(Via::Udp(port)) => {
+            options.udp_port = port.or(args.port);
+            TraceVia::Udp
         }
-        None if world.rights.icmp(addr.is_ipv6()) => Ok(TraceVia::Icmp),
-        None => Ok(TraceVia::Udp),
-    }
-}
-
-/// Wave by wave outward until the target answers or somebody says that it ends here.
-async fn explore(tracer: &Tracer, round: u32, timeout: Duration) -> (How, TraceRound) {
-    let mut all = TraceRound {
-        dst: tracer.dst(),
-        round,
-        hops: Vec::new(),
-    };
-    for from in (1..=MAX_TTL).step_by(usize::from(WAVE)) {
-        let ttls: Vec<u8> = (from..from + WAVE).filter(|t| *t <= MAX_TTL).collect();
-        let (_, seen) = tracer.round(round, &ttls, timeout).await;
-        let ends = seen.hops.iter().any(|h| {
-            matches!(
-                h.answer,
-                HopAnswer::Reached { .. } | HopAnswer::Unreachable { .. }
-            )
-        });
-        all.hops.extend(seen.hops);
-        if ends {
-            break;
+        Some(Via::Tcp(port)) => TraceVia::Tcp { port },
+        Some(Via::System) => {
+            return Err(CliError::usage(
+                "a path is traced by icmp, udp[:PORT] or tcp:PORT",
+            ));
         }
-    }
-    (tracer.how(), all)
-}
-
-fn rows(how: &How, round: &TraceRound) -> Vec<Vec<String>> {
-    let row = |h: &crate::model::observation::HopSample| {
-        let from = h.answer.from();
-        vec![
-            round.dst.to_string(),
-            how.method.label().into(),
-            round.round.to_string(),
-            h.ttl.to_string(),
-            from.map(|(a, _)| a.to_string()).unwrap_or_default(),
-            from.map(|(_, rtt)| format!("{:.3}", rtt.as_ms()))
-                .unwrap_or_default(),
-            match h.answer {
-                HopAnswer::TimeExceeded { .. } => "time exceeded".into(),
-                HopAnswer::Reached { .. } => "reached".into(),
-                HopAnswer::Unreachable { error, .. } => error.label(),
-                HopAnswer::Silent => "silent".into(),
-            },
-        ]
+        None if args.port.is_some() => {
+            return Err(CliError::usage("--port needs --via udp or --via tcp"));
+        }
+        None if world.rights.icmp(addr.is_ipv6()) => TraceVia::Icmp,
+        None => TraceVia::Udp,
     };
-    round.hops.iter().map(row).collect()
-}
-
-fn verdict(window: &Window) -> Verdict {
-    let Some(t) = window.targets.values().next() else {
-        return Verdict::default();
-    };
-    let mut lines = Vec::new();
-    let mut paths = Vec::new();
-    for ((addr, method), p) in &t.paths {
-        let mut about = Vec::new();
-        summary::path(&addr.to_string(), p, &mut about);
-        lines.extend(about.into_iter().map(|(_, l)| l));
-        let why = p.how().and_then(|h| h.why_not_better.as_ref());
-        lines.extend(why.map(|why| format!("not a better way because: {why}")));
-        paths.push(json!({
-            "address": addr,
-            "method": method,
-            "why_not_better": why,
-            "rounds": p.rounds(),
-            "reached_ttl": p.reached_ttl(),
-            "hops": hops(p),
-        }));
+    if via == TraceVia::Icmp && args.port.is_some() {
+        return Err(CliError::usage(
+            "ICMP has no ports; --port needs --via udp or --via tcp",
+        ));
     }
-    let mut doc = Map::new();
-    doc.insert("paths".into(), json!(paths));
-    Verdict {
-        good: t
-            .best_path()
-            .is_some_and(|(_, p)| p.reached_ttl().is_some()),
-        lines,
-        json: doc,
+    if args.size.is_some() && matches!(via, TraceVia::Tcp { .. }) {
+        return Err(CliError::usage(
+            "a SYN carries no data; --size is for icmp and udp",
+        ));
     }
-}
-
-fn hops(p: &PathWindow) -> Vec<serde_json::Value> {
-    let hop = |(ttl, h): (u8, &crate::model::window::HopStats)| {
-        let addresses: Vec<_> = h.addresses.iter().map(|(a, _)| a).collect();
-        let rtt = h
-            .summary()
-            .map(|r| json!({"min": r.min.as_ms(), "p50": r.p50.as_ms(), "max": r.max.as_ms()}));
-        json!({
-            "ttl": ttl,
-            "sent": h.sent,
-            "answered": h.answered,
-            "addresses": addresses,
-            "rtt_ms": rtt,
-        })
-    };
-    p.hops().map(hop).collect()
+    Ok((via, options))
 }

@@ -218,11 +218,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             let hops = hops
                 .into_iter()
                 .map(|(ttl, answer)| HopSample { ttl, answer });
-            Body::Trace(TraceRound {
-                dst,
-                round: 0,
-                hops: hops.collect(),
-            })
+            Body::Trace(TraceRound::new(dst, 0, hops.collect()))
         });
     let resolve = outcome(prop::collection::vec(addr(), 0..3)).prop_map(|outcome| {
         Body::Resolve(Resolution {

@@ -174,11 +174,7 @@ impl Scene {
                 .zip(hops(round))
                 .map(|(ttl, answer)| HopSample { ttl, answer })
                 .collect();
-            let body = TraceRound {
-                dst: ip(dst),
-                round,
-                hops,
-            };
+            let body = TraceRound::new(ip(dst), round, hops);
             self = self.see(method, Body::Trace(body));
             self.now += every;
         }

@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use super::World;
 use crate::engine::plan::Via;
-use crate::model::observation::{Body, HopAnswer, TraceRound};
-use crate::probe::trace::{TraceVia, Tracer};
+use crate::model::observation::{Body, HopAnswer, How, TraceRound};
+use crate::probe::trace::{Ask, TraceVia, Tracer};
 
-/// TTLs asked at once while the distance is unknown. More would reach beyond the target and
-/// spend its budget.
-const WAVE: u8 = 4;
-/// How long a wave waits for its slowest hop.
-const WAVE_TIMEOUT: Duration = Duration::from_millis(600);
+/// How long the first round waits for silent hops when the target has answered; the others wait
+/// as long as for everybody.
+const STRAGGLER: Duration = Duration::from_millis(300);
 /// How long a round waits for its slowest hop.
 const ROUND_TIMEOUT: Duration = Duration::from_millis(1000);
 /// The first rounds come faster, so that a verdict needs few seconds.
@@ -113,7 +111,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
         let begun = tokio::time::Instant::now();
         let explore = round == 0 || (path.reached.is_none() && round.is_multiple_of(EXPLORE_EVERY));
         let (how, seen) = if explore {
-            explore_all(world, &tracer, &path, round).await
+            explore_all(world, &tracer, &path, via, round).await
         } else {
             let ttls = affordable(world, &path, path.ttls(round), tracer.dst(), via);
             tracer.round(round, &ttls, ROUND_TIMEOUT).await
@@ -145,48 +143,37 @@ fn affordable(world: &World, path: &Path, ttls: Vec<u8>, dst: IpAddr, via: Trace
         .collect()
 }
 
-/// Wave by wave outward until the target answers, somebody says that it ends here, or the
-/// deepest TTL is reached.
+/// Outward until the target answers, somebody says that it ends here, or the deepest TTL is
+/// reached.
 async fn explore_all(
     world: &World,
     tracer: &Tracer,
     path: &Path,
+    via: TraceVia,
     round: u32,
-) -> (crate::model::observation::How, TraceRound) {
-    let mut all = TraceRound {
-        dst: tracer.dst(),
-        round,
-        hops: Vec::new(),
+) -> (How, TraceRound) {
+    if let Some(gateway) = path.by_ttl.get(&1) {
+        // Counted, but asked in any case: the first hop shows whether anything leaves.
+        world.budget.take(*gateway, world.clock.mono());
+    }
+    let ask = Ask {
+        straggler: STRAGGLER,
+        ..Ask::explore(round, 1, MAX_TTL, ROUND_TIMEOUT)
     };
-    let mut from = 1u8;
-    loop {
-        let wave: Vec<u8> = (from..from + WAVE).filter(|t| *t <= MAX_TTL).collect();
-        if from == 1 && path.by_ttl.contains_key(&1) {
-            // Counted, but asked in any case: the first hop shows whether anything leaves.
-            let gw = path.by_ttl.get(&1).copied();
-            gw.map(|gw| world.budget.take(gw, world.clock.mono()));
-        }
-        let (_, seen) = tracer.round(round, &wave, WAVE_TIMEOUT).await;
-        let now = world.clock.mono();
-        let mut ends = false;
-        for hop in &seen.hops {
-            if let Some((owner, _)) = hop.answer.from() {
-                // Spent without having been asked for: the budget must know.
-                if hop.ttl > 1 {
-                    world.budget.take(owner, now);
-                }
-            }
-            ends |= matches!(
-                hop.answer,
-                HopAnswer::Reached { .. } | HopAnswer::Unreachable { .. }
-            );
-        }
-        all.hops.extend(seen.hops);
-        from = from.saturating_add(WAVE);
-        if ends || from > MAX_TTL {
-            return (tracer.how(), all);
+    let seen = tracer.ask(ask).await;
+    // Spent without having been asked for: the budget must know.
+    let now = world.clock.mono();
+    for hop in seen.round.hops.iter().filter(|h| h.ttl > 1) {
+        if let Some((owner, _)) = hop.answer.from() {
+            world.budget.take(owner, now);
         }
     }
+    if via == TraceVia::Udp {
+        for _ in 0..seen.beyond {
+            world.budget.take(tracer.dst(), now);
+        }
+    }
+    (seen.how, seen.round)
 }
 
 #[cfg(test)]
@@ -216,11 +203,7 @@ mod tests {
                 },
             }
         });
-        TraceRound {
-            dst: IpAddr::from([10, 0, 9, 9]),
-            round: 0,
-            hops: hops.collect(),
-        }
+        TraceRound::new(IpAddr::from([10, 0, 9, 9]), 0, hops.collect())
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod path;
 mod ping;
 mod service;
 
-pub use path::{HopStats, PathWindow};
+pub use path::{Balance, DeadFlow, FlowPath, Hint, HopStats, PathWindow, return_hops};
 pub use ping::{PingPoint, PingSeries};
 pub use service::{DnsKey, Recent};
 

@@ -10,10 +10,12 @@ use tokio::task::AbortHandle;
 
 use super::inbox::Inbox;
 use super::table::{Entry, Receipt, Table, Waiter};
-use super::{Flight, Said, Shot};
+use super::{Flight, Note, Said, Shot};
+use crate::model::observation::IcmpError;
 use crate::model::time::Mono;
 use crate::net::event::{Event, IcmpEvent};
 use crate::net::packet::{self, TOKEN};
+use crate::net::quote;
 use crate::net::socket::Kind;
 use crate::net::source::Source;
 use crate::net::stamp::Wall;
@@ -129,7 +131,7 @@ impl<W: Wire> Shared<W> {
     fn packet(&self, id: u32, shot: &Shot) -> Vec<u8> {
         let v6 = self.wire.v6();
         let room = shot.size.saturating_sub(packet::overhead(v6)).max(TOKEN);
-        let payload = packet::payload(self.nonce, id, room, shot.fill);
+        let payload = packet::payload_of(self.nonce, id, room, shot.fill, shot.flow);
         match self.wire.kind() {
             Kind::Udp => payload,
             // The low half of the number is all that a sequence field holds.
@@ -151,6 +153,7 @@ impl<W: Wire> Shared<W> {
                 tos,
             } => {
                 let Some((id, corrupt)) = self.replied(table, from, &payload) else {
+                    self.take_quote(table, &payload);
                     return;
                 };
                 let receipt = Receipt {
@@ -178,6 +181,25 @@ impl<W: Wire> Shared<W> {
             }
             Quoted::Foreign => return,
         };
+        let usual = matches!(
+            icmp.error,
+            IcmpError::TimeExceeded | IcmpError::PortUnreachable
+        );
+        if let Some(entry) = table
+            .get(id)
+            .filter(|_| !usual || !icmp.extensions.is_empty())
+        {
+            let (kind, code) = icmp.code;
+            let extensions = icmp.extensions.clone();
+            entry.owner.note(
+                id,
+                Note::Icmp {
+                    kind,
+                    code,
+                    extensions,
+                },
+            );
+        }
         let receipt = Receipt {
             said: Said::Icmp {
                 by: icmp.by,
@@ -202,9 +224,39 @@ impl<W: Wire> Shared<W> {
             Kind::IcmpRaw if v6 => echo_payload(v6, bytes, true)?.1,
             Kind::IcmpRaw => echo_payload(v6, packet::strip_ipv4(bytes)?, true)?.1,
         };
-        let id = self.own_token(payload)?;
+        let Some(id) = self.own_token(payload) else {
+            // A service speaks its own protocol, not ours: it answers what alone is in flight.
+            let udp = self.wire.kind() == Kind::Udp;
+            let id = udp.then(|| table.only_wanted_from(from.ip(), from.port()))??;
+            return Some((id, false));
+        };
         let entry = table.get(id)?;
         (entry.dst == from.ip()).then(|| (id, !entry.fill.is_in(payload)))
+    }
+
+    /// Files the IP header that a router quotes of one of our echo requests.
+    fn take_quote(&self, table: &Table, bytes: &[u8]) {
+        let v6 = self.wire.v6();
+        let icmp = match (self.wire.kind(), v6) {
+            (Kind::IcmpRaw, true) => Some(bytes),
+            (Kind::IcmpRaw, false) => packet::strip_ipv4(bytes),
+            _ => None,
+        };
+        let Some((header, echo)) = icmp.and_then(|i| quote::time_exceeded(v6, i)) else {
+            return;
+        };
+        let Some((seq, payload)) = echo_payload(v6, echo, false) else {
+            return;
+        };
+        let ours = packet::parse_echo(v6, echo).is_some_and(|e| e.ident == self.ident);
+        let id = match (payload.len() >= TOKEN, ours) {
+            (true, _) => self.own_token(payload),
+            (false, true) => table.by_seq(seq),
+            (false, false) => None,
+        };
+        if let Some((id, entry)) = id.and_then(|id| Some((id, table.get(id)?))) {
+            entry.owner.note(id, Note::Header(header));
+        }
     }
 
     /// Which probe an ICMP error is about.

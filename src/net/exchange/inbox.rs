@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Answer;
+use super::{Answer, Note};
 
 /// Answers kept until somebody asks; beyond it the oldest are dropped.
 const MOST: usize = 256;
@@ -18,6 +18,7 @@ pub(super) struct Inbox {
 struct Inner {
     late: VecDeque<(u32, Answer)>,
     duplicates: VecDeque<(u32, Answer)>,
+    notes: VecDeque<(u32, Note)>,
     unattributed: u32,
 }
 
@@ -28,6 +29,14 @@ impl Inbox {
 
     pub(super) fn duplicate(&self, tag: u32, answer: Answer) {
         push(&mut self.lock().duplicates, tag, answer);
+    }
+
+    pub(super) fn note(&self, order: u32, note: Note) {
+        push(&mut self.lock().notes, order, note);
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<(u32, Note)> {
+        self.lock().notes.drain(..).collect()
     }
 
     pub(super) fn unattributed(&self) {
@@ -53,7 +62,7 @@ impl Inbox {
     }
 }
 
-fn push(queue: &mut VecDeque<(u32, Answer)>, tag: u32, answer: Answer) {
+fn push<T>(queue: &mut VecDeque<(u32, T)>, tag: u32, answer: T) {
     if queue.len() >= MOST {
         queue.pop_front();
     }

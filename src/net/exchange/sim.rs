@@ -89,6 +89,8 @@ impl SimWire {
         self.arrive(Event::Icmp(IcmpEvent {
             by: Some(ROUTER),
             error: IcmpError::TimeExceeded,
+            code: (11, 0),
+            extensions: Vec::new(),
             to: Some(SocketAddr::new(to, 33_434)),
             quoted,
             at: None,

@@ -151,6 +151,17 @@ impl Table {
         found
     }
 
+    /// The only probe to that port that somebody still waits for, if there is just one.
+    pub(super) fn only_wanted_from(&self, dst: IpAddr, port: u16) -> Option<u32> {
+        let mut wanted = self.flights.iter().enumerate().filter(|(_, e)| {
+            let waits = matches!(&e.waiter, Waiter::Here(waiter) if !waiter.is_closed());
+            waits && e.dst == dst && e.port == port
+        });
+        let (n, _) = wanted.next()?;
+        let alone = wanted.next().is_none();
+        alone.then(|| self.base.wrapping_add(n as u32))
+    }
+
     /// The newest probe with these low sixteen bits.
     pub(super) fn by_seq(&self, seq: u16) -> Option<u32> {
         let last = self.next_id().wrapping_sub(1);
