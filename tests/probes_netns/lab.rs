@@ -17,6 +17,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub const NODES: [&str; 5] = ["src", "r1", "r2", "r3", "dst"];
+/// A second router beside r2, see [`Lab::part`].
+const BESIDE: &str = "r2b";
 const NOBODY: libc::c_long = 65534;
 
 /// Who runs the probe.
@@ -102,9 +104,47 @@ impl Lab {
         lab
     }
 
+    /// A second way from r1 to r3, by a router `r2b` on links 5 and 6. Both ways are equal; r1
+    /// chooses by the flow. Nobody rations ICMP errors any more.
+    pub fn part(&self) {
+        ip(&["netns", "add", &self.ns(BESIDE)]);
+        self.run(
+            BESIDE,
+            "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+             net.ipv6.conf.default.accept_dad=0 net.ipv4.conf.all.rp_filter=0 \
+             net.ipv4.conf.default.rp_filter=0",
+        );
+        for (link, near, far) in [(5, "r1", BESIDE), (6, BESIDE, "r3")] {
+            self.join(link, near, far, 1500);
+        }
+        for v6 in [false, true] {
+            let family = if v6 { "-6" } else { "-4" };
+            let (one, other) = (at(v6, 2, 2), at(v6, 5, 2));
+            let ways = format!("nexthop via {one} nexthop via {other}");
+            self.ip("r1", &format!("{family} route replace default {ways}"));
+            let on = at(v6, 6, 2);
+            self.ip(BESIDE, &format!("{family} route add default via {on}"));
+            let (net, back) = match v6 {
+                true => ("fd09:1::/64", at(true, 5, 1)),
+                false => ("10.9.1.0/24", at(false, 5, 1)),
+            };
+            self.ip(BESIDE, &format!("{family} route add {net} via {back}"));
+        }
+        for family in ["ipv4", "ipv6"] {
+            let policy = format!("net.{family}.fib_multipath_hash_policy");
+            self.set("r1", &policy, "1");
+        }
+        for node in NODES.into_iter().chain([BESIDE]) {
+            self.set(node, "net.ipv4.icmp_ratemask", "0");
+            self.set(node, "net.ipv6.icmp.ratelimit", "0");
+        }
+    }
+
     fn link(&self, i: usize, mtu: u32) {
-        let (near, far) = (NODES[i], NODES[i + 1]);
-        let link = i as u16 + 1;
+        self.join(i as u16 + 1, NODES[i], NODES[i + 1], mtu);
+    }
+
+    fn join(&self, link: u16, near: &str, far: &str, mtu: u32) {
         let (near_if, far_if) = (format!("down{link}"), format!("up{link}"));
         let (near_ns, far_ns) = (self.ns(near), self.ns(far));
         ip(&[
@@ -124,7 +164,8 @@ impl Lab {
         }
     }
 
-    fn ns(&self, node: &str) -> String {
+    /// Name of a node's namespace.
+    pub fn ns(&self, node: &str) -> String {
         format!("{}-{node}", self.prefix)
     }
 
@@ -225,7 +266,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for node in NODES {
+        for node in NODES.into_iter().chain([BESIDE]) {
             // A namespace that was never made can't be deleted; the rest must be.
             let _ = Command::new("ip")
                 .args(["netns", "del", &self.ns(node)])

@@ -9,6 +9,9 @@ mod pmtu;
 mod short_quote;
 mod tcp;
 mod trace;
+mod trace_flows;
+mod trace_report;
+mod trace_said;
 
 use lab::User;
 

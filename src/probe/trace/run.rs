@@ -105,6 +105,10 @@ impl<'a> Run<'a> {
                 Step::Done => break,
                 Step::Wait(until) => self.listen(until).await,
                 Step::Ask(ttls) => {
+                    if self.waves.is_alone() {
+                        // Its port is needed for the next one.
+                        self.give_up();
+                    }
                     for ttl in ttls {
                         self.send(ttl).await;
                     }
@@ -233,10 +237,8 @@ impl<'a> Run<'a> {
         self.waves.heard(ttl, what, self.begun.elapsed());
     }
 
-    /// What is known. Silence counts for those only that had their time; what comes later comes
-    /// with a later round.
-    pub fn end(mut self) -> Seen {
-        let now = self.begun.elapsed();
+    /// Waits no longer for what is in flight.
+    fn give_up(&mut self) {
         for open in std::mem::take(&mut self.open) {
             match open.flying {
                 Flying::Packet(flight) => {
@@ -247,6 +249,13 @@ impl<'a> Run<'a> {
                 Flying::Handshake(attempt, _) => self.keep(open.ttl, attempt),
             }
         }
+    }
+
+    /// What is known. Silence counts for those only that had their time; what comes later comes
+    /// with a later round.
+    pub fn end(mut self) -> Seen {
+        let now = self.begun.elapsed();
+        self.give_up();
         let flow = self.ask.flow;
         let mut hops: Vec<HopSample> = Vec::with_capacity(self.asked.len());
         self.asked.sort_unstable();

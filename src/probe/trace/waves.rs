@@ -94,6 +94,11 @@ impl Waves {
         }
     }
 
+    /// Whether only one may be in flight.
+    pub fn is_alone(&self) -> bool {
+        self.plan.alone
+    }
+
     /// What to do at `now`. TTLs of [`Step::Ask`] count as asked.
     pub fn step(&mut self, now: Duration) -> Step {
         if let Some(end) = self.end() {

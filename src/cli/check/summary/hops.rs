@@ -26,7 +26,11 @@ pub fn path_head(addr: &str, p: &PathWindow) -> String {
         1 => String::new(),
         n => format!(", {n} flows"),
     };
-    format!("{addr}: {end}, {} rounds{flows}  [{how}]", p.rounds())
+    let rounds = match p.rounds() {
+        1 => "1 round".to_owned(),
+        n => format!("{n} rounds"),
+    };
+    format!("{addr}: {end}, {rounds}{flows}  [{how}]")
 }
 
 /// The rows by TTL, up to the destination, to the hop that says that it goes no further, or to
