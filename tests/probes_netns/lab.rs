@@ -131,8 +131,12 @@ impl Lab {
             self.ip(BESIDE, &format!("{family} route add {net} via {back}"));
         }
         for family in ["ipv4", "ipv6"] {
+            // By addresses, protocol and ports, from the packet itself. Policy 1 means the same,
+            // but believes the sender's hash, which a veth pair carries along and a wire does not.
+            let fields = format!("net.{family}.fib_multipath_hash_fields");
+            self.set("r1", &fields, "55");
             let policy = format!("net.{family}.fib_multipath_hash_policy");
-            self.set("r1", &policy, "1");
+            self.set("r1", &policy, "3");
         }
         for node in NODES.into_iter().chain([BESIDE]) {
             self.set(node, "net.ipv4.icmp_ratemask", "0");

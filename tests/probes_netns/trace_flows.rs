@@ -167,8 +167,8 @@ fn a_router_that_balances_by_packet_is_told_from_one_that_does_by_flow() {
     lab.ip("r1", "rule add fwmark 1 table 77");
     lab.nft(
         "r1",
-        "table ip m { chain p { type filter hook prerouting priority -150; \
-         ip saddr 10.9.1.1 meta mark set numgen random mod 2 } }",
+        "add table ip m\nadd chain ip m p { type filter hook prerouting priority -150; }\n\
+         add rule ip m p ip saddr 10.9.1.1 meta mark set numgen random mod 2\n",
     );
     let path = traced(&lab, User::Nobody, false, TraceVia::Udp, 16, 1);
     assert_eq!(path.balance(2), Balance::PerPacket, "{:?}", path.hop(2));

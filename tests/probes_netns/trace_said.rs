@@ -162,13 +162,13 @@ fn assert_labels(round: &TraceRound, v6: bool, via: TraceVia) {
 #[test]
 fn a_changed_dscp_is_seen_where_the_socket_shows_it() {
     let Some(lab) = lab(1500) else { return };
-    for (family, field) in [("ip", "ip"), ("ip6", "ip6")] {
+    for family in ["ip", "ip6"] {
+        let to = dst(family == "ip6");
         lab.nft(
             "r1",
             &format!(
-                "table {family} d {{ chain f {{ type filter hook forward priority 0; \
-                 {field} daddr {} {field} dscp set ef }} }}\n",
-                dst(family == "ip6")
+                "add table {family} d\nadd chain {family} d f {{ type filter hook forward \
+                 priority 0; }}\nadd rule {family} d f {family} daddr {to} {family} dscp set ef\n"
             ),
         );
     }
