@@ -325,6 +325,17 @@ impl Tracer {
         }
     }
 
+    /// Source port of a TCP flow, 0 as long as it has none.
+    fn source_port(&self, flow: u16) -> u16 {
+        self.memory(|m| m.ports.get(&flow).copied().unwrap_or(0))
+    }
+
+    /// Whether a TCP flow other than this has that source port.
+    fn is_others(&self, flow: u16, port: Option<u16>) -> bool {
+        let other = |m: &mut Memory| m.ports.iter().any(|(f, p)| *f != flow && Some(*p) == port);
+        self.memory(other)
+    }
+
     /// Destination port of a UDP probe.
     fn port(&self, ask: &Ask, ttl: u8) -> u16 {
         match self.options.udp_port {

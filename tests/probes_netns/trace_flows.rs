@@ -34,7 +34,7 @@ fn traced(lab: &Lab, user: User, v6: bool, via: TraceVia, rounds: u32, flows: u1
                 let mut ask = Ask::explore(round, 1, 6, Duration::from_millis(300));
                 ask.flow = flow;
                 let seen = tracer.ask(ask).await;
-                assert_eq!(seen.trouble, None);
+                assert_eq!(seen.trouble, None, "{user:?} {via:?} {seen:?}");
                 made.push((seen.how, seen.round));
             }
         }

@@ -1,7 +1,7 @@
 //! A continuous traceroute: finds the distance once, then asks each hop about once a second
 //! and never more than its budget of ICMP errors allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ const BEYOND: u8 = 3;
 const EXPLORE_EVERY: u32 = 8;
 /// Rounds in which the target's TTL was asked in vain, after which it is looked for beyond it.
 const LOST_AFTER: u32 = 3;
+/// Every so many rounds another flow is looked at, where there is reason to.
+const OTHER_EVERY: u32 = 4;
+/// Flows looked at besides the first.
+const OTHER_FLOWS: u16 = 3;
 /// Deepest TTL.
 const MAX_TTL: u8 = 30;
 
@@ -38,13 +42,19 @@ struct Path {
     reached: Option<u8>,
     /// Rounds since then in which the target was asked and did not answer.
     in_vain: u32,
+    /// TTLs at which more than one router answered.
+    several: BTreeSet<u8>,
 }
 
 impl Path {
     fn learn(&mut self, round: &TraceRound) {
         for hop in &round.hops {
             if let Some((from, _)) = hop.answer.from() {
-                self.by_ttl.insert(hop.ttl, from);
+                let before = self.by_ttl.insert(hop.ttl, from);
+                // The first hop may be known by another address: the gateway of the route.
+                if hop.ttl > 1 && before.is_some_and(|b| b != from) {
+                    self.several.insert(hop.ttl);
+                }
             }
             match hop.answer {
                 HopAnswer::Reached { .. } => {
@@ -64,6 +74,23 @@ impl Path {
 
     fn farthest(&self) -> u8 {
         self.by_ttl.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Whether it is worth looking at other flows in this round: at which one, and at which TTLs.
+    /// Parallel paths show themselves, or the target is lost, perhaps to this flow only.
+    fn other_flow(&self, round: u32) -> Option<(u16, Vec<u8>)> {
+        let due = round > 0 && round.is_multiple_of(OTHER_EVERY);
+        let lost = self.reached.is_none() || self.in_vain > 0;
+        let far = self.farthest();
+        if !due || far == 0 || !(lost || !self.several.is_empty()) {
+            return None;
+        }
+        // All flows share what lies before the place where they part.
+        let from = self.several.first().copied().unwrap_or(far).min(far);
+        let end = self.reached.unwrap_or(far.saturating_add(BEYOND));
+        let flow = 1 + (round / OTHER_EVERY - 1) % u32::from(OTHER_FLOWS);
+        let ttls = (from..=end.min(MAX_TTL)).collect();
+        Some((flow as u16, ttls))
     }
 
     /// TTLs of a round, in the order in which they may spend budgets. Odd rounds begin at the far
@@ -120,6 +147,9 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
         if !seen.hops.is_empty() {
             world.tell(how, Body::Trace(seen)).await;
         }
+        if tracer.keeps_flows() {
+            other_flow(world, &tracer, &path, via, round).await;
+        }
         round = round.saturating_add(1);
         let pause = match round {
             r if r < QUICK_ROUNDS => QUICK,
@@ -141,6 +171,25 @@ fn affordable(world: &World, path: &Path, ttls: Vec<u8>, dst: IpAddr, via: Trace
             None => true,
         })
         .collect()
+}
+
+/// A look at another flow, if there is reason for one.
+async fn other_flow(world: &World, tracer: &Tracer, path: &Path, via: TraceVia, round: u32) {
+    let Some((flow, ttls)) = path.other_flow(round) else {
+        return;
+    };
+    let ask = Ask {
+        round,
+        flow,
+        ttls: affordable(world, path, ttls, tracer.dst(), via),
+        known: Some(usize::MAX),
+        timeout: ROUND_TIMEOUT,
+        straggler: STRAGGLER,
+    };
+    let seen = tracer.ask(ask).await;
+    if !seen.round.hops.is_empty() {
+        world.tell(seen.how, Body::Trace(seen.round)).await;
+    }
 }
 
 /// Outward until the target answers, somebody says that it ends here, or the deepest TTL is
@@ -228,6 +277,20 @@ mod tests {
         assert_eq!(path.ttls(0), [1, 2, 3, 4, 5]);
         path.learn(&round(&[(1, 'x'), (2, '*'), (3, 'r')]));
         assert_eq!(path.ttls(0), [1, 2, 3]);
+    }
+
+    #[test]
+    fn other_flows_are_looked_at_only_with_a_reason() {
+        let mut path = Path::default();
+        path.learn(&round(&[(1, 'x'), (2, 'x'), (3, 'r')]));
+        assert!((0..40).all(|r| path.other_flow(r).is_none()), "all is well");
+        path.learn(&round(&[(1, 'x'), (2, 'x'), (3, '*')]));
+        assert_eq!(path.other_flow(3), None);
+        assert_eq!(path.other_flow(4), Some((1, vec![3])));
+        let mut dead = Path::default();
+        dead.learn(&round(&[(1, 'x'), (2, 'x'), (3, '*')]));
+        assert_eq!(dead.other_flow(12), Some((3, vec![2, 3, 4, 5])));
+        assert_eq!(dead.other_flow(16), Some((1, vec![2, 3, 4, 5])));
     }
 
     #[test]

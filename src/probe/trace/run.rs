@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +23,17 @@ use crate::net::tcp::{Attempt, End, Ended, Syn};
 
 /// A handshake's end is awaited for so long at most; the round is over long before.
 const LONG: Duration = Duration::from_secs(60);
+
+/// Tries for a source port that is still in use, and the time between them.
+const TRIES: u32 = 20;
+const AGAIN: Duration = Duration::from_millis(5);
+
+fn is_taken(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse
+    )
+}
 
 /// A round. [`Run::go`] may be dropped at any point; [`Run::end`] then tells what is known.
 pub struct Run<'a> {
@@ -120,7 +132,7 @@ impl<'a> Run<'a> {
 
     async fn send(&mut self, ttl: u8) {
         let sent = match &self.tracer.way {
-            Way::Tcp { port } => self.handshake(*port, ttl),
+            Way::Tcp { port } => self.handshake(*port, ttl).await,
             Way::Echo(_) | Way::Udp(_) => self.packet(ttl).await,
         };
         match sent {
@@ -136,9 +148,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn packet(&mut self, ttl: u8) -> std::io::Result<Flying> {
+    async fn packet(&mut self, ttl: u8) -> io::Result<Flying> {
         let Some(lane) = self.lane.clone() else {
-            return Err(std::io::ErrorKind::AddrNotAvailable.into());
+            return Err(io::ErrorKind::AddrNotAvailable.into());
         };
         let shot = Shot {
             ttl: Some(ttl),
@@ -150,17 +162,31 @@ impl<'a> Run<'a> {
         lane.launch_patiently(shot).await.map(Flying::Packet)
     }
 
-    fn handshake(&self, port: u16, ttl: u8) -> std::io::Result<Flying> {
+    async fn handshake(&mut self, port: u16, ttl: u8) -> io::Result<Flying> {
         let tracer = self.tracer;
-        let known = tracer.memory(|m| m.ports.get(&self.ask.flow).copied());
-        let syn = Syn {
-            ttl: Some(ttl),
-            tos: tracer.options.tos,
-            port: tracer.options.paris_tcp.then(|| known.unwrap_or(0)),
-        };
+        let paris = tracer.options.paris_tcp;
         let dst = SocketAddr::new(tracer.dst, port);
-        let attempt = Attempt::send(dst, syn, &tracer.source, tracer.clock)?;
-        if let (true, Some(port)) = (tracer.options.paris_tcp, attempt.port()) {
+        let mut tries = 0;
+        let attempt = loop {
+            let syn = Syn {
+                ttl: Some(ttl),
+                tos: tracer.options.tos,
+                port: paris.then(|| tracer.source_port(self.ask.flow)),
+            };
+            match Attempt::send(dst, syn, &tracer.source, tracer.clock) {
+                // The one before is not all gone: a process being started may hold it a moment.
+                Err(e) if paris && tries < TRIES && is_taken(&e) => {
+                    tries += 1;
+                    tokio::time::sleep(AGAIN).await;
+                }
+                // Another flow had it before: the two would be one.
+                Ok(a) if paris && tries < TRIES && tracer.is_others(self.ask.flow, a.port()) => {
+                    tries += 1;
+                }
+                other => break other?,
+            }
+        };
+        if let (true, Some(port)) = (paris, attempt.port()) {
             tracer.memory(|m| m.ports.insert(self.ask.flow, port));
         }
         let attempt = Arc::new(attempt);

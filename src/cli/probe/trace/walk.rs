@@ -136,7 +136,10 @@ impl Walk {
         if (owner == self.dst && self.free) || pace.budget.take(owner, clock.mono()) {
             return true;
         }
-        let elsewhere = flow > 0 && owner != self.dst && self.agreed(ttl) == Some(owner);
+        // Seen once in this flow, and the same in all: further answers tell no more of the way.
+        let own = self.flows.get(&flow).and_then(|k| k.by_ttl.get(&ttl));
+        let elsewhere =
+            flow > 0 && owner != self.dst && own.is_some() && self.agreed(ttl) == own.copied();
         // In a loop few routers own many TTLs; each is waited for once.
         let again = wanted.iter().any(|t| self.owner(flow, *t) == Some(owner));
         if elsewhere || again {
