@@ -82,7 +82,8 @@ impl Path {
         let due = round > 0 && round.is_multiple_of(OTHER_EVERY);
         let lost = self.reached.is_none() || self.in_vain > 0;
         let far = self.farthest();
-        if !due || far == 0 || !(lost || !self.several.is_empty()) {
+        let reason = lost || !self.several.is_empty();
+        if !due || far == 0 || !reason {
             return None;
         }
         // All flows share what lies before the place where they part.

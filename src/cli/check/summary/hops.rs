@@ -106,7 +106,7 @@ fn end_of(f: &FlowPath) -> Option<u8> {
     if let Some((ttl, _)) = refused {
         return Some(ttl);
     }
-    let asked = f.hops().map(|(t, _)| t).last()?;
+    let asked = f.hops().map(|(t, _)| t).next_back()?;
     Some(f.farthest().unwrap_or(0).saturating_add(1).min(asked))
 }
 

@@ -101,10 +101,8 @@ impl Walk {
             }
             ask.known = Some(wanted.iter().filter(|t| **t <= end).count());
             ask.ttls = wanted;
-        } else if self.first == 1 {
-            if let Some(gateway) = pace.gateway(self.dst.is_ipv6()) {
-                take(&pace.budget, gateway, clock).await;
-            }
+        } else if let (1, Some(gateway)) = (self.first, pace.gateway(self.dst.is_ipv6())) {
+            take(&pace.budget, gateway, clock).await;
         }
         ask
     }
