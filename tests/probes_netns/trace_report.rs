@@ -178,6 +178,22 @@ fn the_command_is_quick_and_counts_right() {
 }
 
 #[test]
+fn the_command_waits_for_the_router_that_looks_for_the_host() {
+    let Some(lab) = lab(1500) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = program(folder.path());
+    let gone = at(false, 4, 77).to_string();
+    let (doc, code, _) = run(&lab, User::Nobody, &program, &[&gone]);
+    assert_eq!(code, 1);
+    let hops = doc["targets"][0]["paths"][0]["hops"]
+        .as_array()
+        .expect("hops");
+    let said = hops.iter().find(|h| h["ttl"] == 4).expect("hop 4");
+    assert_eq!(said["unreachable"], "host unreachable", "{doc}");
+    assert_eq!(said["addresses"][0], at(false, 3, 2).to_string());
+}
+
+#[test]
 fn the_command_names_the_flow_that_dies() {
     let Some(lab) = lab(1500) else { return };
     lab.part();

@@ -24,6 +24,9 @@ use walk::{Pace, Walk};
 const ROUNDS: u32 = 3;
 /// Time between them; longer where a router would have to send more ICMP errors than it may.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// A router that finds no host by ARP or ND says so after three seconds. Where the target does not
+/// answer one more round is made then, unless the user said how many.
+const ARP_SPEAKS: Duration = Duration::from_millis(3300);
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -133,9 +136,20 @@ async fn rounds(
     let interval = args.repeat.interval.unwrap_or(INTERVAL);
     let mut walk = Walk::new(tracer.dst(), via, args.first_ttl, args.max_ttl, timeout);
     let mut trouble = None;
-    let mut next = tokio::time::Instant::now();
+    let begun = tokio::time::Instant::now();
+    let mut next = begun;
     let mut round = 0u32;
-    while args.repeat.again(round, ROUNDS) && voice.wait_until(next).await {
+    loop {
+        if !args.repeat.again(round, ROUNDS) {
+            let patient = args.repeat.count.is_none() && round == ROUNDS && walk.is_unexplained();
+            if !patient {
+                break;
+            }
+            next = begun + ARP_SPEAKS;
+        }
+        if !voice.wait_until(next).await {
+            break;
+        }
         next = tokio::time::Instant::now().max(next) + interval;
         for flow in 0..args.flows {
             let asking = walk.ask(round, flow, pace, world.clock);

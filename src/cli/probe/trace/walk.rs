@@ -60,6 +60,8 @@ pub struct Walk {
 struct Known {
     by_ttl: BTreeMap<u8, IpAddr>,
     reached: Option<u8>,
+    /// Somebody said that it goes no further.
+    refused: bool,
 }
 
 impl Walk {
@@ -105,6 +107,13 @@ impl Walk {
             take(&pace.budget, gateway, clock).await;
         }
         ask
+    }
+
+    /// Whether somebody answers, but neither the target nor anybody who says why it does not.
+    pub fn is_unexplained(&self) -> bool {
+        let mut known = self.flows.values();
+        let somebody = self.flows.values().any(|k| !k.by_ttl.is_empty());
+        somebody && !known.any(|k| k.reached.is_some() || k.refused)
     }
 
     /// The distance to ask, and whether the target was seen there. `None`: nothing is known.
@@ -194,6 +203,7 @@ impl Walk {
                     known.by_ttl.insert(hop.ttl, from);
                 }
                 HopAnswer::Unreachable { from, .. } => {
+                    known.refused = true;
                     known.by_ttl.insert(hop.ttl, from);
                 }
                 HopAnswer::Silent => {}
