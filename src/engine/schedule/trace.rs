@@ -27,6 +27,10 @@ const BEYOND: u8 = 3;
 const EXPLORE_EVERY: u32 = 8;
 /// Rounds in which the target's TTL was asked in vain, after which it is looked for beyond it.
 const LOST_AFTER: u32 = 3;
+/// Silent rounds from which a path may be called broken.
+const ENOUGH: u32 = 3;
+/// ARP and ND fail after three seconds; a round begun then hears of it.
+const BEFORE_ARP_SPEAKS: Duration = Duration::from_millis(2300);
 /// Every so many rounds another flow is looked at, where there is reason to.
 const OTHER_EVERY: u32 = 4;
 /// Flows looked at besides the first.
@@ -135,6 +139,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
     // Many sessions share the first hop: its budget counts from the first probe on.
     path.by_ttl.extend(gateway.map(|gw| (1, gw)));
     let mut round = 0u32;
+    let first = tokio::time::Instant::now();
     loop {
         let begun = tokio::time::Instant::now();
         let explore = round == 0 || (path.reached.is_none() && round.is_multiple_of(EXPLORE_EVERY));
@@ -158,6 +163,11 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
             _ => STEADY * 2,
         };
         tokio::time::sleep_until(begun + pause).await;
+        if round + 1 == ENOUGH && path.reached.is_none() {
+            // Three silent rounds are a verdict. The last of them is still out when a router
+            // that looks for the target by ARP or ND gives up, which is another verdict.
+            tokio::time::sleep_until(first + BEFORE_ARP_SPEAKS).await;
+        }
     }
 }
 
