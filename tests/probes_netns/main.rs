@@ -6,6 +6,7 @@
 mod lab;
 mod ping;
 mod pmtu;
+mod quality;
 mod short_quote;
 mod tcp;
 mod trace;
