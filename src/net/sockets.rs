@@ -40,12 +40,12 @@ impl Sockets {
     }
 
     /// The same with the raw sockets opened now, as far as that is permitted, so that the right
-    /// can be given up.
-    pub fn opened(clock: Clock, source: Source) -> Self {
-        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, false, &source).ok();
+    /// can be given up. `fragment` as in [`Sockets::exchange`].
+    pub fn opened(clock: Clock, source: Source, fragment: bool) -> Self {
+        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, fragment, &source).ok();
         let ready = [false, true]
             .into_iter()
-            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, false), open(v6)?)))
+            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, fragment), open(v6)?)))
             .collect();
         let inner = Inner {
             ready: Mutex::new(ready),

@@ -7,6 +7,7 @@ mod lab;
 mod ping;
 mod pmtu;
 mod quality;
+mod rights;
 mod short_quote;
 mod tcp;
 mod trace;

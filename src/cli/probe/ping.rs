@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use super::shape::ShapeArgs;
 use super::via::Via;
 use crate::cli::args::Common;
@@ -63,9 +63,18 @@ pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliErr
         "ping",
         header,
         &args.targets,
+        needs(args),
         out,
         move |world, target, voice| Box::pin(ping(given.clone(), world, target, voice)),
     )
+}
+
+fn needs(args: &PingArgs) -> Needs {
+    match args.via.as_deref() {
+        Some("surge") => Needs::Rights,
+        _ if args.shape.fragment => Needs::Fragments,
+        _ => Needs::Usual,
+    }
 }
 
 async fn ping(
