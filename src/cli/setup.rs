@@ -94,10 +94,15 @@ pub fn library(config: &Config) -> Library {
 /// nothing that happens later can make use of it. Call it before any thread is started.
 pub fn sockets(common: &Common, clock: Clock, fragment: bool) -> Sockets {
     let sockets = Sockets::opened(clock, source(common), fragment);
+    give_up_rights();
+    sockets
+}
+
+/// See [`crate::sys::capabilities::drop_all`]; to fail in it is worth a warning, no more.
+pub fn give_up_rights() {
     if let Err(e) = crate::sys::capabilities::drop_all() {
         super::warn(format!("cannot give up capabilities: {e}"));
     }
-    sockets
 }
 
 /// The way out of this host.

@@ -105,6 +105,30 @@ impl RawSocket {
     }
 }
 
+impl RawSocket {
+    /// Kernel stamps of what is received only, and large buffers: for sweeps, which read TX stamps
+    /// of nobody.
+    pub fn for_sweeps(self) -> Self {
+        let socket = socket2::SockRef::from(&self.fd);
+        let flags = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+        let _ = setsockopt(&self.fd, sockopt::Timestamping, &flags);
+        let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl AsFd for RawSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl ProbeSocket {
     /// Opens a socket. Needs tokio's context.
     ///

@@ -7,6 +7,7 @@ pub mod local;
 pub mod ping;
 pub mod pmtu;
 pub mod resolve;
+pub mod sweep;
 pub mod tcp;
 pub mod tls;
 pub mod trace;

@@ -9,6 +9,7 @@ mod pmtu;
 mod quality;
 mod rights;
 mod short_quote;
+mod sweep;
 mod tcp;
 mod trace;
 

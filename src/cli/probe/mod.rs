@@ -9,6 +9,7 @@ pub mod ping;
 mod printer;
 mod session;
 mod shape;
+pub mod sweep;
 pub mod tcp;
 pub mod tls;
 pub mod trace;

@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 
 use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use super::shape::ShapeArgs;
+use super::sweep::{self, SweepArgs};
 use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::check::summary;
@@ -34,6 +35,9 @@ pub struct PingArgs {
     /// The way: icmp, udp[:PORT], tcp[:PORT], system, surge; without it the first that is answered
     #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
+    /// Many at once.
+    #[command(flatten)]
+    pub sweep: SweepArgs,
     /// How the packets look.
     #[command(flatten)]
     pub shape: ShapeArgs,
@@ -47,6 +51,9 @@ pub struct PingArgs {
 /// # Errors
 /// Usage, and what could not be run.
 pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliError> {
+    if args.sweep.sweep {
+        return sweep::run(common, &args.sweep, &args.repeat, &args.targets, out);
+    }
     let header = &[
         "address",
         "method",

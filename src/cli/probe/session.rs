@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -305,6 +305,34 @@ async fn stop_when_asked(stop: CancellationToken) {
         again = true;
         stop.cancel();
     }
+}
+
+/// A flag that ^C raises, for work that does not wait on tokio.
+///
+/// # Errors
+/// The process may not start threads.
+pub fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&flag);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::could_not_run(format!("cannot wait for signals: {e}")))?;
+    let wait = move || {
+        runtime.block_on(async {
+            let stop = CancellationToken::new();
+            tokio::spawn(stop_when_asked(stop.clone()));
+            stop.cancelled().await;
+            raised.store(true, Ordering::Relaxed);
+            // The second ^C ends the program.
+            std::future::pending::<()>().await;
+        });
+    };
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(wait)
+        .map_err(|e| CliError::could_not_run(format!("cannot start threads: {e}")))?;
+    Ok(flag)
 }
 
 impl World {
