@@ -15,3 +15,4 @@ pub mod socket;
 pub mod source;
 pub mod stamp;
 pub mod tcp;
+pub mod tcp_info;

@@ -236,6 +236,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 dst: (a, 443).into(),
                 asked,
                 outcome,
+                details: None,
             })
         });
     let tls = (addr(), any::<bool>(), outcome(Just(()))).prop_map(|(a, asked, o)| {
@@ -264,6 +265,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             dst: (a, 443).into(),
             asked,
             outcome,
+            details: None,
         })
     });
     let pmtu = (addr(), any::<[u32; 6]>()).prop_map(|(dst, n)| {

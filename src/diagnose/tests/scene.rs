@@ -192,6 +192,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
@@ -240,6 +241,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
