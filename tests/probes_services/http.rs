@@ -243,7 +243,7 @@ async fn hostile_text_is_made_safe() {
 async fn what_is_not_http_is_refused_in_words() {
     for (raw, want) in [
         (&b"SSH-2.0-OpenSSH_9.6\r\n"[..], "not HTTP/1.1"),
-        (b"\0\0\x12\x04\0\0\0\0\0", "not HTTP/1.1"),
+        (b"\0\0\x12\x04\0\0\0\0\0", "the answer is HTTP/2"),
         (
             b"HTTP/1.1 200 OK\r\nServer: \x1b]52;c;ZQ==\x07\r\n\r\n",
             "not HTTP/1.1",

@@ -40,7 +40,8 @@ pub struct TcpDetails {
     pub retransmits: u32,
     /// Largest segment that may be sent, in bytes of payload (`tcpi_snd_mss`).
     pub snd_mss: Option<u32>,
-    /// Segment size that this host announced, in bytes (`tcpi_advmss`).
+    /// Segment size that this host announced, in bytes, less the 12 of timestamps where both
+    /// sides use them (`tcpi_advmss`).
     pub adv_mss: Option<u32>,
     /// Path MTU that the kernel assumes, in bytes (`tcpi_pmtu`).
     pub pmtu: Option<u32>,

@@ -112,7 +112,8 @@ where
             let outcome = match failed {
                 Ok(Err(e)) => Outcome::Refused {
                     by: ask.by,
-                    why: words::refusal(&e, ask.http2),
+                    why: words::other_version(ask.http2, marks.speaks())
+                        .unwrap_or_else(|| words::refusal(&e, ask.http2)),
                     after,
                 },
                 _ => Outcome::Timeout { after },

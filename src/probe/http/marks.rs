@@ -17,6 +17,8 @@ pub(super) struct Marks {
     sent: AtomicU64,
     first_in: AtomicU64,
     bytes_in: AtomicU64,
+    /// The first eight bytes that came, big end first; zero while there are fewer.
+    start_in: AtomicU64,
     head_done: AtomicBool,
 }
 
@@ -27,6 +29,7 @@ impl Marks {
             sent: AtomicU64::new(0),
             first_in: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
+            start_in: AtomicU64::new(0),
             head_done: AtomicBool::new(false),
         })
     }
@@ -53,6 +56,18 @@ impl Marks {
         self.bytes_in.load(Ordering::Relaxed)
     }
 
+    /// What the other end speaks by the first bytes that it sent.
+    pub(super) fn speaks(&self) -> Option<&'static str> {
+        let start = self.start_in.load(Ordering::Relaxed).to_be_bytes();
+        if start.starts_with(b"HTTP/1.") {
+            return Some("HTTP/1.1");
+        }
+        // A SETTINGS frame (RFC 9113 6.5) on stream 0, of six bytes for each setting.
+        let length = u32::from_be_bytes([0, start[0], start[1], start[2]]);
+        let settings = start[3] == 4 && start[4] <= 1 && start[5..] == [0, 0, 0];
+        (settings && length % 6 == 0 && length < 1024 && start[..4] != [0; 4]).then_some("HTTP/2")
+    }
+
     /// The head of the final response is there: what comes now is body, which has its own bound.
     pub(super) fn head_is_done(&self) {
         self.head_done.store(true, Ordering::Relaxed);
@@ -66,8 +81,13 @@ impl Marks {
         }
     }
 
-    fn read(&self, bytes: usize) {
+    fn read(&self, data: &[u8]) {
+        let bytes = data.len();
         if bytes > 0 {
+            if let (Some(start), 0) = (data.first_chunk(), self.bytes_in()) {
+                self.start_in
+                    .store(u64::from_be_bytes(*start), Ordering::Relaxed);
+            }
             let _ =
                 self.first_in
                     .compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
@@ -113,7 +133,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.inner).poll_read(cx, buf);
-        this.marks.read(buf.filled().len() - before);
+        this.marks
+            .read(buf.filled().get(before..).unwrap_or_default());
         polled
     }
 }

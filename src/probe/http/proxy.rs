@@ -233,8 +233,8 @@ fn judge(answer: &[u8], to: &str) -> Result<(), TunnelError> {
         Some(200..=299) => refuse(format!(
             "the proxy's answer to CONNECT has no end in {MAX_ANSWER} bytes"
         )),
-        Some(407) => refuse(format!(
-            "the proxy wants a login before it opens a tunnel to {to} (407)"
+        Some(code @ (401 | 407)) => refuse(format!(
+            "the proxy wants a login before it opens a tunnel to {to} ({code})"
         )),
         Some(_) => {
             let said = line.get(9..).unwrap_or_default();

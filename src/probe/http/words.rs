@@ -30,6 +30,22 @@ pub(super) fn is_bare_eof(e: &hyper::Error) -> bool {
         })
 }
 
+/// A body that ends before its announced length or its last chunk.
+fn is_early_end(e: &hyper::Error) -> bool {
+    io_error(e).is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof)
+        || e.source()
+            .is_some_and(|s| s.to_string().contains("end of file before message"))
+}
+
+/// An answer in the other version of HTTP than the one that was spoken.
+pub(super) fn other_version(http2: bool, speaks: Option<&str>) -> Option<Refusal> {
+    let asked = if http2 { "HTTP/2" } else { "HTTP/1.1" };
+    let speaks = speaks.filter(|s| *s != asked)?;
+    Some(Refusal::Protocol(SafeText::new(format!(
+        "the answer is {speaks}, though {asked} was asked for"
+    ))))
+}
+
 /// Whoever broke the exchange, in their own terms.
 pub(super) fn refusal(e: &hyper::Error, http2: bool) -> Refusal {
     if let Some(io) = io_error(e) {
@@ -54,7 +70,7 @@ pub(super) fn refusal(e: &hyper::Error, http2: bool) -> Refusal {
     };
     let words = if http2 {
         http2_words(&deepest())
-    } else if e.is_incomplete_message() {
+    } else if e.is_incomplete_message() || is_early_end(e) {
         "the connection was closed before the response was complete".to_owned()
     } else if e.is_parse_version_h2() {
         "the answer is HTTP/2, though HTTP/1.1 was asked for".to_owned()

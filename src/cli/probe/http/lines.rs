@@ -99,6 +99,10 @@ fn meaning(name: &str, time: Rtt, d: &HttpDetails) -> String {
         "connect" if d.syn_retransmits > 0 => {
             "a SYN or its answer was lost; most of it is the wait to send it again".into()
         }
+        // The kernel saw the answer long before this program did.
+        "connect" if rtt.is_some_and(|r| r.0 < time.0 / 2) => {
+            "this host was busy; the network took only the kernel RTT".into()
+        }
         "connect" => "the network, before the server says anything".into(),
         "proxy" => "the proxy, before the server says anything".into(),
         "TLS" => format!("the TLS handshake{}", beyond(1)),
