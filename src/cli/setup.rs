@@ -7,6 +7,7 @@ use crate::config::{self, Config};
 use crate::engine::Setup;
 use crate::inventory;
 use crate::model::target::Target;
+use crate::net::sockets::Sockets;
 use crate::net::source::Source;
 use crate::probe::tls::Roots;
 use crate::runbook::library::Library;
@@ -74,7 +75,7 @@ pub fn engine(
         thresholds: config.thresholds.clone(),
         rights,
         roots,
-        source: source(common),
+        sockets: Sockets::new(clock, source(common)),
         family: common.family(),
         library: library(config),
         recording: None,

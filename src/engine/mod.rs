@@ -27,7 +27,7 @@ use crate::model::target::{Target, TargetId, TargetKind};
 use crate::model::thresholds::Thresholds;
 use crate::model::window::Window;
 use crate::net::pace::Budget;
-use crate::net::source::Source;
+use crate::net::sockets::Sockets;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
 use crate::runbook::library::Library;
@@ -55,8 +55,8 @@ pub struct Setup {
     pub rights: Rights,
     /// Trusted roots.
     pub roots: Roots,
-    /// The way out of this host.
-    pub source: Source,
+    /// Probing sockets, and with them the way out of this host.
+    pub sockets: Sockets,
     /// Address families wanted.
     pub family: Family,
     /// Runbooks.
@@ -91,7 +91,7 @@ pub fn start(setup: Setup) -> Engine {
     let world = schedule::World {
         clock: setup.clock,
         rights: Arc::new(setup.rights),
-        source: setup.source,
+        sockets: setup.sockets,
         family: setup.family,
         roots: Arc::new(setup.roots),
         devices: Arc::new(owned(setup.devices, &setup.targets)),

@@ -13,6 +13,7 @@ use crate::model::time::{Mono, Rtt};
 use crate::net::exchange::{Answer, Exchange, Said, Shot};
 use crate::net::refusal;
 use crate::net::socket::Kind;
+use crate::net::sockets::Sockets;
 use crate::net::source::Source;
 use crate::net::tcp::{Attempt, End, Ended};
 use crate::sys::clock::Clock;
@@ -81,13 +82,12 @@ impl Pinger {
     pub fn open(
         dst: IpAddr,
         via: PingVia,
-        clock: Clock,
+        sockets: &Sockets,
         rights: &Rights,
-        source: &Source,
     ) -> Result<Self, SafeText> {
         let v6 = dst.is_ipv6();
         let exchange = |kind| {
-            Exchange::open(kind, dst, source, clock).map_err(|e| {
+            sockets.exchange(kind, dst).map_err(|e| {
                 let words = refusal::words(&e);
                 SafeText::new(format!("cannot open a socket to ping {dst}: {words}"))
             })
@@ -121,8 +121,8 @@ impl Pinger {
         Ok(Self {
             dst,
             how,
-            clock,
-            source: source.clone(),
+            clock: sockets.clock(),
+            source: sockets.source().clone(),
             way,
         })
     }
@@ -188,12 +188,11 @@ impl Pinger {
         port: u16,
         timeout: Duration,
     ) -> (Mono, Outcome<Echo>) {
+        // The same payload for both families.
+        let size = if self.dst.is_ipv6() { size + 20 } else { size };
         let shot = Shot {
-            tag: 0,
-            ttl: None,
-            // The same payload for both families.
-            size: if self.dst.is_ipv6() { size + 20 } else { size },
             port,
+            ..Shot::of(0, size)
         };
         let before = self.clock.mono();
         match exchange.launch_patiently(shot).await {
@@ -285,6 +284,9 @@ mod tests {
                 },
                 rtt: Rtt(5),
                 ttl: Some(60),
+                tos: None,
+                corrupt: false,
+                order: 0,
             },
         )
     }

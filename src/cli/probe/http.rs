@@ -167,7 +167,7 @@ impl Run {
                 name = Rtt(0);
                 let net = Net {
                     roots: &self.roots,
-                    source: &self.world.source,
+                    source: self.world.sockets.source(),
                 };
                 let going = journey(&plan, start, most, net, |host| self.addresses(host));
                 let Some(j) = self.voice.unless_stopped(going).await else {

@@ -62,14 +62,7 @@ async fn mtu(
     while args.repeat.again(n, 1) && voice.wait_until(next).await {
         next += interval;
         n += 1;
-        let measured = pmtu::measure(
-            addr,
-            &world.rights,
-            world.clock,
-            &budget,
-            None,
-            &world.source,
-        );
+        let measured = pmtu::measure(addr, &world.sockets, &world.rights, &budget, None);
         let Some((how, sample)) = voice.unless_stopped(measured).await else {
             break;
         };

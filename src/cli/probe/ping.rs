@@ -102,7 +102,7 @@ async fn choose(
     let mut chosen = None;
     let mut why = String::new();
     for via in ways(args, world, target, addr)? {
-        match Pinger::open(addr, via, world.clock, &world.rights, &world.source) {
+        match Pinger::open(addr, via, &world.sockets, &world.rights) {
             Ok(pinger) => {
                 let first = pinger.ping(*seq, args.repeat.timeout.unwrap_or(FIRST));
                 let Some((how, sample)) = voice.unless_stopped(first).await else {

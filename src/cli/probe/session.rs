@@ -18,7 +18,7 @@ use crate::cli::setup::{self, Vantage};
 use crate::cli::{CliError, FOUND, HEALTHY, Out};
 use crate::model::observation::{Body, How, ObsId, Observation, Outcome, Refusal, Resolution};
 use crate::model::target::{Target, TargetId};
-use crate::net::source::Source;
+use crate::net::sockets::Sockets;
 use crate::probe::resolve::{self, SystemResolvers};
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
@@ -75,8 +75,8 @@ pub struct World {
     pub clock: Clock,
     /// What this process may do.
     pub rights: Arc<Rights>,
-    /// The way out of this host.
-    pub source: Source,
+    /// Probing sockets, and with them the way out of this host.
+    pub sockets: Sockets,
     /// Options that every subcommand knows.
     pub common: Common,
     /// Resolvers of this host.
@@ -186,7 +186,7 @@ pub fn run(
     let world = World {
         clock,
         rights: Arc::new(rights),
-        source: setup::source(common),
+        sockets: Sockets::new(clock, setup::source(common)),
         common: common.clone(),
         resolvers: Arc::new(SystemResolvers::load(std::path::Path::new(
             "/etc/resolv.conf",

@@ -167,7 +167,11 @@ async fn round(
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     for (i, dst) in dsts.iter().copied().enumerate() {
-        let (slots, clock, source) = (Arc::clone(&slots), world.clock, world.source.clone());
+        let (slots, clock, source) = (
+            Arc::clone(&slots),
+            world.clock,
+            world.sockets.source().clone(),
+        );
         tasks.spawn(async move {
             let _slot = slots.acquire_owned().await;
             let asked = tcp::connect_and_listen(dst, true, timeout, banner, clock, &source).await;

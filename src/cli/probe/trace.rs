@@ -74,7 +74,7 @@ async fn trace(
     let (addr, line) = world.address(&target, super::TIMEOUT).await?;
     voice.note(line).await;
     let via = way(&args, &world, &target, addr)?;
-    let tracer = Tracer::open(addr, via, world.clock, &world.rights, &world.source)
+    let tracer = Tracer::open(addr, via, &world.sockets, &world.rights)
         .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
     let mut window = Window::new([target.clone()]);
     let mut end = 0u8;

@@ -20,7 +20,7 @@ use crate::model::target::{Target, TargetId};
 use crate::model::time::Stamp;
 use crate::model::window::{TargetWindow, Window};
 use crate::net::pace::Budget;
-use crate::net::source::Source;
+use crate::net::sockets::Sockets;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
 use crate::sys::clock::Clock;
@@ -46,8 +46,8 @@ pub struct World {
     pub clock: Clock,
     /// What this process may do.
     pub rights: Arc<Rights>,
-    /// The way out of this host.
-    pub source: Source,
+    /// Probing sockets, and with them the way out of this host.
+    pub sockets: Sockets,
     /// Address families wanted.
     pub family: Family,
     /// Trusted roots.

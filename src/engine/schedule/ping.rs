@@ -47,7 +47,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
         Via::System => (PingVia::System, Method::SystemPing, None),
     };
     let pinger = loop {
-        match Pinger::open(addr, way, world.clock, &world.rights, &world.source) {
+        match Pinger::open(addr, way, &world.sockets, &world.rights) {
             Ok(pinger) => break pinger,
             // Said at once, so that nobody waits for an answer to what was never asked.
             Err(need) => {
