@@ -5,6 +5,7 @@
 
 mod dns;
 mod http;
+mod http_command;
 mod http_hostile;
 mod http_real;
 mod local;

@@ -65,7 +65,8 @@ impl Marks {
         // A SETTINGS frame (RFC 9113 6.5) on stream 0, of six bytes for each setting.
         let length = u32::from_be_bytes([0, start[0], start[1], start[2]]);
         let settings = start[3] == 4 && start[4] <= 1 && start[5..] == [0, 0, 0];
-        (settings && length % 6 == 0 && length < 1024 && start[..4] != [0; 4]).then_some("HTTP/2")
+        (settings && length.is_multiple_of(6) && length < 1024 && start[..4] != [0; 4])
+            .then_some("HTTP/2")
     }
 
     /// The head of the final response is there: what comes now is body, which has its own bound.

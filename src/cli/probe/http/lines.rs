@@ -91,7 +91,7 @@ fn meaning(name: &str, time: Rtt, d: &HttpDetails) -> String {
     let beyond = |trips: u64| {
         rtt.map_or(String::new(), |r| {
             let rest = Rtt(time.0.saturating_sub(r.0.saturating_mul(trips)));
-            format!(", {rest} beyond the round trip")
+            format!(", {rest} beyond one RTT")
         })
     };
     match name {
