@@ -11,6 +11,7 @@ mod desk;
 pub mod plan;
 pub mod recorder;
 pub mod schedule;
+pub mod seen;
 
 pub use desk::Recording;
 
@@ -83,7 +84,7 @@ pub fn start(setup: Setup) -> Engine {
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (batches_in, batches) = mpsc::channel(BATCHES);
     let window = Window::new(setup.targets.iter().cloned());
-    let (seen_in, seen) = watch::channel(Arc::new(window.clone()));
+    let (keeper, seen) = seen::share(window);
     let reach = plan::Reach {
         icmp_v4: setup.rights.icmp(false),
         icmp_v6: setup.rights.icmp(true),
@@ -102,7 +103,7 @@ pub fn start(setup: Setup) -> Engine {
         targets: setup.targets.len().max(1),
         audience: watch::channel(BTreeSet::new()).1,
     };
-    let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
+    let core = core::Core::new(world, keeper, reach, setup.thresholds);
     let (ended, left) = oneshot::channel();
     let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));

@@ -60,7 +60,7 @@ pub async fn measure(
         if !unanswered.is_empty() {
             how.why_not_better = Some(SafeText::new(unanswered.join(", ")));
         }
-        let exchange = match sockets.exchange(kind, dst) {
+        let exchange = match sockets.exchange(kind, dst, false) {
             Ok(exchange) => exchange,
             Err(e) => {
                 let outcome = refusal::outcome_of(&e, Rtt(0));

@@ -162,6 +162,17 @@ impl Voice {
     }
 }
 
+/// What a run needs of the process's rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Sockets that are opened before the rights are given up.
+    Usual,
+    /// The same, for packets that may be fragmented.
+    Fragments,
+    /// The rights themselves: a library opens its own sockets.
+    Rights,
+}
+
 /// A boxed probe of one target.
 pub type Work = Pin<Box<dyn Future<Output = Result<Verdict, CliError>> + Send>>;
 
@@ -176,6 +187,7 @@ pub fn run(
     name: &'static str,
     header: &'static [&'static str],
     typed: &[String],
+    needs: Needs,
     out: &mut Out,
     work: impl Fn(World, Target, Voice) -> Work,
 ) -> Result<u8, CliError> {
@@ -183,10 +195,15 @@ pub fn run(
     let clock = Clock::start();
     let rights = Rights::detect();
     let vantage = Vantage::here(&rights);
+    let sockets = match needs {
+        Needs::Usual => setup::sockets(common, clock, false),
+        Needs::Fragments => setup::sockets(common, clock, true),
+        Needs::Rights => Sockets::new(clock, setup::source(common)),
+    };
     let world = World {
         clock,
         rights: Arc::new(rights),
-        sockets: Sockets::new(clock, setup::source(common)),
+        sockets: sockets,
         common: common.clone(),
         resolvers: Arc::new(SystemResolvers::load(std::path::Path::new(
             "/etc/resolv.conf",
