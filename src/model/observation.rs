@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::device::DeviceReport;
 use super::local::LocalState;
 pub use super::service::{
-    DnsAnswer, DnsRecord, DnsSample, HttpPhases, HttpResponse, HttpSample, ServerRole, TcpSample,
-    TlsSample,
+    DnsAnswer, DnsRecord, DnsSample, HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample,
+    HttpTls, ServerRole, TcpDetails, TcpSample, TcpState, TlsSample,
 };
 use super::target::TargetId;
 use super::text::SafeText;

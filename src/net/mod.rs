@@ -17,4 +17,5 @@ pub mod sockets;
 pub mod source;
 pub mod stamp;
 pub mod tcp;
+pub mod tcp_info;
 pub mod wire;

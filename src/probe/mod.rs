@@ -4,6 +4,7 @@ pub mod dial;
 pub mod dns;
 pub mod http;
 pub mod local;
+pub mod origin;
 pub mod ping;
 pub mod pmtu;
 pub mod resolve;

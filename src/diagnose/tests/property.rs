@@ -237,6 +237,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 dst: (a, 443).into(),
                 asked,
                 outcome,
+                details: None,
             })
         });
     let tls = (addr(), any::<bool>(), outcome(Just(()))).prop_map(|(a, asked, o)| {
@@ -265,6 +266,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             dst: (a, 443).into(),
             asked,
             outcome,
+            details: None,
         })
     });
     let pmtu = (addr(), any::<[u32; 6]>()).prop_map(|(dst, n)| {

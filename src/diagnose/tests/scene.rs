@@ -193,6 +193,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
@@ -241,6 +242,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }

@@ -181,7 +181,15 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
         },
     };
     for n in 1u32.. {
-        let (how, sample) = http_probe::get(&url, dst, asked, &world.roots, TIMEOUT).await;
+        let (how, sample) = http_probe::get(
+            &url,
+            dst,
+            asked,
+            &world.roots,
+            TIMEOUT,
+            world.sockets.source(),
+        )
+        .await;
         world.tell(how, Body::Http(sample)).await;
         Cadence::SERVICE.wait(world, n).await;
     }
@@ -207,6 +215,7 @@ pub async fn devices(world: &World, id: &TargetId) {
             resolvers,
             family: world.family,
             roots: (*world.roots).clone(),
+            source: world.sockets.source().clone(),
         };
         for device in &mine {
             for (how, body) in device::poll(device, &means, &limits).await {
