@@ -77,6 +77,10 @@ pub enum Method {
     DnsUdp,
     /// A DNS message over TCP.
     DnsTcp,
+    /// A DNS message over TLS (RFC 7858).
+    DnsTls,
+    /// A DNS message over HTTPS (RFC 8484).
+    DnsHttps,
     /// A TLS handshake that captures the presented chain.
     TlsHandshake,
     /// An HTTP request.
@@ -102,6 +106,8 @@ impl Method {
             Method::SystemPing => "ping(8)",
             Method::DnsUdp => "DNS/UDP",
             Method::DnsTcp => "DNS/TCP",
+            Method::DnsTls => "DNS/TLS",
+            Method::DnsHttps => "DNS/HTTPS",
             Method::TlsHandshake => "TLS handshake",
             Method::HttpRequest => "HTTP",
             Method::SnmpV2c => "SNMP v2c",

@@ -82,6 +82,10 @@ async fn ask(
             (world.resolvers.servers.clone(), ServerRole::Configured)
         }
     };
+    let options = dns::Options {
+        source: world.source.clone(),
+        ..dns::Options::within(timeout)
+    };
     let mut good = true;
     let mut answers = Vec::new();
     let mut n = 0u32;
@@ -90,7 +94,7 @@ async fn ask(
         next += interval;
         n += 1;
         for server in &servers {
-            let asked = dns::ask(*server, role, name, &args.rtype, false, timeout);
+            let asked = dns::ask(*server, role, name, &args.rtype, &options);
             let Some((how, sample)) = voice.unless_stopped(asked).await else {
                 break;
             };
