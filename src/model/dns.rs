@@ -144,6 +144,9 @@ pub struct DnsDetail {
     /// Signatures of the answer and authority sections.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<Signature>,
+    /// DNSKEY records of the answer section.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<ZoneKey>,
     /// Records of the authority section, where they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authority: Vec<DnsRecord>,
@@ -240,6 +243,19 @@ pub struct Signature {
     pub inception: Timestamp,
     /// Valid until.
     pub expiration: Timestamp,
+}
+
+/// One DNSKEY (RFC 4034 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneKey {
+    /// Flags: 256 a zone key, 257 one with the SEP bit, 384 and 385 revoked ones.
+    pub flags: u16,
+    /// Algorithm by its number.
+    pub algorithm_number: u8,
+    /// Algorithm by its mnemonic.
+    pub algorithm: SafeText,
+    /// Key tag.
+    pub key_tag: u16,
 }
 
 /// What is known of DNSSEC after an exchange.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::dns::{
     CdRetry, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage, DnsTransport,
-    DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature,
+    DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
 };
 use super::observation::Outcome;
 use super::text::SafeText;
@@ -32,6 +32,8 @@ pub enum ServerRole {
     Configured,
     /// A resolver that the user named.
     Named,
+    /// A server of the zone itself, asked without recursion.
+    Authoritative,
 }
 
 /// One question to one DNS server.

@@ -6,11 +6,13 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use jiff::Timestamp;
 
 use crate::model::observation::{DnsAnswer, DnsRecord};
-use crate::model::service::{DnsDetail, DnsPhases, EdnsInfo, ExtendedError, Negative, Signature};
+use crate::model::service::{
+    DnsDetail, DnsPhases, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
+};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 
-use super::raw::Fields;
+use super::raw::{self, Fields};
 use super::wire::Reply;
 use super::{codes, name, rdata, types};
 
@@ -105,6 +107,7 @@ fn detail(m: &Message, how: Reading) -> DnsDetail {
         aliases: Vec::new(),
         negative: negative(m),
         signatures: signatures(m, how.now),
+        keys: keys(m),
         authority: other(&m.authorities),
         additional: other(&m.additionals),
     }
@@ -165,6 +168,30 @@ fn signatures(m: &Message, now: Timestamp) -> Vec<Signature> {
         .iter()
         .chain(&m.authorities)
         .filter_map(|r| signature(r, now))
+        .take(MAX_SIGNATURES)
+        .collect()
+}
+
+fn keys(m: &Message) -> Vec<ZoneKey> {
+    let key = |r: &Record| {
+        let RData::Unknown { rdata, code } = &r.data else {
+            return None;
+        };
+        if *code != RecordType::DNSKEY {
+            return None;
+        }
+        let mut f = Fields::of(&rdata.anything);
+        let (flags, _, algorithm) = (f.u16()?, f.u8()?, f.u8()?);
+        Some(ZoneKey {
+            flags,
+            algorithm_number: algorithm,
+            algorithm: SafeText::new(codes::algorithm(algorithm)),
+            key_tag: raw::key_tag(&rdata.anything),
+        })
+    };
+    m.answers
+        .iter()
+        .filter_map(key)
         .take(MAX_SIGNATURES)
         .collect()
 }

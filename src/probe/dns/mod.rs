@@ -7,13 +7,16 @@
 mod answer;
 mod base;
 pub mod codes;
+pub mod explain;
 pub mod name;
 pub mod options;
 mod raw;
 mod rdata;
 pub mod security;
 pub mod types;
+pub mod walk;
 mod wire;
+pub mod zone;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
