@@ -196,13 +196,21 @@ fn security(s: &DnsSample) -> Vec<String> {
     }
     if let Some(retry) = &s.security.cd_retry {
         let what = match &retry.outcome {
-            Outcome::Ok(rcode) => format!("{rcode}, {} records", retry.records),
+            Outcome::Ok(rcode) => {
+                format!("{rcode}, {}", count(retry.records as usize, "record"))
+            }
             none => summary::refusal_text(none),
         };
         lines.push(format!("asked again with checking disabled (CD): {what}"));
     }
-    let faults = s.security.faults.iter().map(dnssec_fault);
-    lines.extend(faults.map(|f| format!("fault: {f}")));
+    for f in &s.security.faults {
+        let word = if super::question::is_serious(f) {
+            "fault"
+        } else {
+            "soon"
+        };
+        lines.push(format!("{word}: {}", dnssec_fault(f)));
+    }
     lines
 }
 
@@ -217,6 +225,16 @@ pub(super) fn signature(g: &Signature) -> String {
         g.inception.strftime("%Y-%m-%d"),
         g.expiration.strftime("%Y-%m-%d")
     )
+}
+
+/// `1 server`, `2 servers`.
+pub(super) fn count(n: usize, what: &str) -> String {
+    let plural = match (n, what.strip_suffix('s')) {
+        (1, _) => "",
+        (_, Some(_)) => "es",
+        _ => "s",
+    };
+    format!("{n} {what}{plural}")
 }
 
 /// An rcode, and what it means without addresses.

@@ -65,13 +65,14 @@ pub(super) async fn run(
     for rtype in types_for(job, name) {
         let mut walker = Walker::new(name, rtype, from.clone()).map_err(CliError::usage)?;
         let mut cuts = Vec::new();
-        let mut last = None;
+        let mut asked = Vec::new();
         while let Some(Some(cut)) = voice.unless_stopped(walker.step()).await {
+            asked.clear();
             for (how, sample) in walker.samples() {
                 if sample.name.as_str().eq_ignore_ascii_case(cut.name.as_str())
                     && sample.rtype.as_str() == rtype
                 {
-                    last = Some((how.clone(), sample.clone()));
+                    asked.push((how.clone(), sample.clone()));
                 }
                 voice
                     .sample(Sample {
@@ -94,7 +95,7 @@ pub(super) async fn run(
             .last()
             .and_then(|c| c.asked.iter().find(|a| a.said.is_use()))
             .map(|a| a.server);
-        let answer = last.filter(|(_, s)| Some(s.server) == useful || useful.is_none());
+        let answer = asked.into_iter().find(|(_, s)| Some(s.server) == useful);
         verdict
             .lines
             .extend(end_lines(name, rtype, end.as_ref(), answer.as_ref()));
@@ -135,19 +136,16 @@ pub(super) fn cut_lines(cut: &Cut) -> Vec<String> {
     } else {
         cut.zone.to_string()
     };
-    let servers = cut.servers.len();
-    let plural = if servers == 1 { "" } else { "s" };
-    let mut lines = vec![format!("{zone}: {servers} server{plural}{signed}")];
+    let servers = text::count(cut.servers.len(), "server");
+    let mut lines = vec![format!("{zone}: {servers}{signed}")];
     if cut.ds.is_some() {
         lines.extend(cut.servers.iter().map(|s| format!("    ns {}", server(s))));
     }
     lines.extend(cut.asked.iter().map(|a| format!("    {}", asked(a))));
-    lines.extend(
-        cut.faults
-            .iter()
-            .filter_map(fault)
-            .map(|f| format!("    fault: {f}")),
-    );
+    for f in &cut.faults {
+        let word = if is_serious(f) { "fault" } else { "soon" };
+        lines.extend(fault(f).map(|text| format!("    {word}: {text}")));
+    }
     lines
 }
 
@@ -184,10 +182,14 @@ fn asked(a: &Asked) -> String {
         Said::Refused { why } => format!("FAILS: {why}"),
     };
     let time = a.rtt_ms.map(|t| format!(" in {t:.2} ms"));
+    let at = at(a.server);
+    let name = if at.contains(a.name.as_str()) {
+        String::new()
+    } else {
+        format!("{} ", a.name)
+    };
     format!(
-        "{} {} {said}{} [{}]",
-        a.name,
-        at(a.server),
+        "{name}{at} {said}{} [{}]",
         time.unwrap_or_default(),
         a.method.label()
     )

@@ -67,10 +67,10 @@ pub(super) async fn run(
         .collect();
     let all = compare(&told, zone.parent.as_deref(), &homeless);
     let mut lines = vec![format!(
-        "zone {}: {} servers, asked at {} addresses",
+        "zone {}: {}, asked at {}",
         zone.zone,
-        zone.servers.len(),
-        all.views.len() / 2
+        text::count(zone.servers.len(), "server"),
+        text::count(all.views.len() / 2, "address")
     )];
     lines.extend(report(&all));
     if !unreachable.is_empty() {

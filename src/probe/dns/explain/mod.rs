@@ -289,7 +289,8 @@ fn differences(e: &Explained, sources: &[Source]) -> Vec<SafeText> {
         let of_dns = dns.map(|s| s.addresses.as_slice()).unwrap_or_default();
         // A hosts file often lists one family only.
         let same = e.hosts_file.iter().all(|a| of_dns.contains(a));
-        if !same {
+        // A name that is in the hosts file only is what that file is for.
+        if !same && !of_dns.is_empty() {
             words.push(format!(
                 "/etc/hosts says {}, DNS says {}",
                 list(&e.hosts_file),

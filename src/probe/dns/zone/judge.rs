@@ -114,12 +114,38 @@ pub struct Compared {
 
 /// How a server is named in words.
 fn who(name: &SafeText, s: &DnsSample) -> SafeText {
-    let short = if s.server.port() == 53 {
-        s.server.ip().to_string()
+    SafeText::new(format!(
+        "{} {}",
+        server_name(name, s),
+        s.asked.transport.label()
+    ))
+}
+
+fn server_name(name: &SafeText, s: &DnsSample) -> String {
+    if s.server.port() == 53 {
+        format!("{name} {}", s.server.ip())
     } else {
-        s.server.to_string()
-    };
-    SafeText::new(format!("{name} {short} {}", s.asked.transport.label()))
+        format!("{name} {}", s.server)
+    }
+}
+
+/// Names servers; the transport is told only where both are not in the list.
+fn names(of: &[(&SafeText, &DnsSample)]) -> Vec<SafeText> {
+    let mut all: Vec<SafeText> = Vec::new();
+    for (name, s) in of {
+        let both = of
+            .iter()
+            .any(|(_, o)| o.server == s.server && o.asked.transport != s.asked.transport);
+        let label = if both {
+            SafeText::new(server_name(name, s))
+        } else {
+            who(name, s)
+        };
+        if !all.contains(&label) {
+            all.push(label);
+        }
+    }
+    all
 }
 
 /// Compares. `parent`: the servers that the parent names, where it was asked; `homeless`: name
@@ -138,16 +164,16 @@ pub fn compare(told: &[Told], parent: Option<&[SafeText]>, homeless: &[SafeText]
             why: v.trouble.clone()?,
         })
     }));
-    let mut serials: Vec<(u32, Vec<SafeText>)> = Vec::new();
+    let mut serials: Vec<(u32, Vec<(&SafeText, &DnsSample)>)> = Vec::new();
     for (v, t) in views.iter().zip(told) {
         let Some(serial) = v.serial else { continue };
-        let label = who(&t.name, &t.soa);
         match serials.iter_mut().find(|(s, _)| *s == serial) {
-            Some((_, by)) => by.push(label),
-            None => serials.push((serial, vec![label])),
+            Some((_, by)) => by.push((&t.name, &t.soa)),
+            None => serials.push((serial, vec![(&t.name, &t.soa)])),
         }
     }
     if serials.len() > 1 {
+        let serials = serials.iter().map(|(s, by)| (*s, names(by))).collect();
         faults.push(ZoneFault::SerialsDiffer { serials });
     }
     let groups = groups(told, &views);
@@ -216,10 +242,10 @@ fn trouble(outcome: &Outcome<crate::model::observation::DnsAnswer>) -> SafeText 
 
 /// Answers of the servers that serve the zone, by what they say.
 fn groups(told: &[Told], views: &[View]) -> Vec<Group> {
-    let mut all: Vec<Group> = Vec::new();
+    type By<'t> = Vec<(&'t SafeText, &'t DnsSample)>;
+    let mut all: Vec<(Group, By)> = Vec::new();
     for (t, _) in told.iter().zip(views).filter(|(_, v)| v.serial.is_some()) {
         for s in &t.answers {
-            let label = who(&t.name, s);
             let (rcode, records) = match s.outcome.ok() {
                 Some(a) => {
                     let kept = a.records.iter().filter(|r| r.rtype.as_str() != "RRSIG");
@@ -233,18 +259,28 @@ fn groups(told: &[Told], views: &[View]) -> Vec<Group> {
             };
             let known = all
                 .iter_mut()
-                .find(|g| g.rtype == s.rtype && g.rcode == rcode && g.records == records);
+                .find(|(g, _)| g.rtype == s.rtype && g.rcode == rcode && g.records == records);
             match known {
-                Some(g) => g.servers.push(label),
-                None => all.push(Group {
-                    rtype: s.rtype.clone(),
-                    rcode,
-                    records,
-                    servers: vec![label],
-                }),
+                Some((_, by)) => by.push((&t.name, s)),
+                None => all.push((
+                    Group {
+                        rtype: s.rtype.clone(),
+                        rcode,
+                        records,
+                        servers: Vec::new(),
+                    },
+                    vec![(&t.name, s)],
+                )),
             }
         }
     }
+    let mut all: Vec<Group> = all
+        .into_iter()
+        .map(|(group, by)| Group {
+            servers: names(&by),
+            ..group
+        })
+        .collect();
     all.sort_by(|a, b| {
         let size = b.servers.len().cmp(&a.servers.len());
         a.rtype.cmp(&b.rtype).then(size)
