@@ -269,7 +269,7 @@ pub struct DnsSecurity {
     pub faults: Vec<DnssecFault>,
     /// The same question with checking disabled, asked after a SERVFAIL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cd_retry: Option<CdRetry>,
+    pub cd_retry: Option<Box<CdRetry>>,
 }
 
 /// DNSSEC in one word. The probe does not validate; this is what the server's answer shows.

@@ -84,7 +84,7 @@ pub struct DnsAnswer {
     pub soa: Option<SafeText>,
     /// What else it says.
     #[serde(default)]
-    pub detail: DnsDetail,
+    pub detail: Box<DnsDetail>,
 }
 
 /// One record.

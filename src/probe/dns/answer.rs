@@ -57,7 +57,7 @@ pub(super) fn read(reply: &Reply, how: Reading) -> Result<DnsAnswer, String> {
         )),
         _ => None,
     });
-    let mut detail = detail(m, how);
+    let mut detail = Box::new(detail(m, how));
     detail.bytes = reply.bytes;
     detail.aliases = aliases
         .iter()

@@ -135,7 +135,7 @@ async fn without_checking(
         let data = a.records.iter().filter(|r| r.rtype.as_str() != "RRSIG");
         u32::try_from(data.count()).unwrap_or(u32::MAX)
     });
-    security.cd_retry = Some(CdRetry {
+    security.cd_retry = Some(Box::new(CdRetry {
         records,
         rtt: outcome.ok().map(|a| a.rtt),
         outcome: match outcome {
@@ -144,7 +144,7 @@ async fn without_checking(
             Outcome::Timeout { after } => Outcome::Timeout { after },
             Outcome::CannotTry { need } => Outcome::CannotTry { need },
         },
-    });
+    }));
     security
 }
 

@@ -111,7 +111,7 @@ impl Tally {
 
     fn take(&mut self, how: &How, s: &DnsSample) {
         let answered = s.outcome.ok();
-        self.bad |= !answered.is_some_and(|a| a.rcode.as_str() == "NOERROR");
+        self.bad |= answered.is_none_or(|a| a.rcode.as_str() != "NOERROR");
         self.bad |= s.security.faults.iter().any(is_serious);
         let tls = s.channel.as_ref().and_then(|c| c.tls.as_ref());
         self.bad |= tls.is_some_and(|t| !t.faults.is_empty());

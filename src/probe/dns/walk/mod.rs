@@ -367,7 +367,8 @@ impl Walker {
                 .collect();
             let parent_only = read::missing(&parent, &own);
             let zone_only = read::missing(&own, &parent);
-            if !own.is_empty() && !(parent_only.is_empty() && zone_only.is_empty()) {
+            let differ = !parent_only.is_empty() || !zone_only.is_empty();
+            if differ && !own.is_empty() {
                 faults.push(CutFault::NsMismatch {
                     parent_only,
                     zone_only,

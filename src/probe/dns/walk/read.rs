@@ -194,10 +194,10 @@ mod tests {
             ad: false,
             records,
             soa: None,
-            detail: DnsDetail {
+            detail: Box::new(DnsDetail {
                 authority,
                 ..DnsDetail::default()
-            },
+            }),
         }
     }
 

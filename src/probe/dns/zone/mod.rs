@@ -24,6 +24,9 @@ const AT_ONCE: usize = 16;
 /// Deepest name whose zone is looked for.
 const MAX_LABELS: usize = 32;
 
+/// Samples in the order in which they were taken.
+pub type Samples = Vec<(How, DnsSample)>;
+
 /// The servers of a zone.
 #[derive(Clone, Debug)]
 pub struct Zone {
@@ -210,7 +213,7 @@ pub async fn ask_all(
     name: &str,
     types: &[&str],
     options: &Options,
-) -> (Vec<Told>, Vec<(How, DnsSample)>, Vec<IpAddr>) {
+) -> (Vec<Told>, Samples, Vec<IpAddr>) {
     let mut unreachable = Vec::new();
     let mut jobs = Vec::new();
     for (ns, addrs) in &zone.servers {
@@ -226,7 +229,7 @@ pub async fn ask_all(
             }
         }
     }
-    let mut told: Vec<(usize, Told, Vec<(How, DnsSample)>)> = Vec::new();
+    let mut told: Vec<(usize, (Told, Samples))> = Vec::new();
     let mut asking = JoinSet::new();
     let mut waiting = jobs.into_iter().enumerate();
     loop {
@@ -244,8 +247,10 @@ pub async fn ask_all(
             let name = name.to_owned();
             let types: Vec<String> = types.iter().map(|t| (*t).to_owned()).collect();
             asking.spawn(async move {
-                let (told, log) = ask_server(ns, server, &zone, &name, &types, &options).await;
-                (i, told, log)
+                (
+                    i,
+                    ask_server(ns, server, &zone, &name, &types, &options).await,
+                )
             });
         }
         match asking.join_next().await {
@@ -257,7 +262,7 @@ pub async fn ask_all(
     told.sort_by_key(|(i, ..)| *i);
     let mut all = Vec::new();
     let mut log = Vec::new();
-    for (_, one, samples) in told {
+    for (_, (one, samples)) in told {
         all.push(one);
         log.extend(samples);
     }
@@ -271,7 +276,7 @@ async fn ask_server(
     name: &str,
     types: &[String],
     options: &Options,
-) -> (Told, Vec<(How, DnsSample)>) {
+) -> (Told, Samples) {
     let role = ServerRole::Authoritative;
     let mut log = Vec::new();
     let (mut how, mut soa) = ask(server, role, zone, "SOA", options).await;
