@@ -5,6 +5,7 @@
 //! name servers have limits, and one walk asks at most [`MAX_QUESTIONS`] questions.
 
 mod hints;
+mod judge;
 mod read;
 mod types;
 
@@ -22,6 +23,7 @@ use crate::model::text::SafeText;
 use crate::probe::local::route_exists;
 use crate::probe::resolve::Family;
 
+use judge::{key_faults, lame, no_address, shown, too_many};
 use read::{MAX_SERVERS, Referral};
 pub use types::{AddressFrom, Asked, Cut, CutFault, Ds, End, NameServer, Said};
 
@@ -115,7 +117,7 @@ impl Walker {
         let at = self.at.clone();
         let qname = self.qname.clone();
         let rtype = self.rtype.clone();
-        let mut faults: Vec<CutFault> = no_address(&at);
+        let mut faults: Vec<CutFault> = no_address(&at.servers);
         let (asked, best) = self.ask_zone(&at, &qname, &rtype, true).await;
         faults.extend(lame(&asked));
         if let Some((_, sample)) = &best {
@@ -403,27 +405,6 @@ impl Walker {
     }
 }
 
-/// Faults between the keys of a zone and the DS records of its parent.
-fn key_faults(zone: &Name, ds: &[Ds], s: &DnsSample) -> Vec<DnssecFault> {
-    let Some(a) = s.outcome.ok() else {
-        return Vec::new();
-    };
-    let mut faults = s.security.faults.clone();
-    let keys = &a.detail.keys;
-    let fits = |d: &Ds| {
-        let mut keys = keys.iter();
-        keys.any(|k| k.key_tag == d.key_tag && k.algorithm_number == d.algorithm)
-    };
-    if !ds.iter().any(fits) {
-        faults.push(DnssecFault::NoKeyForDs {
-            zone: shown(zone),
-            ds: ds.iter().map(|d| d.key_tag).collect(),
-            keys: keys.iter().map(|k| k.key_tag).collect(),
-        });
-    }
-    faults
-}
-
 /// Asks; a server that is silent is asked once more, because one packet may be lost.
 async fn twice(server: SocketAddr, name: &str, rtype: &str, options: &Options) -> (How, DnsSample) {
     let role = ServerRole::Authoritative;
@@ -454,44 +435,4 @@ fn top(from: &From) -> Delegation {
             .collect(),
         ds: None,
     }
-}
-
-fn no_address(at: &Delegation) -> Vec<CutFault> {
-    let without = at.servers.iter().filter(|s| s.addresses.is_empty());
-    without
-        .map(|s| CutFault::NoAddress {
-            name: s.name.clone(),
-            why: SafeText::new(if s.needs_glue {
-                "it lies within the zone and the parent has no glue for it"
-            } else {
-                "its name leads to no address"
-            }),
-        })
-        .collect()
-}
-
-fn lame(asked: &[Asked]) -> Vec<CutFault> {
-    let fault = |a: &Asked| {
-        let why = match &a.said {
-            Said::Lame { why } | Said::Refused { why } => why.clone(),
-            Said::Silent => "no answer".into(),
-            _ => return None,
-        };
-        Some(CutFault::Lame {
-            name: a.name.clone(),
-            server: a.server,
-            why,
-        })
-    };
-    asked.iter().filter_map(fault).collect()
-}
-
-fn too_many() -> End {
-    End::TooLong {
-        why: SafeText::new(format!("more than {MAX_QUESTIONS} questions")),
-    }
-}
-
-fn shown(n: &Name) -> SafeText {
-    SafeText::capped(&name::print(n), name::MAX_TEXT)
 }
