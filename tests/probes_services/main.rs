@@ -8,6 +8,7 @@ mod dns_corpus;
 mod dns_https;
 mod dns_lab;
 mod dns_servers;
+mod dns_zone;
 mod http;
 mod local;
 #[path = "../../src/probe/tls/mint.rs"]

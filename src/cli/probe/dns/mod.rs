@@ -61,7 +61,7 @@ pub struct DnsArgs {
     /// Ask over UDP, TCP, TLS and HTTPS, one after the other
     #[arg(long, help_heading = "Transport", conflicts_with = "tcp")]
     pub all_transports: bool,
-    /// With --https: GET instead of POST
+    /// With --https or --all-transports: GET instead of POST
     #[arg(long, help_heading = "Transport")]
     pub get: bool,
     /// Name in the certificate, where the server is given by address
@@ -79,7 +79,8 @@ pub struct DnsArgs {
     /// UDP payload to announce by EDNS, in bytes; 0: no EDNS
     #[arg(long, value_name = "N", help_heading = "Question")]
     pub bufsize: Option<u16>,
-    /// Walk down the delegations from the root, or from this server; its port then goes for all
+    /// Walk down the delegations from the root servers, or from FROM (address or address:port; the
+    /// port then goes for every server)
     #[arg(
         long,
         value_name = "FROM",

@@ -14,6 +14,9 @@ use crate::model::target::Host;
 use crate::model::time::Rtt;
 use crate::probe::dns::{self, Options};
 
+/// Most answers in the JSON document; a run until ^C may go on for days.
+const MAX_ANSWERS: usize = 10_000;
+
 /// Cells of a row.
 pub(super) const HEADER: &[&str] = &[
     "server",
@@ -88,6 +91,7 @@ pub(super) async fn run(
     }
     let mut doc = Map::new();
     doc.insert("answers".into(), json!(tally.answers));
+    doc.insert("answers_left_out".into(), json!(tally.left_out));
     doc.insert("differences".into(), json!(tally.differences()));
     Ok(Verdict {
         good: tally.good(),
@@ -100,6 +104,8 @@ pub(super) async fn run(
 struct Tally {
     bad: bool,
     answers: Vec<serde_json::Value>,
+    /// Answers beyond the most that the document holds.
+    left_out: u64,
     /// For each type what was answered, and by whom.
     said: Vec<(String, Vec<String>, Vec<String>)>,
 }
@@ -140,8 +146,24 @@ impl Tally {
                 None => {}
             }
         }
-        self.answers
-            .push(json!({"method": how.method, "sample": s}));
+        if self.answers.len() >= MAX_ANSWERS {
+            self.left_out += 1;
+            return;
+        }
+        let ms = |t: Option<Rtt>| t.map(Rtt::as_ms);
+        let phases = answered.map(|a| a.detail.phases);
+        self.answers.push(json!({
+            "method": how.method,
+            "flags": answered.map(text::flags),
+            "rtt_ms": ms(answered.map(|a| a.rtt)),
+            "truncated_udp_ms": ms(phases.and_then(|p| p.truncated_udp)),
+            "connect_ms": ms(phases.and_then(|p| p.connect)),
+            "tls_ms": ms(phases.and_then(|p| p.tls)),
+            "exchange_ms": ms(phases.map(|p| p.exchange)),
+            "dnssec": s.security.state,
+            "faults": text::faults(s),
+            "sample": s,
+        }));
     }
 
     /// In words, which servers or transports disagree.
