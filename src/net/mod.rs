@@ -12,6 +12,8 @@ pub mod pace;
 pub mod packet;
 pub mod refusal;
 pub mod socket;
+pub mod sockets;
 pub mod source;
 pub mod stamp;
 pub mod tcp;
+pub mod wire;

@@ -265,3 +265,12 @@ fn become_nobody() {
     };
     assert_eq!(rcs, [0, 0, 0], "{}", std::io::Error::last_os_error());
 }
+
+/// Probing sockets with the host's own choices.
+pub fn sockets() -> warroom::net::sockets::Sockets {
+    let (clock, source) = (
+        warroom::sys::clock::Clock::start(),
+        warroom::net::source::Source::default(),
+    );
+    warroom::net::sockets::Sockets::new(clock, source)
+}

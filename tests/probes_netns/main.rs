@@ -6,6 +6,8 @@
 mod lab;
 mod ping;
 mod pmtu;
+mod quality;
+mod rights;
 mod short_quote;
 mod tcp;
 mod trace;

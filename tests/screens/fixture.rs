@@ -152,6 +152,7 @@ impl World {
                 Outcome::Ok(Echo {
                     rtt: rtt(us + jitter),
                     reply_ttl: Some(55),
+                    ..Echo::default()
                 })
             } else {
                 Outcome::Timeout {
@@ -169,6 +170,7 @@ impl World {
                 seq: n as u32,
                 sent: stamp(NOW_MS - before).mono,
                 outcome,
+                afterwards: Default::default(),
             });
             self.put(target, before, how, body);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
@@ -38,6 +38,7 @@ pub fn run(common: &Common, args: &TcpArgs, out: &mut Out) -> Result<u8, CliErro
         "tcp",
         header,
         &args.targets,
+        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(connect(given.clone(), world, target, voice)),
     )
@@ -62,7 +63,7 @@ async fn connect(
     let mut next = tokio::time::Instant::now();
     while args.repeat.again(samples.len() as u32, 1) && voice.wait_until(next).await {
         next += interval;
-        let asked = tcp::connect(dst, true, timeout, world.clock, &world.source);
+        let asked = tcp::connect(dst, true, timeout, world.clock, world.sockets.source());
         let Some((how, sample)) = voice.unless_stopped(asked).await else {
             break;
         };

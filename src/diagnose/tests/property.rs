@@ -183,7 +183,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
         0u64..90_000,
         outcome((0u64..9000).prop_map(|n| Echo {
             rtt: ms(n),
-            reply_ttl: None,
+            ..Echo::default()
         })),
     )
         .prop_map(|(dst, sent, outcome)| {
@@ -193,6 +193,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 seq: 0,
                 sent: Mono::from_millis(sent),
                 outcome,
+                afterwards: Default::default(),
             })
         });
     let answer = (addr(), 0u64..4000, 0u8..5).prop_map(|(from, rtt, kind)| match kind {
