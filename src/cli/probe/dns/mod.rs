@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::session::{self, Needs, Repeat, Verdict, Voice, World};
+use super::session::{self, Repeat, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
 use crate::model::observation::ServerRole;
@@ -134,7 +134,6 @@ pub fn run(common: &Common, args: &DnsArgs, out: &mut Out) -> Result<u8, CliErro
         "dns",
         header,
         &typed,
-        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(work(job.clone(), world, target, voice)),
     )
