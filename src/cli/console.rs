@@ -62,7 +62,14 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         privileges: SafeText::new(&vantage.privileges),
         targets: targets.iter().map(|t| t.id.clone()).collect(),
     };
-    let mut setup = setup::engine(common, &config, targets.clone(), sockets, rights)?;
+    let mut setup = setup::engine(
+        common,
+        &args.watch,
+        &config,
+        targets.clone(),
+        sockets,
+        rights,
+    )?;
     let (handle, news) = Recorder::start(place, clock, secrets, who);
     let (name, dir) = folder_name(&handle);
     setup.recording = Some(Recording { handle, news });

@@ -2,11 +2,13 @@
 //! have in common.
 
 use super::CliError;
-use super::args::Common;
+use super::args::{Common, WatchArgs};
 use crate::config::{self, Config};
 use crate::engine::Setup;
+use crate::engine::plan::Probes;
 use crate::inventory;
 use crate::model::target::Target;
+use crate::model::text::SafeText;
 use crate::net::sockets::Sockets;
 use crate::net::source::Source;
 use crate::probe::tls::Roots;
@@ -62,13 +64,27 @@ pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, CliErro
 /// A certificate file that can't be used.
 pub fn engine(
     common: &Common,
+    watch: &WatchArgs,
     config: &Config,
     targets: Vec<Target>,
     sockets: Sockets,
     rights: Rights,
 ) -> Result<Setup, CliError> {
     let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
+    let probes = if watch.probes.is_empty() {
+        Probes::ALL
+    } else {
+        Probes::named(watch.probes.iter().map(String::as_str)).map_err(|name| {
+            CliError::usage(format!(
+                "there is no probe '{}'; there are {}",
+                SafeText::capped(name, 40),
+                Probes::NAMES.join(", ")
+            ))
+        })?
+    };
     Ok(Setup {
+        rate: f64::from(watch.rate),
+        probes,
         clock: sockets.clock(),
         devices: inventory::devices(config, &targets),
         targets,

@@ -165,7 +165,9 @@ impl Core {
 
     fn replan(&mut self) {
         let now = self.world.clock.mono();
-        let wanted = plan::wanted(&self.window.borrow(), self.reach, now).0;
+        let wanted = plan::wanted(&self.window.borrow(), self.reach, now)
+            .only(self.world.probes)
+            .0;
         self.running.retain(|task, probe| {
             let keep = wanted.contains_key(task);
             if !keep {
@@ -211,7 +213,11 @@ impl Core {
                 let missing = diagnose::pending(&facts, t, &judged.findings);
                 (
                     t.target.id.clone(),
-                    missing.into_iter().map(SafeText::from).collect(),
+                    missing
+                        .into_iter()
+                        .filter(|what| self.world.probes.can_tell(what))
+                        .map(SafeText::from)
+                        .collect(),
                 )
             })
             .collect();

@@ -58,6 +58,10 @@ pub struct Setup {
     pub roots: Roots,
     /// Probing sockets, and with them the way out of this host.
     pub sockets: Sockets,
+    /// Pings a second that all targets share.
+    pub rate: f64,
+    /// Probes that are switched on.
+    pub probes: plan::Probes,
     /// Address families wanted.
     pub family: Family,
     /// Runbooks.
@@ -101,6 +105,8 @@ pub fn start(setup: Setup) -> Engine {
         facts: facts_in,
         seen,
         targets: setup.targets.len().max(1),
+        rate: setup.rate,
+        probes: setup.probes,
         audience: watch::channel(BTreeSet::new()).1,
     };
     let core = core::Core::new(world, keeper, reach, setup.thresholds);

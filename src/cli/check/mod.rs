@@ -68,7 +68,7 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     {
         super::warn(warning);
     }
-    let setup = setup::engine(common, &config, targets, sockets, rights)?;
+    let setup = setup::engine(common, &args.watch, &config, targets, sockets, rights)?;
     let window = Window::new(setup.targets.iter().cloned());
     let started = clock.now().wall;
     let runtime = setup::runtime()?;

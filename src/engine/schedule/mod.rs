@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::Task;
+use super::plan::{Probes, Task};
 use super::seen::Seen;
 use crate::model::device::Device;
 use crate::model::observation::{Body, How};
@@ -65,6 +65,10 @@ pub struct World {
     pub seen: Seen,
     /// Number of targets, by which rates are shared.
     pub targets: usize,
+    /// Pings a second that all targets share.
+    pub rate: f64,
+    /// Probes that are switched on.
+    pub probes: Probes,
     /// Targets that the task works for; one more may join while it runs.
     pub audience: watch::Receiver<BTreeSet<TargetId>>,
 }

@@ -7,8 +7,19 @@ use crate::model::observation::{How, ObsId, Observation, Outcome, PingSample, Re
 use crate::model::stats::RttSummary;
 use crate::model::time::{Mono, Rtt, Stamp};
 
-/// Points kept; at ten a second this is a minute and a half, at one a second a quarter of an hour.
+/// Points kept at most; at ten a second this is a minute and a half, at one a second a quarter of
+/// an hour.
 const KEPT: usize = 900;
+/// Points kept however many targets there are: two minutes at one a second, twice the horizon of
+/// the rules.
+const LEAST: usize = 120;
+/// Points of all targets together, by which fewer are kept of each where there are many.
+const ALL: usize = 100_000;
+
+/// Points to keep of each series.
+pub(super) fn room(targets: usize) -> usize {
+    (ALL / targets.max(1)).clamp(LEAST, KEPT)
+}
 
 /// Who said no, what, and after what time.
 pub type SaidNo = (Option<std::net::IpAddr>, Refusal, Rtt);
@@ -43,7 +54,7 @@ pub struct PingSeries {
 }
 
 impl PingSeries {
-    pub(super) fn take(&mut self, obs: &Observation, sample: &PingSample) {
+    pub(super) fn take(&mut self, obs: &Observation, sample: &PingSample, room: usize) {
         self.how = Some(obs.how.clone());
         self.quality.duplicates += sample.afterwards.duplicates;
         for (seq, rtt) in &sample.afterwards.late {
@@ -67,7 +78,7 @@ impl PingSeries {
         };
         self.sent = self.sent.saturating_add(1);
         self.answered = self.answered.saturating_add(u32::from(rtt.is_some()));
-        if self.points.len() == KEPT {
+        while self.points.len() >= room {
             self.points.pop_front();
         }
         self.points.push_back(PingPoint {
@@ -155,7 +166,7 @@ mod tests {
                 how: How::best(Method::IcmpRaw),
                 body: Body::Ping(sample.clone()),
             };
-            series.take(&obs, &sample);
+            series.take(&obs, &sample, KEPT);
         }
         series
     }
@@ -177,6 +188,12 @@ mod tests {
             },
             afterwards: Afterwards::default(),
         }
+    }
+
+    #[test]
+    fn of_many_targets_less_is_kept() {
+        assert_eq!((room(1), room(111), room(500)), (KEPT, KEPT, 200));
+        assert_eq!((room(5000), room(0)), (LEAST, KEPT));
     }
 
     #[test]
