@@ -1,8 +1,9 @@
 //! The timeline: when, who, what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::event::{Event, EventId, EventKind, NoteKind, StepMark};
+use crate::model::finding::Severity;
 
 use super::View;
 use super::escape::{code, table, text};
@@ -26,7 +27,7 @@ pub(super) fn section(view: &View<'_>) -> String {
     events.sort_by_key(|e| e.when());
     let mut rows = Vec::new();
     for event in events {
-        let Some(mut what) = describe(event) else {
+        let Some(mut what) = describe(view, event) else {
             continue;
         };
         if event.at.duration_since(event.when()).as_secs() >= LATE_S {
@@ -37,7 +38,7 @@ pub(super) fn section(view: &View<'_>) -> String {
         }
         rows.push(vec![
             view.time(event.when()),
-            view.person(&event.writer),
+            who(view, event),
             what,
             code(event.id().0),
         ]);
@@ -52,36 +53,65 @@ pub(super) fn section(view: &View<'_>) -> String {
     )
 }
 
+/// A person, or the console; with its host where there are several.
+fn who(view: &View<'_>, event: &Event) -> String {
+    let by_console = matches!(
+        event.kind,
+        EventKind::FindingOpened { .. }
+            | EventKind::FindingCleared { .. }
+            | EventKind::TargetState { .. }
+            | EventKind::Gap { .. }
+    );
+    if !by_console {
+        return view.person(&event.writer);
+    }
+    let hosts: BTreeSet<_> = view.incident.writers.values().map(|w| &w.host).collect();
+    match view.incident.writers.get(&event.writer) {
+        Some(w) if hosts.len() > 1 => format!("console on {}", text(&w.host)),
+        _ => "console".into(),
+    }
+}
+
 /// A line of the timeline; `None` for what only other sections show.
-fn describe(event: &Event) -> Option<String> {
+fn describe(view: &View<'_>, event: &Event) -> Option<String> {
     Some(match &event.kind {
-        EventKind::Joined { .. } => "joined".into(),
+        EventKind::Joined { title: Some(t), .. } => format!("opened the incident: {}", text(t)),
+        EventKind::Joined { targets, .. } if targets.is_empty() => return None,
+        EventKind::Joined { host, .. } => format!("started a console on {}", text(host)),
+        EventKind::Left {} if only_wrote(view, event) => return None,
         EventKind::Left {} => "left".into(),
         EventKind::Renamed { title } => format!("new title: {}", text(title)),
         EventKind::SeveritySet { level } => format!("**severity SEV{level}**"),
         EventKind::MilestoneSet { milestone, basis } => {
             format!("**◆ {}** ({})", milestone.label(), basis.label())
         }
+        // What nobody suffers from is in its own list.
+        EventKind::FindingOpened { finding } | EventKind::FindingCleared { finding }
+            if finding.severity == Severity::Info =>
+        {
+            return None;
+        }
         EventKind::FindingOpened { finding } => {
+            let mark = match finding.severity {
+                Severity::Critical => "✖",
+                _ => "▲",
+            };
             format!(
-                "✖ opened: {} ({})",
+                "{mark} found: {} ({})",
                 text(&finding.summary),
                 code(&finding.code)
             )
         }
         EventKind::FindingCleared { finding } => {
-            format!(
-                "✔ cleared: {} ({})",
-                text(&finding.summary),
-                code(&finding.code)
-            )
+            let subject = view.target(&finding.subject);
+            format!("✔ cleared: {} of {subject}", code(&finding.code))
         }
         EventKind::TargetState { target, state, why } => {
             let why = match why.is_empty() {
                 true => String::new(),
                 false => format!(": {}", text(why)),
             };
-            format!("{} is {}{why}", code(target), text(state))
+            format!("{} is {}{why}", view.target(target), text(state))
         }
         EventKind::TargetNumbers { .. } => return None,
         EventKind::Note { note, text: words } => {
@@ -129,6 +159,14 @@ fn describe(event: &Event) -> Option<String> {
                 code(event.kind.name())
             )
         }
+    })
+}
+
+/// A session that looked at nothing: a note from a script.
+fn only_wrote(view: &View<'_>, event: &Event) -> bool {
+    view.incident.timeline.iter().any(|e| {
+        e.writer == event.writer
+            && matches!(&e.kind, EventKind::Joined { targets, .. } if targets.is_empty())
     })
 }
 
