@@ -152,6 +152,33 @@ pub fn state(app: &App, id: &TargetId) -> Line {
     line
 }
 
+/// The same where there is little room: the sign stands for the word before a reason.
+pub fn short_state(app: &App, id: &TargetId) -> Line {
+    let s = app.symbols;
+    let full = state(app, id);
+    let Some(first) = full.pieces.first() else {
+        return full;
+    };
+    if let Some((stale, _)) = first.text.as_str().split_once(" (was ") {
+        return Line::of(first.role, stale);
+    }
+    match app.state_of(id) {
+        TargetState::Degraded(_) | TargetState::Down(_) if full.pieces.len() > 1 => {
+            let sign = first.text.as_str().split(' ').next().unwrap_or_default();
+            let why = full.pieces.iter().skip(1).map(|p| p.text.as_str());
+            Line::of(first.role, sign).text(why.collect::<String>())
+        }
+        TargetState::Learning => {
+            let words = first.text.as_str();
+            match words.strip_suffix(" for first answer") {
+                Some(waiting) => Line::of(Role::Muted, waiting),
+                None => Line::of(Role::Muted, format!("{} learning", s.pending)),
+            }
+        }
+        _ => full,
+    }
+}
+
 /// Learning, and what is still missing.
 fn learning(app: &App, id: &TargetId) -> Line {
     let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));

@@ -1,7 +1,8 @@
 //! What the engine's news change.
 
-use super::app::{App, Recorder};
+use super::app::{App, Pick, Recorder};
 use super::outbox::Fate;
+use super::pane;
 use crate::model::command::{Batch, Command, Notice};
 
 impl App {
@@ -19,6 +20,7 @@ impl App {
         if let Some(verdicts) = batch.verdicts {
             self.verdicts = verdicts;
         }
+        self.keep_pick();
         for notice in batch.notices {
             self.notice(notice);
         }
@@ -28,11 +30,26 @@ impl App {
         Vec::new()
     }
 
+    /// A finding that has cleared leaves the selection with its target, not with whatever moved
+    /// to its row.
+    fn keep_pick(&mut self) {
+        if let Pick::Finding { subject, .. } = &self.pick
+            && !pane::overview::items(self).contains(&self.pick)
+        {
+            let subject = subject.clone();
+            self.select_target(&subject);
+            self.pick = Pick::Target(subject);
+        }
+    }
+
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Saved { ticket, what } => {
                 self.outbox.answer(ticket, Fate::Saved);
-                self.say(format!("saved: {what}"), false);
+                match what.as_str().strip_prefix("exported: ") {
+                    Some(path) => self.say_and_wait(format!("postmortem draft saved: {path}")),
+                    None => self.say(format!("saved: {what}"), false),
+                }
             }
             Notice::NotSaved { ticket, why } => {
                 self.outbox.answer(ticket, Fate::Failed(why.clone()));
