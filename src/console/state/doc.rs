@@ -184,7 +184,10 @@ impl Wrapping {
                 return; // a single cluster wider than the line: nothing sensible can be shown
             }
             // A path goes on after one of its slashes, so that its names stay whole.
-            let slash = kept.rfind('/').filter(|at| *at > 0).map(|at| at + 1);
+            let slashes = kept
+                .grapheme_indices(true)
+                .filter(|(at, c)| *at > 0 && *c == "/");
+            let slash = slashes.map(|(at, _)| at + 1).last();
             let kept = slash.map_or(kept, |at| &kept[..at]);
             let kept_len = kept.len();
             self.put(role, kept);

@@ -278,9 +278,9 @@ mod tests {
         );
         assert_eq!(
             shown(30),
-            " NAME      B   STATE| a-long…  12  down host-down"
+            " NAME         B   STATE| a-long-name  12  down host-d…"
         );
         // What says something goes only when cutting does not help.
-        assert_eq!(shown(23), " NAME       STATE| a-long-…  down host-d…");
+        assert_eq!(shown(23), " NAME       STATE| a-long-n…  down host-…");
     }
 }
