@@ -124,7 +124,12 @@ fn order(targets: &[String], named: usize) -> Result<(), CliError> {
     let command = Cli::command();
     let known = |t: &&String| t.as_str() == "help" || command.find_subcommand(t.as_str()).is_some();
     let open = targets.len().saturating_sub(named);
-    let Some(word) = targets.iter().take(open).find(known) else {
+    // At the front it was one.
+    let word = match targets.first().filter(known) {
+        Some(_) => None,
+        None => targets.iter().take(open).find(known),
+    };
+    let Some(word) = word else {
         return Ok(());
     };
     let others: Vec<_> = targets.iter().filter(|t| *t != word).cloned().collect();
@@ -200,6 +205,7 @@ mod tests {
         // Ways to say that it is a host.
         assert_eq!(order(&["db1", "check"], 1), Ok(()));
         assert_eq!(order(&["check", "db1"], 2), Ok(()));
+        assert_eq!(order(&["trace", "check"], 0), Ok(()), "a target of trace");
         assert_eq!(order(&["db1", "check.", "trace:80", "checks"], 0), Ok(()));
     }
 }

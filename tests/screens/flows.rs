@@ -591,7 +591,7 @@ fn figures_are_out_of_the_way_and_can_be_seen() {
     let shown = text(&app);
     assert!(!shown.contains("• numbers"), "{shown}");
     assert!(
-        shown.contains("of figures not shown; a shows them"),
+        shown.contains("2 lines of figures: a shows them"),
         "{shown}"
     );
     press(&mut app, "a");

@@ -61,7 +61,7 @@ fn one(view: &View<'_>, times: &[Stretch<'_>]) -> String {
         finding.confidence_word(),
         view.target(&finding.subject),
     ));
-    out.push_str(&format!("- Seen: {}\n", seen(view, times)));
+    out.push_str(&seen(view, times));
     if !finding.runbooks.is_empty() {
         let names: Vec<_> = finding.runbooks.iter().map(code).collect();
         out.push_str(&format!("- Runbooks: {}\n", names.join(", ")));
@@ -84,9 +84,12 @@ fn seen(view: &View<'_>, times: &[Stretch<'_>]) -> String {
     let shown: Vec<_> = times.iter().take(TIMES).map(|s| s.words(view)).collect();
     let more = match times.len() - shown.len() {
         0 => String::new(),
-        more => format!("; and {more} more times"),
+        more => format!("\n  - and {more} more times"),
     };
-    format!("{}{more}", shown.join("; "))
+    match shown.as_slice() {
+        [once] => format!("- Seen: {once}\n"),
+        several => format!("- Seen:\n  - {}{more}\n", several.join("\n  - ")),
+    }
 }
 
 /// What nobody suffers from, one line for each thing and place.

@@ -166,7 +166,11 @@ fn head(view: &View<'_>, meta: &Meta) -> String {
     for (id, writer) in &incident.writers {
         let left = match writer.left {
             Some(left) => view.time(left),
-            None => "no end recorded".into(),
+            None => {
+                let own = incident.timeline.iter().filter(|e| e.writer == *id);
+                let last = own.map(|e| e.at).max().unwrap_or(writer.joined);
+                format!("no end recorded, last line {}", view.time(last))
+            }
         };
         let who = format!("Responder {}", view.person(id));
         let session = format!("{} – {left}", view.time(writer.joined));

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use crate::model::event::{Event, EventId, EventKind, NoteKind, StepMark};
 use crate::model::finding::Severity;
 
 use super::View;
 use super::escape::{code, table, text};
 
+/// What a target's state and the finding behind it are apart at most.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+/// Characters of a command that the timeline shows.
+const COMMAND: usize = 80;
 /// Written later than this after it happened, both times are shown.
 const LATE_S: i64 = 60;
 
@@ -75,7 +81,9 @@ fn who(view: &View<'_>, event: &Event) -> String {
 /// A line of the timeline; `None` for what only other sections show.
 fn describe(view: &View<'_>, event: &Event) -> Option<String> {
     Some(match &event.kind {
-        EventKind::Joined { title: Some(t), .. } => format!("opened the incident: {}", text(t)),
+        EventKind::Joined { title: Some(t), .. } if opens(view, event) => {
+            format!("opened the incident: {}", text(t))
+        }
         EventKind::Joined { targets, .. } if targets.is_empty() => return None,
         EventKind::Joined { host, .. } => format!("started a console on {}", text(host)),
         EventKind::Left {} if only_wrote(view, event) => return None,
@@ -106,6 +114,7 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
             let subject = view.target(&finding.subject);
             format!("✔ cleared: {} of {subject}", code(&finding.code))
         }
+        EventKind::TargetState { .. } if goes_without_saying(view, event) => return None,
         EventKind::TargetState { target, state, why } => {
             let why = match why.is_empty() {
                 true => String::new(),
@@ -134,10 +143,16 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
         } => {
             let reason = reason.as_ref().map(|r| format!(", because {}", text(r)));
             let (mark, reason) = (step_word(*mark), reason.unwrap_or_default());
+            let title = title.as_str().trim_end_matches('.');
             format!("step {mark}: {}{reason}", text(title))
         }
         EventKind::CommandStarted { command, host, .. } => {
-            format!("ran {} on {}", code(command), text(host))
+            let short: String = command.as_str().chars().take(COMMAND).collect();
+            let more = match short.len() < command.as_str().len() {
+                true => " … (in full below)",
+                false => "",
+            };
+            format!("ran {}{more} on {}", code(short), text(host))
         }
         EventKind::CommandEnded { exit, ended_by, .. } => match (exit, ended_by) {
             (_, Some(by)) => format!("the command was ended by {}", text(by)),
@@ -145,7 +160,10 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
             (Some(exit), None) => format!("the command failed with exit code {exit}"),
             (None, None) => "the command ended without an exit code".into(),
         },
-        EventKind::Exported { path } => format!("wrote {}", code(path)),
+        EventKind::Exported { path } => {
+            let name = path.as_str().rsplit('/').next().unwrap_or_default();
+            format!("wrote the draft {}", code(name))
+        }
         EventKind::Gap { why, .. } => format!("nothing was recorded: {}", text(why)),
         EventKind::Correction {
             corrects,
@@ -160,6 +178,40 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
             )
         }
     })
+}
+
+/// A state that a finding beside it says already, or that all is well where nothing was wrong.
+fn goes_without_saying(view: &View<'_>, event: &Event) -> bool {
+    let EventKind::TargetState { target, state, .. } = &event.kind else {
+        return false;
+    };
+    let of_target = |e: &&Event| match &e.kind {
+        EventKind::TargetState { target: t, .. } => t == target && e.id() != event.id(),
+        _ => false,
+    };
+    let timeline = &view.incident.timeline;
+    if state.as_str() == "ok" {
+        let before = timeline.iter().take_while(|e| e.id() != event.id());
+        return before.filter(of_target).all(|e| match &e.kind {
+            EventKind::TargetState { state, .. } => state.as_str() == "ok",
+            _ => true,
+        });
+    }
+    timeline.iter().any(|e| match &e.kind {
+        EventKind::FindingOpened { finding } => {
+            finding.subject == *target
+                && finding.severity > Severity::Info
+                && e.at.duration_since(event.at).abs() <= SAME_MOMENT
+        }
+        _ => false,
+    })
+}
+
+/// Whether the record begins with it; who resumes an incident has a title for it, too.
+fn opens(view: &View<'_>, event: &Event) -> bool {
+    let joins = |e: &&Event| matches!(e.kind, EventKind::Joined { .. });
+    let first = view.incident.timeline.iter().find(joins);
+    first.is_some_and(|first| first.writer == event.writer)
 }
 
 /// A session that looked at nothing: a note from a script.

@@ -314,7 +314,10 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
     let sign = app.symbols.severity(f.severity);
     let role = severity_role(f.severity);
     let age = app.now.wall.duration_since(f.since);
-    let age = human(std::time::Duration::try_from(age).unwrap_or_default());
+    let age = match std::time::Duration::try_from(age).unwrap_or_default() {
+        age if age.as_secs() == 0 => "now".into(),
+        age => human(age),
+    };
     let mut right = Line::new();
     if f.confidence < 0.8 {
         right.push(Role::Muted, format!("{}  ", f.confidence_word()));

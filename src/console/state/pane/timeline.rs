@@ -38,6 +38,16 @@ fn shown(app: &App) -> Vec<&Event> {
     .collect()
 }
 
+/// Whether the incident begins with it; who resumes one has a title for it, too.
+fn opens(app: &App, e: &Event) -> bool {
+    let first = app
+        .incident
+        .timeline
+        .iter()
+        .find(|e| matches!(e.kind, EventKind::Joined { .. }));
+    first.is_some_and(|first| first.writer == e.writer)
+}
+
 /// Loss and times, written every few minutes whatever happens: they are in the record, and would
 /// drown what did happen.
 const fn is_figures(e: &Event) -> bool {
@@ -124,12 +134,9 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
     }
     let figures = hidden(app);
     if figures > 0 {
-        let line = Line::of(
-            Role::Muted,
-            format!(" {} of figures not shown; ", lines(figures)),
-        )
-        .with(Role::Key, "a")
-        .with(Role::Muted, " shows them");
+        let line = Line::of(Role::Muted, format!(" {} of figures: ", lines(figures)))
+            .with(Role::Key, "a")
+            .with(Role::Muted, " shows them");
         out.push(line.cut(room.cols));
     }
     let rows = room.body.saturating_sub(out.len());
@@ -147,7 +154,7 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
 /// The last lines, for the overview: what is worth a glance.
 pub fn tail(app: &App, cols: usize, rows: usize) -> Vec<Line> {
     let glance = |e: &&Event| match &e.kind {
-        EventKind::Joined { title, .. } => title.is_some(),
+        EventKind::Joined { targets, .. } => opens(app, e) || !targets.is_empty(),
         EventKind::Left {} => false,
         _ => !is_figures(e),
     };
@@ -234,7 +241,7 @@ pub fn tell(app: &App, e: &Event) -> Told {
     };
     let by = user(app, e);
     match &e.kind {
-        EventKind::Joined { title: Some(t), .. } => {
+        EventKind::Joined { title: Some(t), .. } if opens(app, e) => {
             told(plain, by.as_str(), format!("opened: {t}"))
         }
         EventKind::Joined {

@@ -179,3 +179,47 @@ fn figures_are_those_of_whole_sessions_and_information_is_apart() {
     assert!(table.contains("0.05 / 1.5 / 210.8 ms"), "{table}");
     assert_eq!(draft.matches("hop 2 rations").count(), 1, "{draft}");
 }
+
+#[test]
+fn the_timeline_has_no_line_twice_and_no_path_of_this_machine() {
+    let ana = "ana@jump1-3f2c";
+    let mut events = killed();
+    let path = "/home/ana/.local/state/warroom/incidents/x/postmortem.md".into();
+    events.push(event(ana, 6, "14:06:00", EventKind::Exported { path }));
+    events.push(event(
+        "ana@jump1-9",
+        0,
+        "14:07:00",
+        joined("ana", Some("api")),
+    ));
+    let ok = EventKind::TargetState {
+        target: target(),
+        state: "ok".into(),
+        why: "".into(),
+    };
+    events.push(event("ana@jump1-9", 1, "14:07:10", ok));
+    let draft = postmortem(&Incident::fold(events), &meta());
+    let timeline = section(&draft, "Timeline");
+    assert!(
+        !timeline.contains("is down"),
+        "the finding says it: {timeline}"
+    );
+    assert!(!timeline.contains("this host is ok"), "{timeline}");
+    assert!(
+        timeline.contains("`api.example.com` is ok"),
+        "it recovered: {timeline}"
+    );
+    assert!(
+        timeline.contains("wrote the draft `postmortem.md`"),
+        "{timeline}"
+    );
+    assert_eq!(
+        timeline.matches("opened the incident").count(),
+        1,
+        "{timeline}"
+    );
+    assert!(
+        timeline.contains("started a console on jump1"),
+        "{timeline}"
+    );
+}
