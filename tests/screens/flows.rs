@@ -686,3 +686,35 @@ fn what_an_earlier_session_left_open_is_unknown() {
     press(&mut app, "<esc>");
     assert!(!text(&app).contains("unknown since"), "{}", text(&app));
 }
+
+#[test]
+fn sizes_that_fared_alike_are_one_line_and_the_edge_stands_alone() {
+    use warroom::model::observation::{Body, Outcome, SizeTry};
+    let mut batch = crate::fixture::news();
+    for o in &mut batch.observations {
+        if let Body::Pmtu(sample) = &mut o.body
+            && let Outcome::Ok(p) = &mut sample.outcome
+        {
+            for size in [1450, 1425, 1412, 1406, 1403, 1402] {
+                let (sent, answered, ttl) = (1, 0, None);
+                p.tries.push(SizeTry {
+                    size,
+                    sent,
+                    answered,
+                    ttl,
+                });
+            }
+        }
+    }
+    let mut app = with(crate::fixture::fresh(80, 24, true), batch);
+    press(&mut app, "5");
+    let shown = text(&app);
+    for row in [
+        "1402 - 1500     9         0  ✖ vanish",
+        "1401    12         0  ✖",
+        "1400    12        12  ✔",
+    ] {
+        assert!(shown.contains(row), "{row} in\n{shown}");
+    }
+    assert!(!shown.contains("1425"), "{shown}");
+}

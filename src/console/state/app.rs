@@ -314,6 +314,13 @@ impl App {
     pub fn now(&self) -> Stamp {
         self.now
     }
+    /// Age of the incident; of this console where nothing is on record.
+    pub fn age(&self) -> std::time::Duration {
+        match self.incident.opened {
+            Some(_) => self.incident.age(self.now.wall),
+            None => self.now.mono.since(self.init.started.mono),
+        }
+    }
     /// Who is here.
     pub fn who(&self) -> &SafeText {
         &self.init.who

@@ -305,12 +305,22 @@ pub fn days_left(session: &TlsSession, now: Stamp) -> Option<i64> {
     Some(left.div_euclid(86_400))
 }
 
+/// Whether no finding about a certificate is open at a target.
+fn no_fault(app: &App, t: &TargetWindow) -> bool {
+    let mut findings = app.verdicts.findings.iter();
+    !findings.any(|f| f.subject == t.target.id && f.code.as_str().starts_with("tls"))
+}
+
 /// Days left, or the first fault.
 pub fn tls_cell(app: &App, t: &TargetWindow) -> Line {
     let mut best: Option<Line> = None;
     for last in t.tls.values().filter_map(|r| r.last()) {
         let line = match &last.value.outcome {
             Outcome::Ok(session) => match session.faults.first() {
+                // At a port that nobody asked for it is no fault of the target.
+                Some(fault) if !last.value.asked && no_fault(app, t) => {
+                    Line::of(Role::Muted, fault_word(fault))
+                }
                 Some(fault) => Line::of(
                     Role::Critical,
                     format!("{} {}", app.symbols.critical, fault_word(fault)),

@@ -55,7 +55,14 @@ impl App {
                 self.outbox.answer(ticket, Fate::Failed(why.clone()));
                 self.say(format!("NOT SAVED: {why}"), true);
             }
-            Notice::Recorder { trouble, waiting } => self.recorder = Recorder { trouble, waiting },
+            Notice::Recorder { trouble, waiting } => {
+                // The header says that; why and what to do is said once.
+                let fresh = trouble.as_ref().filter(|_| self.recorder.trouble.is_none());
+                if let Some(why) = fresh.cloned() {
+                    self.say(why, true);
+                }
+                self.recorder = Recorder { trouble, waiting };
+            }
             Notice::Runbooks(list) => self.list_runbooks(list),
             Notice::RunbookOpened(runbook) => self.runbook_opened(runbook),
             Notice::RunOutput(line) => {

@@ -161,7 +161,7 @@ fn header(app: &App, cols: usize) -> Line {
 }
 
 fn age(app: &App) -> String {
-    let age = app.incident().age(app.now().wall);
+    let age = app.age();
     let s = age.as_secs();
     if s < 100 * 3600 {
         format!("{:02}:{:02}:{:02}", s / 3600, s % 3600 / 60, s % 60)
