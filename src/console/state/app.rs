@@ -360,6 +360,9 @@ impl App {
                 steps && self.runbooks.fences().len() > 1
             }
             A::Next | A::Previous => self.window.order.len() > 1,
+            A::Open if self.screen == Screen::Runbook && steps && self.layers.is_empty() => {
+                !self.runbooks.fences().is_empty()
+            }
             A::Stop => self.running(),
             A::Edit => matches!(self.layer(), Some(Layer::ConfirmRun(c)) if !c.env.is_empty()),
             A::Open if self.screen.of_target() || self.screen == Screen::Devices => {

@@ -30,11 +30,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                 },
             );
         doc.paragraph(line, cols, 1);
-        doc.paragraph(method(&last.how), cols, 1);
         match last.value.outcome.ok() {
             Some(p) => {
-                doc.gap();
                 result(app, p, &mut doc, cols);
+                doc.paragraph(method(&last.how), cols, 1);
                 tries(app, p, &mut doc, cols);
             }
             None => {
@@ -44,6 +43,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                     format!("{} can't be known: {why}", app.symbols.unknown),
                 );
                 doc.paragraph(text, cols, 1);
+                doc.paragraph(method(&last.how), cols, 1);
             }
         }
         doc.gap();
