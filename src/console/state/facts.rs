@@ -10,7 +10,7 @@ use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Rtt, Stamp, human};
 use crate::model::tls::{TlsFault, TlsSession};
-use crate::model::window::{PingKey, PingSeries, TargetWindow};
+use crate::model::window::{PathWindow, PingKey, PingSeries, TargetWindow};
 
 /// How far back loss looks.
 const LOSS_WINDOW: Duration = Duration::from_secs(60);
@@ -245,12 +245,25 @@ pub fn gateway(app: &App) -> Option<std::net::IpAddr> {
     local.value.default_routes.iter().find_map(|r| r.gateway)
 }
 
+/// Distance of the last router that is known. One that says "unreachable" says so to every
+/// larger TTL, too: it is where it was first.
+fn last_router(path: &PathWindow) -> Option<u8> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut last = None;
+    for (ttl, hop) in path.hops() {
+        if hop.address().is_some_and(|a| seen.insert(a)) {
+            last = Some(ttl);
+        }
+    }
+    last
+}
+
 /// Length of the path, or how far it is known.
 pub fn path_cell(app: &App, t: &TargetWindow) -> Line {
     let Some((_, path)) = t.best_path() else {
         return nothing(app);
     };
-    match (path.reached_ttl(), path.farthest()) {
+    match (path.reached_ttl(), last_router(path)) {
         (Some(n), _) => Line::plain(n.to_string()),
         (None, Some(n)) => Line::of(Role::Muted, format!("{n}+?")),
         (None, None) => Line::of(Role::Muted, "?"),

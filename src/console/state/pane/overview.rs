@@ -12,6 +12,10 @@ use crate::model::finding::{Finding, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::time::{clock_utc, human};
 
+/// Lines of a finding where there is little room.
+const BRIEF: usize = 2;
+/// Lines of the timeline that are worth more than the end of a finding's evidence.
+const TIMELINE_WANTED: usize = 5;
 /// Cells of a state that are never cut: the sign and the beginning of the reason.
 const STATE_LEAST: usize = 13;
 
@@ -36,7 +40,7 @@ pub fn whole(app: &App, cols: usize) -> Doc {
     doc.line(head);
     doc.lines(rows);
     doc.heading("FINDINGS");
-    doc.lines(findings(app, cols).into_iter().flatten());
+    doc.lines(findings(app, cols, usize::MAX).into_iter().flatten());
     doc.heading("TIMELINE");
     doc.lines(timeline::tail(app, cols, 20));
     doc
@@ -45,8 +49,15 @@ pub fn whole(app: &App, cols: usize) -> Doc {
 /// The three parts, sized to what is there.
 pub fn body(app: &App, room: Room) -> Vec<Line> {
     let (head, rows) = targets(app, room.cols);
-    let found = findings(app, room.cols);
-    let wanted = found.iter().map(Vec::len).sum::<usize>();
+    let height = |found: &[Vec<Line>]| found.iter().map(Vec::len).sum::<usize>();
+    let mut found = findings(app, room.cols, BRIEF);
+    // Where there is room, nothing is cut.
+    let whole = findings(app, room.cols, usize::MAX);
+    let taken = rows.len() + TIMELINE_WANTED + 3;
+    if height(&whole) + taken <= room.body {
+        found = whole;
+    }
+    let wanted = height(&found);
     let shares = share(room.body, rows.len() + 1, wanted + 1);
     let mut out = vec![head];
     let targets = Doc { lines: rows };
@@ -208,21 +219,30 @@ fn state_cell(app: &App, id: &TargetId) -> Line {
 }
 
 /// One group of lines for each finding, then one for each target that is clean.
-fn findings(app: &App, cols: usize) -> Vec<Vec<Line>> {
+fn findings(app: &App, cols: usize, most: usize) -> Vec<Vec<Line>> {
     let mut groups = Vec::new();
     let picked = |f: &Finding| matches!(&app.pick, Pick::Finding { key, .. } if *key == f.key());
     for finding in listed(app) {
-        groups.push(entry(app, finding, cols, picked(finding)));
+        groups.push(entry(app, finding, (cols, most), picked(finding)));
     }
     if groups.is_empty() {
         let line = Line::of(Role::Muted, format!(" {}", nothing_found(app)));
         groups.push(vec![line.cut(cols)]);
     }
     for (finding, last) in unseen(app) {
-        groups.push(unseen_entry(app, finding, last, cols, picked(finding)));
+        groups.push(unseen_entry(
+            app,
+            finding,
+            last,
+            (cols, most),
+            picked(finding),
+        ));
     }
     for id in &app.window.order {
-        groups.extend(ruled_out(app, id).map(|line| vec![line.cut(cols)]));
+        groups.extend(ruled_out(app, id).map(|line| match most {
+            BRIEF => vec![line.cut(cols)],
+            _ => line.wrap(cols, 3),
+        }));
     }
     groups
 }
@@ -288,7 +308,13 @@ fn at_word(text: &str, room: usize) -> (&str, &str) {
     }
 }
 
-fn unseen_entry(app: &App, f: &Finding, last: Timestamp, cols: usize, selected: bool) -> Vec<Line> {
+fn unseen_entry(
+    app: &App,
+    f: &Finding,
+    last: Timestamp,
+    (cols, most): (usize, usize),
+    selected: bool,
+) -> Vec<Line> {
     let mark = if selected { app.symbols.marker } else { " " };
     let since = format!(
         "{} unknown since {}: ",
@@ -298,18 +324,22 @@ fn unseen_entry(app: &App, f: &Finding, last: Timestamp, cols: usize, selected: 
     let line = Line::of(Role::Accent, mark)
         .with(Role::Unknown, since)
         .text(f.summary.clone());
-    let mut lines = line.selected(selected).wrap(cols, 3);
-    if lines.len() > 2 {
-        lines.truncate(2);
+    at_most(line.selected(selected).wrap(cols, 3), most, cols)
+}
+
+/// The first lines; the last of them says if there are more.
+fn at_most(mut lines: Vec<Line>, most: usize, cols: usize) -> Vec<Line> {
+    if lines.len() > most {
+        lines.truncate(most);
         if let Some(end) = lines.last_mut() {
-            *end = std::mem::take(end).with(Role::Text, CUT).cut(cols);
+            *end = std::mem::take(end).with(Role::Muted, CUT).cut(cols);
         }
     }
     lines
 }
 
 /// Summary with age; below it the rest of the summary and the first evidence.
-fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
+fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -> Vec<Line> {
     let mark = if selected { app.symbols.marker } else { " " };
     let sign = app.symbols.severity(f.severity);
     let role = severity_role(f.severity);
@@ -354,7 +384,11 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
     }
     let mut lines = vec![first];
     if !rest.is_empty() || !f.evidence.is_empty() && !brief {
-        lines.push(below.cut(cols));
+        match most {
+            // Every cell of the one line counts, up to the middle of a word.
+            BRIEF => lines.push(below.cut(cols)),
+            _ => lines.extend(below.wrap(cols, 3)),
+        }
     }
     for line in &mut lines {
         line.selected = selected;
