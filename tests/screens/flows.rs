@@ -718,3 +718,49 @@ fn sizes_that_fared_alike_are_one_line_and_the_edge_stands_alone() {
     }
     assert!(!shown.contains("1425"), "{shown}");
 }
+
+#[test]
+fn a_router_that_says_unreachable_is_no_hop_further_on() {
+    use warroom::model::observation::{Body, HopAnswer, HopSample, IcmpError};
+    let mut batch = crate::fixture::news();
+    let (a, b) = (
+        crate::fixture::ip("10.0.0.1"),
+        crate::fixture::ip("10.0.2.1"),
+    );
+    let rtt = crate::fixture::rtt(300);
+    let answer = |ttl| match ttl {
+        1 | 2 => HopAnswer::TimeExceeded {
+            from: if ttl == 1 { a } else { b },
+            rtt,
+            return_ttl: None,
+        },
+        3 | 7 => HopAnswer::Unreachable {
+            from: b,
+            rtt,
+            error: IcmpError::HostUnreachable,
+        },
+        _ => HopAnswer::Silent,
+    };
+    let db = |o: &warroom::model::observation::Observation| o.target.as_str() == crate::fixture::DB;
+    for o in batch.observations.iter_mut().filter(|o| db(o)) {
+        if let Body::Trace(round) = &mut o.body {
+            let hops = (1..=9).map(|ttl| HopSample {
+                ttl,
+                answer: answer(ttl),
+            });
+            round.hops = hops.collect();
+        }
+    }
+    let mut app = with(crate::fixture::fresh(120, 40, true), batch);
+    press(&mut app, "1gjjj");
+    let shown = text(&app);
+    assert!(row_of(&shown, "10.20.0.53  ").contains("2+?"), "{shown}");
+    press(&mut app, "2");
+    let shown = text(&app);
+    assert!(shown.contains("10.0.2.1 says host unreachable"), "{shown}");
+    assert!(
+        shown.contains("3–9  nothing beyond hop 2 answers"),
+        "{shown}"
+    );
+    assert_eq!(shown.matches("says host unreachable").count(), 1, "{shown}");
+}

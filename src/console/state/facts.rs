@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::App;
 use super::doc::{Line, Role};
 use crate::model::finding::TargetState;
-use crate::model::observation::{DnsSample, Outcome, PmtuHow, Refusal};
+use crate::model::observation::{DnsSample, HopAnswer, Outcome, PmtuHow, Refusal};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Rtt, Stamp, human};
@@ -246,16 +246,13 @@ pub fn gateway(app: &App) -> Option<std::net::IpAddr> {
 }
 
 /// Distance of the last router that is known. One that says "unreachable" says so to every
-/// larger TTL, too: it is where it was first.
-fn last_router(path: &PathWindow) -> Option<u8> {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut last = None;
-    for (ttl, hop) in path.hops() {
-        if hop.address().is_some_and(|a| seen.insert(a)) {
-            last = Some(ttl);
-        }
-    }
-    last
+/// larger TTL, too: those are no routers further on.
+pub fn last_router(path: &PathWindow) -> Option<u8> {
+    let answers = || path.kept().flat_map(|(_, _, round)| &round.hops);
+    let passed = answers().filter(|h| matches!(h.answer, HopAnswer::TimeExceeded { .. }));
+    let refused = answers().filter(|h| matches!(h.answer, HopAnswer::Unreachable { .. }));
+    let passed = passed.map(|h| h.ttl).max();
+    passed.or_else(|| refused.map(|h| h.ttl).min())
 }
 
 /// Length of the path, or how far it is known.
