@@ -45,8 +45,8 @@ pub fn folded(name: &SafeText, incident: &Incident) -> Value {
         .collect();
     let unseen: Vec<_> = incident
         .open
-        .iter()
-        .filter_map(|(key, _)| Some(json!({"key": key, "last_seen": incident.unseen(key)?})))
+        .keys()
+        .filter_map(|key| Some(json!({"key": key, "last_seen": incident.unseen(key)?})))
         .collect();
     let lapsed: Vec<_> = incident
         .lapsed

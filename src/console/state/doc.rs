@@ -187,7 +187,7 @@ impl Wrapping {
             let slashes = kept
                 .grapheme_indices(true)
                 .filter(|(at, c)| *at > 0 && *c == "/");
-            let slash = slashes.map(|(at, _)| at + 1).last();
+            let slash = slashes.map(|(at, _)| at + 1).next_back();
             let kept = slash.map_or(kept, |at| &kept[..at]);
             let kept_len = kept.len();
             self.put(role, kept);
