@@ -8,7 +8,9 @@ use warroom::console::state::{App, AppInit, message::Message};
 use warroom::model::catalogue as codes;
 use warroom::model::command::{Batch, Notice, Verdicts};
 use warroom::model::device::{DeviceAnswer, DeviceReport, SnmpInterface, SnmpStatus};
-use warroom::model::event::{Basis, Event, EventKind, Milestone, NoteKind, WriterId};
+use warroom::model::event::{
+    Basis, Event, EventKind, Milestone, NoteKind, TargetNumbers, WriterId,
+};
 use warroom::model::finding::{
     Code, Evidence, Finding, Location, PlaceKind, RuledOut, Severity, TargetState,
 };
@@ -638,7 +640,7 @@ fn state_pending() -> (TargetId, Vec<SafeText>) {
     )
 }
 
-fn verdicts() -> Verdicts {
+pub fn verdicts() -> Verdicts {
     let mut expired = finding(
         codes::TLS_EXPIRED,
         Severity::Critical,
@@ -709,10 +711,10 @@ fn verdicts() -> Verdicts {
         findings: vec![black_hole(), expired, error, loss, resolver, silent],
         states: vec![
             (TargetId::local(), TargetState::Ok),
-            state(API, TargetState::Down("PMTU black hole".into())),
-            state(SHOP, TargetState::Down("certificate expired".into())),
-            state(DB, TargetState::Degraded("12 % loss".into())),
-            state(DNS, TargetState::Degraded("one resolver of two".into())),
+            state(API, TargetState::Down("pmtu-black-hole".into())),
+            state(SHOP, TargetState::Down("tls-expired".into())),
+            state(DB, TargetState::Degraded("packet-loss".into())),
+            state(DNS, TargetState::Degraded("resolver-down".into())),
             state(SWITCH, TargetState::Unknown("only SNMP asked".into())),
         ],
         pending: vec![state_pending()],
@@ -748,6 +750,25 @@ pub fn note(seq: u64, before_s: i64, sort: NoteKind, text: &str) -> Event {
     )
 }
 
+fn numbers(seq: u64, before_s: i64, target: &str, p50: f64) -> Event {
+    let at = |before: i64| stamp(NOW_MS).wall - SignedDuration::from_secs(before);
+    event(
+        seq,
+        before_s,
+        EventKind::TargetNumbers {
+            numbers: TargetNumbers {
+                target: Target::parse(target).unwrap().id,
+                from: at(before_s + 300),
+                to: at(before_s),
+                sent: 300,
+                lost: 0,
+                rtt_ms: Some((p50, p50 * 1.5, p50 * 3.0)),
+                method: "TCP handshake".into(),
+            },
+        },
+    )
+}
+
 fn events() -> Vec<Event> {
     let ids = |t: &[&str]| t.iter().map(|t| Target::parse(t).unwrap().id).collect();
     vec![
@@ -778,12 +799,14 @@ fn events() -> Vec<Event> {
             EventKind::TargetState {
                 target: Target::parse(API).unwrap().id,
                 state: "down".into(),
-                why: "PMTU black hole".into(),
+                why: "pmtu-black-hole".into(),
             },
         ),
         note(4, 211, NoteKind::Note, "rolled back change 31 on fw-2"),
+        numbers(5, 190, API, 14.1),
+        numbers(6, 190, DB, 0.94),
         event(
-            5,
+            7,
             112,
             EventKind::MilestoneSet {
                 milestone: Milestone::Identified,
@@ -791,7 +814,7 @@ fn events() -> Vec<Event> {
             },
         ),
         note(
-            6,
+            8,
             60,
             NoteKind::Decision,
             "clamp the MSS on tunnel 7 until the filter is fixed, then take it back out; ben asks the provider",

@@ -30,11 +30,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                 },
             );
         doc.paragraph(line, cols, 1);
-        doc.paragraph(method(&last.how), cols, 1);
         match last.value.outcome.ok() {
             Some(p) => {
-                doc.gap();
                 result(app, p, &mut doc, cols);
+                doc.paragraph(method(&last.how), cols, 1);
                 tries(app, p, &mut doc, cols);
             }
             None => {
@@ -44,6 +43,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                     format!("{} can't be known: {why}", app.symbols.unknown),
                 );
                 doc.paragraph(text, cols, 1);
+                doc.paragraph(method(&last.how), cols, 1);
             }
         }
         doc.gap();
@@ -114,17 +114,81 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
 fn tries(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
     let to_end: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_none()).collect();
     if !to_end.is_empty() {
-        doc.heading("SIZES TRIED, IN ORDER");
-        doc.lines(table(app, &to_end, cols));
+        doc.heading("SIZES TRIED, LARGEST FIRST");
+        doc.lines(table(app, p, &to_end, cols));
     }
     let to_hops: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_some()).collect();
     if !to_hops.is_empty() {
         doc.heading("SIZES TRIED TO HOPS ON THE WAY");
-        doc.lines(table(app, &to_hops, cols));
+        doc.lines(table(app, p, &to_hops, cols));
     }
 }
 
-fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
+/// Neighbouring sizes that fared alike.
+struct Band {
+    ttl: Option<u8>,
+    least: u32,
+    most: u32,
+    sent: u32,
+    answered: u32,
+}
+
+impl Band {
+    /// Whether none, some or all came back.
+    const fn fate(&self) -> u8 {
+        match self.answered {
+            0 => 0,
+            n if n < self.sent => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// A search tries dozens of sizes: what counts is up to where they pass. The two sizes at that
+/// edge stand alone.
+fn bands(p: &Pmtu, tries: &[&SizeTry]) -> Vec<Band> {
+    let mut sizes: Vec<Band> = Vec::new();
+    let mut sorted = tries.to_vec();
+    sorted.sort_by_key(|t| (t.ttl, std::cmp::Reverse(t.size)));
+    for t in sorted {
+        match sizes.last_mut() {
+            Some(b) if (b.ttl, b.most) == (t.ttl, t.size) => {
+                b.sent += t.sent;
+                b.answered += t.answered;
+            }
+            _ => sizes.push(Band {
+                ttl: t.ttl,
+                least: t.size,
+                most: t.size,
+                sent: t.sent,
+                answered: t.answered,
+            }),
+        }
+    }
+    let first_bad = match &p.how {
+        PmtuHow::Silent { first_bad, .. } => Some(*first_bad),
+        PmtuHow::FullSize | PmtuHow::TooBig { .. } => None,
+    };
+    let edge = |size: u32| size == p.mtu || Some(size) == first_bad;
+    let mut bands: Vec<Band> = Vec::new();
+    for b in sizes {
+        match bands.last_mut() {
+            Some(last)
+                if (last.ttl, last.fate()) == (b.ttl, b.fate())
+                    && !edge(last.least)
+                    && !edge(b.most) =>
+            {
+                last.least = b.least;
+                last.sent += b.sent;
+                last.answered += b.answered;
+            }
+            _ => bands.push(b),
+        }
+    }
+    bands
+}
+
+fn table(app: &App, p: &Pmtu, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
     let mut table = Table::new([
         Column::new("HOP").right().drop(1),
         Column::new("BYTES").right(),
@@ -132,19 +196,21 @@ fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
         Column::new("ANSWERED").right(),
         Column::new("RESULT"),
     ]);
-    for t in tries {
-        let verdict = match t.answered {
+    for b in bands(p, tries) {
+        let verdict = match b.fate() {
             0 => Line::of(Role::Critical, format!("{} vanish", app.symbols.critical)),
-            n if n < t.sent => {
-                Line::of(Role::Warning, format!("{} some pass", app.symbols.warning))
-            }
+            1 => Line::of(Role::Warning, format!("{} some pass", app.symbols.warning)),
             _ => Line::of(Role::Ok, format!("{} pass", app.symbols.ok)),
         };
+        let bytes = match b.least == b.most {
+            true => b.most.to_string(),
+            false => format!("{} - {}", b.least, b.most),
+        };
         table.row(Row::new(vec![
-            Line::plain(t.ttl.map(|n| n.to_string()).unwrap_or_default()),
-            Line::plain(t.size.to_string()),
-            Line::plain(t.sent.to_string()),
-            Line::plain(t.answered.to_string()),
+            Line::plain(b.ttl.map(|n| n.to_string()).unwrap_or_default()),
+            Line::plain(bytes),
+            Line::plain(b.sent.to_string()),
+            Line::plain(b.answered.to_string()),
             verdict,
         ]));
     }
