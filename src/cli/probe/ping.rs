@@ -54,6 +54,12 @@ pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliErr
     if args.sweep.sweep {
         return sweep::run(common, &args.sweep, &args.repeat, &args.targets, out);
     }
+    if let Some(range) = args.targets.iter().find(|t| sweep::is_range(t)) {
+        return Err(CliError::usage(format!(
+            "{} is a range; to ask each of its addresses once, add --sweep",
+            crate::model::text::SafeText::capped(range, 60)
+        )));
+    }
     let header = &[
         "address",
         "method",

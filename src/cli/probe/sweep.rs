@@ -291,6 +291,12 @@ fn range(text: &str, all: &mut Vec<IpAddr>) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Whether this is a range of addresses rather than a host.
+pub fn is_range(text: &str) -> bool {
+    text.split_once('/')
+        .is_some_and(|(addr, len)| addr.parse::<IpAddr>().is_ok() && len.parse::<u8>().is_ok())
+}
+
 /// One packet that very many would answer is an attack.
 fn refuse_many(addr: IpAddr) -> Result<(), CliError> {
     let broadcast = addr == IpAddr::V4(Ipv4Addr::BROADCAST);
