@@ -154,6 +154,7 @@ impl World {
                 Outcome::Ok(Echo {
                     rtt: rtt(us + jitter),
                     reply_ttl: Some(55),
+                    ..Echo::default()
                 })
             } else {
                 Outcome::Timeout {
@@ -171,6 +172,7 @@ impl World {
                 seq: n as u32,
                 sent: stamp(NOW_MS - before).mono,
                 outcome,
+                afterwards: Default::default(),
             });
             self.put(target, before, how, body);
         }
@@ -220,6 +222,7 @@ impl World {
             dst: sock(dst),
             asked: true,
             outcome: Outcome::Ok(rtt(us)),
+            details: None,
         });
         self.put(target, 4000, How::best(Method::TcpConnect), body);
     }
@@ -238,6 +241,9 @@ impl World {
             name: name.into(),
             rtype: rtype.into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome,
         });
         self.put(target, 3000, How::best(Method::DnsUdp), body);
@@ -265,6 +271,7 @@ impl World {
                         tls: rtt(ms[1] * 1000),
                         first_byte: rtt((ms[2] + n * 5 % 17) * 1000),
                         body: rtt(ms[3] * 1000),
+                        ..HttpPhases::default()
                     },
                     server: Some("nginx/1.24.0".into()),
                     location: None,
@@ -272,6 +279,7 @@ impl World {
                     body_bytes: 157,
                     body_start: Some("<html><head><title>502 Bad Gateway</title></head>".into()),
                 }),
+                details: None,
             });
             self.put(
                 target,
@@ -359,6 +367,7 @@ impl World {
                 data: "203.0.113.20".into(),
             }],
             soa: None,
+            detail: Default::default(),
         };
         self.ask(API, "10.0.0.53:53", API, "A", Outcome::Ok(a.clone()));
         self.ask(
@@ -536,6 +545,7 @@ impl World {
                 data: data.into(),
             }],
             soa: None,
+            detail: Default::default(),
         };
         self.ask(DNS, "10.0.0.53:53", name, "A", Outcome::Ok(a("192.0.2.80")));
         for _ in 0..3 {

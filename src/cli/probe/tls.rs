@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
@@ -41,6 +41,7 @@ pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliErro
         "tls",
         header,
         &args.targets,
+        Needs::Usual,
         out,
         move |world, target, voice| {
             Box::pin(judge(given.clone(), roots.clone(), world, target, voice))
@@ -131,7 +132,7 @@ fn row(s: &TlsSample) -> Vec<String> {
     ]
 }
 
-fn fault_text(f: &TlsFault) -> String {
+pub(super) fn fault_text(f: &TlsFault) -> String {
     use TlsFault as F;
     let day = |t: &jiff::Timestamp| crate::model::time::date_time_utc(*t);
     match f {

@@ -12,11 +12,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::recorder::{Leave, News, RecorderHandle};
+use crate::engine::seen::Seen;
 use crate::model::command::{Command, Entry, Notice, Ticket};
 use crate::model::event::{Basis, Event, EventKind};
 use crate::model::finding::Code;
 use crate::model::text::SafeText;
-use crate::model::time::{Mono, Stamp};
+use crate::model::time::Mono;
 use crate::model::window::Window;
 use crate::runbook::library::Library;
 use draft::Draft;
@@ -155,7 +156,7 @@ impl Desk {
     }
 
     /// Does what the console asks.
-    pub async fn take(&mut self, command: Command, window: &Window) {
+    pub async fn take(&mut self, command: Command, seen: &Seen) {
         match command {
             Command::Note {
                 ticket,
@@ -190,7 +191,7 @@ impl Desk {
                 title,
                 lines,
             } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
-            Command::Export { ticket } => self.export(ticket, window),
+            Command::Export { ticket } => self.export(ticket, seen),
             Command::ListRunbooks => self.list_runbooks(),
             Command::OpenRunbook { name } => self.open_runbook(&name),
             Command::MarkStep {
@@ -267,7 +268,7 @@ impl Desk {
 
     /// Writes the draft beside the events. The figures up to now go on record first, and the
     /// draft waits until they are on disk, so that it has them and all that was said before.
-    fn export(&mut self, ticket: Ticket, window: &Window) {
+    fn export(&mut self, ticket: Ticket, seen: &Seen) {
         let Some(figures) = self.draft.ask(ticket) else {
             let why = "another draft is being written; wait for it";
             self.notices.push(Notice::NotSaved {
@@ -276,7 +277,7 @@ impl Desk {
             });
             return;
         };
-        let mut numbers = numbers::of(window);
+        let mut numbers = numbers::of(&seen.borrow());
         let last = numbers.pop();
         for numbers in numbers {
             self.record(EventKind::TargetNumbers { numbers });
@@ -329,7 +330,7 @@ impl Desk {
     }
 
     /// Ends the running command, writes the last figures, and lets the recorder finish.
-    pub async fn leave(&mut self, window: &Window, _now: Stamp) -> Vec<Notice> {
+    pub async fn leave(&mut self, seen: &Seen) -> Vec<Notice> {
         if let Some(kind) = self.runs.finish().await {
             self.record(kind);
         }
@@ -340,7 +341,7 @@ impl Desk {
                 self.draft_made(made);
             }
         }
-        self.record_numbers(window);
+        self.record_numbers(&seen.borrow());
         let Some(recording) = self.recording.take() else {
             return self.notices();
         };
