@@ -191,7 +191,7 @@ impl Desk {
                 title,
                 lines,
             } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
-            Command::Export { ticket } => self.export(ticket, &seen.borrow()),
+            Command::Export { ticket } => self.export(ticket, seen),
             Command::ListRunbooks => self.list_runbooks(),
             Command::OpenRunbook { name } => self.open_runbook(&name),
             Command::MarkStep {
@@ -268,7 +268,7 @@ impl Desk {
 
     /// Writes the draft beside the events. The figures up to now go on record first, and the
     /// draft waits until they are on disk, so that it has them and all that was said before.
-    fn export(&mut self, ticket: Ticket, window: &Window) {
+    fn export(&mut self, ticket: Ticket, seen: &Seen) {
         let Some(figures) = self.draft.ask(ticket) else {
             let why = "another draft is being written; wait for it";
             self.notices.push(Notice::NotSaved {
@@ -277,7 +277,7 @@ impl Desk {
             });
             return;
         };
-        let mut numbers = numbers::of(window);
+        let mut numbers = numbers::of(&seen.borrow());
         let last = numbers.pop();
         for numbers in numbers {
             self.record(EventKind::TargetNumbers { numbers });
