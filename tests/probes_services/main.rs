@@ -12,3 +12,5 @@ mod names;
 mod script;
 mod serve;
 mod tls;
+mod tls_chains;
+mod tls_pki;

@@ -17,7 +17,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::observation::{Outcome, Refusal};
 use crate::model::target::Host;
@@ -26,7 +25,7 @@ use crate::model::time::Rtt;
 use crate::probe::dial::{kernel_words, refusal_of};
 
 use super::roots::Roots;
-use super::walk::is_short_rsa;
+use super::judge::ParsedCert;
 
 /// How long a polite close may take.
 const CLOSE_LIMIT: Duration = Duration::from_millis(100);
@@ -259,7 +258,7 @@ impl Recorder {
 }
 
 fn has_short_key(cert: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(cert).is_ok_and(|(_, c)| is_short_rsa(&c))
+    ParsedCert::parse(cert).is_ok_and(|c| c.rsa_bits().is_some_and(|b| b < 2048))
 }
 
 impl ServerCertVerifier for Recorder {

@@ -5,16 +5,15 @@
 //! checks that the server holds the key. Nothing is sent over it. What the chain is worth is
 //! [`judge`]'s matter.
 
+mod bundle;
 mod capture;
 mod cert;
+mod details;
 mod judge;
-#[cfg(test)]
-mod judge_tests;
 #[cfg(test)]
 mod mint;
 mod names;
 mod roots;
-mod walk;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +29,9 @@ use crate::sys::clock::Clock;
 
 use super::dial::dial;
 
-pub use judge::judge;
+pub use bundle::{Bundle, MAX_BYTES, bundle, to_pem};
+pub use details::{CertDetails, details};
+pub use judge::{Judgement, MAX_CHAIN, Question, judge, judge_all};
 pub use roots::{Roots, RootsError};
 
 pub(crate) use capture::handshake;
@@ -91,9 +92,16 @@ async fn attempt(
 fn session(done: &capture::Done, name: &Host, roots: &Roots, connect: Rtt) -> TlsSession {
     let now = Clock::start().now().wall;
     let chain: &[CertificateDer<'static>] = &done.chain;
-    let mut faults = judge(chain, name, roots, now);
+    let mut judged = judge_all(&Question {
+        chain,
+        name: Some(name),
+        roots,
+        at: now,
+        any_order: false,
+        by_clock: true,
+    });
     if let Some(why) = &done.unproven {
-        faults.push(TlsFault::Other {
+        judged.faults.push(TlsFault::Other {
             reason: SafeText::new(format!("the proof of the key could not be checked: {why}")),
         });
     }
@@ -104,7 +112,9 @@ fn session(done: &capture::Done, name: &Host, roots: &Roots, connect: Rtt) -> Tl
         connect,
         handshake: done.took,
         chain: chain.iter().map(|c| cert::info(c)).collect(),
-        faults,
+        faults: judged.faults,
         roots: roots.describe(),
+        notes: judged.notes,
+        seen: crate::model::tls::TlsSeen::default(),
     }
 }

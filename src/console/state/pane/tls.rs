@@ -90,10 +90,10 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
 
 /// Where in the chain a fault belongs.
 fn index_of(fault: &TlsFault, chain: usize) -> usize {
+    let last = chain.saturating_sub(1);
     match fault {
-        TlsFault::Expired { index, .. } | TlsFault::NotYetValid { index, .. } => *index,
-        TlsFault::NameMismatch { .. } | TlsFault::SelfSigned | TlsFault::Other { .. } => 0,
-        TlsFault::UntrustedIssuer { .. } => chain.saturating_sub(1),
+        TlsFault::UntrustedIssuer { .. } | TlsFault::RootExpired { .. } => last,
+        other => other.index().unwrap_or(0).min(last),
     }
 }
 
@@ -163,7 +163,12 @@ fn issuer(app: &App, s: &TlsSession, cert: &CertInfo, index: usize, doc: &mut Do
     if cert.self_issued {
         return;
     }
-    let unknown = |f: &TlsFault| matches!(f, TlsFault::UntrustedIssuer { .. });
+    let unknown = |f: &TlsFault| {
+        matches!(
+            f,
+            TlsFault::UntrustedIssuer { .. } | TlsFault::ChainIncomplete { .. }
+        )
+    };
     let mut line = Line::new();
     line.space(1 + (index + 1).min(6) * 3);
     line.push(Role::Border, app.symbols.branch);
@@ -199,7 +204,7 @@ fn words(app: &App, fault: &TlsFault) -> String {
         }
         TlsFault::SelfSigned => "signed by itself, no authority vouches for it".into(),
         TlsFault::UntrustedIssuer { issuer } => format!("no trusted root leads to {issuer}"),
-        TlsFault::Other { reason } => reason.to_string(),
+        other => other.detail(),
     }
 }
 

@@ -1,6 +1,10 @@
-//! `warroom tls`.
+//! `warroom tls`: servers and files.
+
+mod file;
+mod report;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -20,8 +24,21 @@ use crate::probe::tls::{self, Roots};
 #[derive(Clone, Debug, Args)]
 pub struct TlsArgs {
     /// What to judge: a host, host:port or a URL
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", required_unless_present = "pem")]
     pub targets: Vec<String>,
+    /// Judge the chain in this file (PEM in any order, or DER; - reads standard input) instead of
+    /// a server's
+    #[arg(long, value_name = "FILE", conflicts_with = "targets")]
+    pub pem: Option<PathBuf>,
+    /// Judge the certificate for this name or address instead of the target's
+    #[arg(long, value_name = "HOST")]
+    pub name: Option<String>,
+    /// Trust the certificates in this PEM file only, not the system roots (may be given again)
+    #[arg(long, value_name = "FILE")]
+    pub roots: Vec<PathBuf>,
+    /// Judge as of this time: RFC 3339 or a date
+    #[arg(long, value_name = "TIME", requires = "pem")]
+    pub at: Option<String>,
     /// Repetition and form.
     #[command(flatten)]
     pub repeat: Repeat,
@@ -32,8 +49,11 @@ pub struct TlsArgs {
 /// # Errors
 /// Usage, and what could not be run.
 pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliError> {
+    if let Some(path) = &args.pem {
+        return file::run(common, args, path, out);
+    }
     let header = &["address", "version", "cipher", "not_after", "result"];
-    let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
+    let roots = roots(common, args)?;
     let given = args.clone();
     session::run(
         common,
@@ -46,6 +66,15 @@ pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliErro
             Box::pin(judge(given.clone(), roots.clone(), world, target, voice))
         },
     )
+}
+
+/// What is trusted: the system's roots and `--ca`, or what `--roots` says and nothing else.
+fn roots(common: &Common, args: &TlsArgs) -> Result<Roots, CliError> {
+    if args.roots.is_empty() {
+        return Roots::load(&common.ca).map_err(CliError::usage);
+    }
+    let files: Vec<PathBuf> = args.roots.iter().chain(&common.ca).cloned().collect();
+    Roots::only(&files).map_err(CliError::usage)
 }
 
 async fn judge(
@@ -104,11 +133,11 @@ fn details(s: &TlsSample) -> Vec<String> {
         lines.push(format!("names  {}", names.join(", ")));
         lines.push(format!("sha256 {}", leaf.sha256));
     }
-    let faults = session.faults.iter().map(fault_text);
-    lines.extend(faults.map(|f| format!("fault  {f}")));
+    lines.extend(session.faults.iter().map(report::fault_line));
     if session.faults.is_empty() {
         lines.push("no fault found".into());
     }
+    lines.extend(session.notes.iter().map(report::note_line));
     lines
 }
 
@@ -116,7 +145,7 @@ fn row(s: &TlsSample) -> Vec<String> {
     let session = s.outcome.ok();
     let leaf = session.and_then(|t| t.chain.first());
     let faults: Vec<String> = session
-        .map(|t| t.faults.iter().map(fault_text).collect())
+        .map(|t| t.faults.iter().map(TlsFault::detail).collect())
         .unwrap_or_default();
     vec![
         s.dst.to_string(),
@@ -129,30 +158,4 @@ fn row(s: &TlsSample) -> Vec<String> {
             None => summary::refusal_text(&s.outcome),
         },
     ]
-}
-
-fn fault_text(f: &TlsFault) -> String {
-    use TlsFault as F;
-    let day = |t: &jiff::Timestamp| crate::model::time::date_time_utc(*t);
-    match f {
-        F::Expired { index, not_after } => {
-            format!("certificate {index} expired at {}", day(not_after))
-        }
-        F::NotYetValid { index, not_before } => format!(
-            "certificate {index} is not valid before {}",
-            day(not_before)
-        ),
-        F::NameMismatch { wanted, presented } => {
-            let names: Vec<_> = presented.iter().map(|n| n.as_str()).collect();
-            format!(
-                "the certificate is not for {wanted} but for {}",
-                names.join(", ")
-            )
-        }
-        F::SelfSigned => "the certificate is signed by itself".into(),
-        F::UntrustedIssuer { issuer } => {
-            format!("no path to a trusted root: issuer {issuer} is not known here")
-        }
-        F::Other { reason } => reason.to_string(),
-    }
 }
