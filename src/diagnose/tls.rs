@@ -155,10 +155,19 @@ fn clock(
     why: &crate::model::text::SafeText,
 ) -> Build {
     let place = Location::of(PlaceKind::Local);
-    Build::new(code::TLS_CLOCK, Severity::Warning, &t.target.id, place, since)
-        .confidence(0.8)
-        .summary(format!("the clock of this host is probably wrong: {why}"))
-        .evidence([], format!("seen in the certificates of {} ({dst})", last.value.name))
+    Build::new(
+        code::TLS_CLOCK,
+        Severity::Warning,
+        &t.target.id,
+        place,
+        since,
+    )
+    .confidence(0.8)
+    .summary(format!("the clock of this host is probably wrong: {why}"))
+    .evidence(
+        [],
+        format!("seen in the certificates of {} ({dst})", last.value.name),
+    )
 }
 
 fn expiring(

@@ -98,7 +98,15 @@ impl Pki {
     }
 
     fn genpkey(&self, key: &str, algorithm: &str, option: &str) {
-        self.openssl(&["genpkey", "-algorithm", algorithm, "-pkeyopt", option, "-out", key]);
+        self.openssl(&[
+            "genpkey",
+            "-algorithm",
+            algorithm,
+            "-pkeyopt",
+            option,
+            "-out",
+            key,
+        ]);
     }
 
     fn sign(&self, label: &str, order: &Order<'_>) {
@@ -111,14 +119,46 @@ impl Pki {
         let file = |name: &str, text: &str| std::fs::write(self.file(name), text).unwrap();
         file("conf", &conf);
         file(&format!("db{id}"), "");
-        file(&format!("serial{id}"), &format!("{:04X}\n", 0x1000 + id * 7));
-        let (key, csr, cert) = (format!("{label}.key"), format!("{label}.csr"), format!("{label}.pem"));
-        self.openssl(&["req", "-new", "-config", "conf", "-key", &key, "-subj", order.subject, "-out", &csr]);
+        file(
+            &format!("serial{id}"),
+            &format!("{:04X}\n", 0x1000 + id * 7),
+        );
+        let (key, csr, cert) = (
+            format!("{label}.key"),
+            format!("{label}.csr"),
+            format!("{label}.pem"),
+        );
+        self.openssl(&[
+            "req",
+            "-new",
+            "-config",
+            "conf",
+            "-key",
+            &key,
+            "-subj",
+            order.subject,
+            "-out",
+            &csr,
+        ]);
         let issuer_key = format!("{issuer}.key");
         let issuer_cert = format!("{issuer}.pem");
         let mut args = vec![
-            "ca", "-batch", "-notext", "-config", "conf", "-in", &csr, "-out", &cert, "-keyfile",
-            &issuer_key, "-startdate", order.from, "-enddate", order.to, "-preserveDN",
+            "ca",
+            "-batch",
+            "-notext",
+            "-config",
+            "conf",
+            "-in",
+            &csr,
+            "-out",
+            &cert,
+            "-keyfile",
+            &issuer_key,
+            "-startdate",
+            order.from,
+            "-enddate",
+            order.to,
+            "-preserveDN",
         ];
         if order.issuer.is_none() {
             args.push("-selfsign");
@@ -154,7 +194,13 @@ impl Pki {
             "-verify_hostname"
         };
         let said = Command::new("openssl")
-            .args(["verify", "-no-CApath", "-no-CAstore", "-purpose", "sslserver"])
+            .args([
+                "verify",
+                "-no-CApath",
+                "-no-CAstore",
+                "-purpose",
+                "sslserver",
+            ])
             // What TLS itself asks of keys and hashes (security level 2).
             .args(["-auth_level", "2"])
             .args([host, name, "-attime", &at.to_string(), "-CAfile"])

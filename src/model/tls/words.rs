@@ -123,14 +123,20 @@ impl TlsFault {
     pub fn detail(&self) -> String {
         match self {
             TlsFault::Expired { index, not_after } => {
-                format!("certificate {index} expired at {}", date_time_utc(*not_after))
+                format!(
+                    "certificate {index} expired at {}",
+                    date_time_utc(*not_after)
+                )
             }
             TlsFault::NotYetValid { index, not_before } => format!(
                 "certificate {index} is not valid before {}",
                 date_time_utc(*not_before)
             ),
             TlsFault::NameMismatch { wanted, presented } => {
-                format!("the certificate is not for {wanted} but for {}", list(presented))
+                format!(
+                    "the certificate is not for {wanted} but for {}",
+                    list(presented)
+                )
             }
             TlsFault::SelfSigned => "the certificate is signed by itself".into(),
             TlsFault::UntrustedIssuer { issuer } => {
@@ -152,9 +158,9 @@ impl TlsFault {
             TlsFault::WeakSignature { index, algorithm } => {
                 format!("certificate {index} is signed with a broken hash: {algorithm}")
             }
-            TlsFault::BadSignature { index } => format!(
-                "the signature of certificate {index} does not fit the key of its issuer"
-            ),
+            TlsFault::BadSignature { index } => {
+                format!("the signature of certificate {index} does not fit the key of its issuer")
+            }
             TlsFault::NotACa { index, why } => {
                 format!("certificate {index} may not issue others: {why}")
             }
@@ -162,9 +168,9 @@ impl TlsFault {
                 index,
                 allowed,
                 below,
-            } => format!(
-                "certificate {index} allows {allowed} CAs below itself, there are {below}"
-            ),
+            } => {
+                format!("certificate {index} allows {allowed} CAs below itself, there are {below}")
+            }
             TlsFault::NameConstraint { index, why } => {
                 format!("the issuer at {index} may not vouch for this name: {why}")
             }

@@ -155,10 +155,8 @@ pub fn to_pem(chain: &[CertificateDer<'_>]) -> String {
         out.push_str("-----BEGIN CERTIFICATE-----\n");
         let mut column = 0;
         for group in der.chunks(3) {
-            let n = group
-                .iter()
-                .fold(0u32, |n, b| n << 8 | u32::from(*b))
-                << (8 * (3 - group.len()));
+            let n =
+                group.iter().fold(0u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - group.len()));
             for digit in 0..4 {
                 let c = if digit > group.len() {
                     '='
@@ -214,7 +212,10 @@ mod tests {
             root.cert.pem(),
         );
         let found = bundle(text.as_bytes());
-        assert_eq!(found.certs, [leaf.cert.der().clone(), root.cert.der().clone()]);
+        assert_eq!(
+            found.certs,
+            [leaf.cert.der().clone(), root.cert.der().clone()]
+        );
         assert_eq!((found.private_keys, found.broken.len()), (1, 0));
         assert_eq!(found.others, ["DH PARAMETERS"]);
         assert_eq!(bundle(leaf.cert.der()).certs, [leaf.cert.der().clone()]);

@@ -138,7 +138,10 @@ pub(super) fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     match spki.parsed() {
         Ok(PublicKey::RSA(rsa)) => {
             let digits = rsa.modulus.iter().skip_while(|b| **b == 0);
-            let zeros = digits.clone().next().map_or(0, |b| b.leading_zeros() as usize);
+            let zeros = digits
+                .clone()
+                .next()
+                .map_or(0, |b| b.leading_zeros() as usize);
             format!("RSA {}", digits.count() * 8 - zeros)
         }
         Ok(PublicKey::EC(_)) => {

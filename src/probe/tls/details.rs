@@ -92,7 +92,10 @@ fn purposes(c: &ParsedCert<'_>) -> Vec<SafeText> {
         (u.time_stamping, "timeStamping"),
         (u.ocsp_signing, "OCSPSigning"),
     ];
-    let known = named.iter().filter(|(on, _)| *on).map(|(_, n)| SafeText::from(*n));
+    let known = named
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, n)| SafeText::from(*n));
     let others = u.other.iter().map(|o| SafeText::new(o.to_id_string()));
     known.chain(others).take(32).collect()
 }

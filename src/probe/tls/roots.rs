@@ -147,7 +147,9 @@ impl Roots {
 }
 
 /// The public roots (Mozilla's programme, built in), made once.
-pub(super) fn public_verifier(provider: &Arc<CryptoProvider>) -> Option<&'static WebPkiServerVerifier> {
+pub(super) fn public_verifier(
+    provider: &Arc<CryptoProvider>,
+) -> Option<&'static WebPkiServerVerifier> {
     static PUBLIC: OnceLock<Option<Arc<WebPkiServerVerifier>>> = OnceLock::new();
     let made = PUBLIC.get_or_init(|| {
         let store = RootCertStore {

@@ -87,7 +87,9 @@ fn read(path: &Path) -> Result<Bundle, CliError> {
     let file = SafeText::new(path.to_string_lossy());
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {
-        std::io::stdin().take(tls::MAX_BYTES).read_to_end(&mut bytes)
+        std::io::stdin()
+            .take(tls::MAX_BYTES)
+            .read_to_end(&mut bytes)
     } else {
         File::open(path).and_then(|f| f.take(tls::MAX_BYTES).read_to_end(&mut bytes))
     };
@@ -105,7 +107,9 @@ fn read(path: &Path) -> Result<Bundle, CliError> {
         } else {
             "there is no -----BEGIN CERTIFICATE----- in it, and it is not one DER certificate"
         };
-        return Err(CliError::could_not_run(format!("cannot judge {file}: {why}")));
+        return Err(CliError::could_not_run(format!(
+            "cannot judge {file}: {why}"
+        )));
     }
     Ok(held)
 }
@@ -167,7 +171,10 @@ fn plain(
     out: &mut Out,
 ) {
     let file = SafeText::new(path.to_string_lossy());
-    let name = args.name.as_deref().map_or("any name".into(), |n| SafeText::capped(n, 255));
+    let name = args
+        .name
+        .as_deref()
+        .map_or("any name".into(), |n| SafeText::capped(n, 255));
     out.line(format!("{file} for {name} at {}", date_time_utc(at)));
     out.line(format!("judged against {}", roots.describe()));
     for (i, der) in held.certs.iter().enumerate().take(tls::MAX_CHAIN) {
@@ -204,9 +211,15 @@ mod tests {
 
     #[test]
     fn names_and_addresses() {
-        assert_eq!(parse_name("API.example.com.").unwrap(), Host::Name("api.example.com".into()));
+        assert_eq!(
+            parse_name("API.example.com.").unwrap(),
+            Host::Name("api.example.com".into())
+        );
         for text in ["fd00::1", "[fd00::1]"] {
-            assert_eq!(parse_name(text).unwrap(), Host::Addr("fd00::1".parse().unwrap()));
+            assert_eq!(
+                parse_name(text).unwrap(),
+                Host::Addr("fd00::1".parse().unwrap())
+            );
         }
         assert_eq!(parse_name("a b").unwrap_err().code, 2);
     }

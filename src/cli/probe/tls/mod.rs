@@ -1,24 +1,18 @@
 //! `warroom tls`: servers and files.
 
 mod file;
+mod live;
 mod report;
+mod words;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::Args;
-use serde_json::{Map, json};
+use clap::{Args, ValueEnum};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Repeat};
 use crate::cli::args::Common;
-use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
-use crate::model::observation::{Body, TlsSample};
-use crate::model::target::{Host, Target};
-use crate::model::tls::TlsFault;
-use crate::model::window::Window;
-use crate::probe::tls::{self, Roots};
+use crate::probe::tls::{Roots, StartTls};
 
 /// Arguments of `warroom tls`.
 #[derive(Clone, Debug, Args)]
@@ -39,9 +33,70 @@ pub struct TlsArgs {
     /// Judge as of this time: RFC 3339 or a date
     #[arg(long, value_name = "TIME", requires = "pem")]
     pub at: Option<String>,
+    /// Server name in the hello (SNI), or none; judged by, too, unless --name says otherwise
+    #[arg(long, value_name = "NAME|none")]
+    pub sni: Option<String>,
+    /// Ask for TLS in the clear first; auto goes by the port (25, 587, 143, 110, 389, 5432, 3306)
+    #[arg(long, value_name = "PROTOCOL", default_value = "auto")]
+    pub starttls: Start,
+    /// Protocols to offer (ALPN), like h2,http/1.1; an empty list offers none
+    #[arg(long, value_name = "LIST")]
+    pub alpn: Option<String>,
+    /// Ask for each version from TLS 1.0 to 1.3
+    #[arg(long)]
+    pub versions: bool,
+    /// Ask for each cipher suite of each version (at most 100 hellos, 40 a second)
+    #[arg(long)]
+    pub ciphers: bool,
+    /// Handshake again with what the first one left: is the session resumed?
+    #[arg(long)]
+    pub resume: bool,
+    /// Ask every address of the name and compare
+    #[arg(long)]
+    pub all_addresses: bool,
+    /// Write the chain as presented to this file (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "pem")]
+    pub export: Option<PathBuf>,
     /// Repetition and form.
     #[command(flatten)]
     pub repeat: Repeat,
+}
+
+/// How TLS is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Start {
+    /// By the port.
+    Auto,
+    /// At once.
+    None,
+    /// Mail.
+    Smtp,
+    /// Mailboxes.
+    Imap,
+    /// Mailboxes.
+    Pop3,
+    /// Directories.
+    Ldap,
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+}
+
+impl Start {
+    /// The protocol to start with at this port.
+    pub const fn at(self, port: u16) -> Option<StartTls> {
+        match self {
+            Self::Auto => StartTls::by_port(port),
+            Self::None => None,
+            Self::Smtp => Some(StartTls::Smtp),
+            Self::Imap => Some(StartTls::Imap),
+            Self::Pop3 => Some(StartTls::Pop3),
+            Self::Ldap => Some(StartTls::Ldap),
+            Self::Postgres => Some(StartTls::Postgres),
+            Self::Mysql => Some(StartTls::Mysql),
+        }
+    }
 }
 
 /// Runs it.
@@ -52,8 +107,13 @@ pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliErro
     if let Some(path) = &args.pem {
         return file::run(common, args, path, out);
     }
+    if args.export.is_some() && args.targets.len() > 1 {
+        return Err(CliError::usage("--export takes the chain of one target"));
+    }
     let header = &["address", "version", "cipher", "not_after", "result"];
     let roots = roots(common, args)?;
+    // Faulty options are told before anything is sent.
+    live::question(args, None, 443)?;
     let given = args.clone();
     session::run(
         common,
@@ -63,7 +123,13 @@ pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliErro
         &args.targets,
         out,
         move |world, target, voice| {
-            Box::pin(judge(given.clone(), roots.clone(), world, target, voice))
+            Box::pin(live::judge(
+                given.clone(),
+                roots.clone(),
+                world,
+                target,
+                voice,
+            ))
         },
     )
 }
@@ -75,87 +141,4 @@ fn roots(common: &Common, args: &TlsArgs) -> Result<Roots, CliError> {
     }
     let files: Vec<PathBuf> = args.roots.iter().chain(&common.ca).cloned().collect();
     Roots::only(&files).map_err(CliError::usage)
-}
-
-async fn judge(
-    args: TlsArgs,
-    roots: Roots,
-    world: World,
-    target: Target,
-    voice: Voice,
-) -> Result<Verdict, CliError> {
-    let timeout = args.repeat.timeout.unwrap_or(super::TIMEOUT);
-    let interval = args.repeat.interval.unwrap_or(Duration::from_secs(1));
-    let (addr, line) = world.address(&target, timeout).await?;
-    voice.note(line).await;
-    let dst = SocketAddr::new(addr, target.tcp_port().unwrap_or(443));
-    let host = target.host().cloned().unwrap_or(Host::Addr(addr));
-    let mut verdict = Verdict {
-        good: true,
-        ..Verdict::default()
-    };
-    let mut samples = Vec::new();
-    let mut next = tokio::time::Instant::now();
-    while args.repeat.again(samples.len() as u32, 1) && voice.wait_until(next).await {
-        next += interval;
-        let asked = tls::capture(dst, &host, true, &roots, timeout);
-        let Some((how, sample)) = voice.unless_stopped(asked).await else {
-            break;
-        };
-        verdict.good &= sample.outcome.ok().is_some_and(|t| t.faults.is_empty());
-        samples.push(json!(sample));
-        let obs = voice
-            .sample(Sample {
-                plain: None,
-                rows: vec![row(&sample)],
-                how,
-                body: Body::Tls(sample.clone()),
-            })
-            .await;
-        let mut window = Window::new([target.clone()]);
-        window.take(&obs);
-        verdict.lines = super::summary_lines(&window, &["tls"]);
-        verdict.lines.extend(details(&sample));
-    }
-    verdict.json = Map::new();
-    verdict.json.insert("address".into(), json!(dst));
-    verdict.json.insert("samples".into(), json!(samples));
-    Ok(verdict)
-}
-
-fn details(s: &TlsSample) -> Vec<String> {
-    let Some(session) = s.outcome.ok() else {
-        return Vec::new();
-    };
-    let mut lines = Vec::new();
-    if let Some(leaf) = session.chain.first() {
-        let names: Vec<_> = leaf.san.iter().map(|n| n.as_str()).collect();
-        lines.push(format!("names  {}", names.join(", ")));
-        lines.push(format!("sha256 {}", leaf.sha256));
-    }
-    lines.extend(session.faults.iter().map(report::fault_line));
-    if session.faults.is_empty() {
-        lines.push("no fault found".into());
-    }
-    lines.extend(session.notes.iter().map(report::note_line));
-    lines
-}
-
-fn row(s: &TlsSample) -> Vec<String> {
-    let session = s.outcome.ok();
-    let leaf = session.and_then(|t| t.chain.first());
-    let faults: Vec<String> = session
-        .map(|t| t.faults.iter().map(TlsFault::detail).collect())
-        .unwrap_or_default();
-    vec![
-        s.dst.to_string(),
-        session.map(|t| t.version.to_string()).unwrap_or_default(),
-        session.map(|t| t.cipher.to_string()).unwrap_or_default(),
-        leaf.map(|c| c.not_after.to_string()).unwrap_or_default(),
-        match session {
-            Some(_) if faults.is_empty() => "ok".into(),
-            Some(_) => faults.join("; "),
-            None => summary::refusal_text(&s.outcome),
-        },
-    ]
 }

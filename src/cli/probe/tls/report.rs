@@ -3,9 +3,12 @@
 use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value, json};
 
-use crate::model::time::date_time_utc;
+use super::live::Seen;
+use super::words;
+use crate::cli::check::summary;
+use crate::model::time::{Rtt, date_time_utc};
 use crate::model::tls::{TlsFault, TlsNote};
-use crate::probe::tls::{Judgement, details};
+use crate::probe::tls::{Judgement, Scan, details};
 
 /// One certificate of `chain`.
 pub fn certificate(index: usize, der: &CertificateDer<'_>) -> Value {
@@ -97,4 +100,87 @@ pub fn fault_line(f: &TlsFault) -> String {
 /// `note   …`
 pub fn note_line(n: &TlsNote) -> String {
     format!("note   {}", n.detail)
+}
+
+/// All members about one address.
+pub fn address(one: &Seen) -> Map<String, Value> {
+    let p = &one.probed;
+    let mut o = Map::new();
+    o.insert("address".into(), json!(one.dst));
+    o.insert("name".into(), json!(p.sample.name));
+    let chain: Vec<Value> = p
+        .chain
+        .iter()
+        .enumerate()
+        .map(|(i, c)| certificate(i, c))
+        .collect();
+    o.insert("chain".into(), json!(chain));
+    let mut list = Vec::new();
+    if let Some(s) = p.sample.outcome.ok() {
+        list.extend(s.faults.iter().chain(&p.expiring).map(|f| fault(f, 0)));
+        let trusted = !s.faults.iter().any(TlsFault::breaks_trust);
+        o.insert("trusted".into(), json!(trusted));
+        o.insert("version".into(), json!(s.version));
+        o.insert("cipher".into(), json!(s.cipher));
+        o.insert("alpn".into(), json!(s.alpn));
+        o.insert("roots".into(), json!(s.roots));
+        o.insert("notes".into(), json!(s.notes));
+        let stages: Map<String, Value> = words::stages(one, s)
+            .into_iter()
+            .map(|(n, t)| (n.to_owned(), json!(t.as_ms())))
+            .collect();
+        o.insert("stages_ms".into(), json!(stages));
+        o.insert(
+            "slowest".into(),
+            json!(words::slowest(one, s).map(|(n, _)| n)),
+        );
+        o.insert("group".into(), json!(s.seen.group));
+        o.insert("sni".into(), json!(s.seen.sni));
+        o.insert("starttls".into(), json!(s.seen.starttls));
+        o.insert("client_cert".into(), json!(s.seen.client_cert));
+        o.insert("staple".into(), json!(s.seen.staple));
+        o.insert("unfinished".into(), json!(s.seen.unfinished));
+    } else {
+        o.insert("outcome".into(), json!(p.sample.outcome));
+        o.insert(
+            "result".into(),
+            json!(summary::refusal_text(&p.sample.outcome)),
+        );
+    }
+    if let Some(scan) = &one.scan {
+        list.extend(scan_faults(scan));
+        o.insert("scan".into(), json!(scan));
+    }
+    if let Some(r) = &one.resumed {
+        o.insert(
+            "resumption".into(),
+            json!({
+                "resumed": r.resumed, "version": r.version, "full_ms": r.full.as_ms(),
+                "second_ms": r.second.map(Rtt::as_ms), "why": r.why,
+            }),
+        );
+    }
+    o.insert("faults".into(), json!(list));
+    o
+}
+
+fn scan_faults(scan: &Scan) -> Vec<Value> {
+    let mut list = Vec::new();
+    let old = scan.old();
+    if !old.is_empty() {
+        let only = scan.newest().is_some_and(|n| old.contains(&n));
+        list.push(json!({
+            "code": "tls-protocol-old", "finding": "tls-protocol-old", "index": null,
+            "severity": if only { "critical" } else { "warning" },
+            "detail": format!("{} {}", if only { "offers only" } else { "still offers" }, old.join(", ")),
+            "versions": old,
+        }));
+    }
+    for c in scan.weak() {
+        list.push(json!({
+            "code": "tls-weak-cipher", "finding": null, "index": null, "severity": "warning",
+            "detail": format!("{} has {}", c.name, c.weak.unwrap_or_default()), "cipher": c.name,
+        }));
+    }
+    list
 }

@@ -57,7 +57,9 @@ impl<'a> Cert<'a> {
 
     /// Self-issued and signed with its own key, as far as that can be checked.
     pub fn self_signed(&self) -> bool {
-        self.self_issued() && self.ids_agree(self) != Some(false) && self.signed_by(self) != Signed::No
+        self.self_issued()
+            && self.ids_agree(self) != Some(false)
+            && self.signed_by(self) != Signed::No
     }
 
     /// First and last instant of validity.
@@ -96,9 +98,8 @@ impl<'a> Cert<'a> {
         let Ok(Some(eku)) = self.x.extended_key_usage() else {
             return Ok(());
         };
-        let gated = |o: &x509_parser::asn1_rs::Oid<'_>| {
-            SERVER_GATED.contains(&o.to_id_string().as_str())
-        };
+        let gated =
+            |o: &x509_parser::asn1_rs::Oid<'_>| SERVER_GATED.contains(&o.to_id_string().as_str());
         if eku.value.server_auth || eku.value.other.iter().any(gated) {
             return Ok(());
         }
@@ -138,7 +139,11 @@ impl<'a> Cert<'a> {
             Ok(()) => Signed::Yes,
             Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unknown,
             // What the library would refuse for its form, whatever the signature says.
-            Err(_) if issuer.rsa_bits().is_some_and(|b| !(2041..=8192).contains(&b)) => {
+            Err(_)
+                if issuer
+                    .rsa_bits()
+                    .is_some_and(|b| !(2041..=8192).contains(&b)) =>
+            {
                 Signed::Unknown
             }
             Err(_) if self.odd_pss() => Signed::Unknown,
@@ -180,6 +185,9 @@ impl<'a> Cert<'a> {
 
     /// The first extension that gives an answer.
     pub fn extension<T>(&self, ask: impl Fn(&ParsedExtension<'a>) -> Option<T>) -> Option<T> {
-        self.x.extensions().iter().find_map(|e| ask(e.parsed_extension()))
+        self.x
+            .extensions()
+            .iter()
+            .find_map(|e| ask(e.parsed_extension()))
     }
 }

@@ -28,7 +28,11 @@ pub(super) fn broken(ca: &Cert<'_>, c: &Cert<'_>) -> Option<String> {
     }
     for name in &names {
         if let Some(rule) = excluded.iter().find(|s| covers(s, name) == Some(true)) {
-            return Some(format!("{} is excluded by {}", shown(name), shown(&rule.base)));
+            return Some(format!(
+                "{} is excluded by {}",
+                shown(name),
+                shown(&rule.base)
+            ));
         }
         let answers: Vec<bool> = permitted.iter().filter_map(|s| covers(s, name)).collect();
         if !answers.is_empty() && !answers.contains(&true) {

@@ -10,9 +10,23 @@ use crate::model::tls::TlsNote;
 /// Extensions that TLS clients process or may ignore safely; another one that is critical must
 /// be refused (RFC 5280 4.2).
 const KNOWN: [&str; 17] = [
-    "2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.18", "2.5.29.19", "2.5.29.30", "2.5.29.31",
-    "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.37", "2.5.29.54",
-    "1.3.6.1.5.5.7.1.1", "2.16.840.1.113730.1.1", "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8",
+    "2.5.29.14",
+    "2.5.29.15",
+    "2.5.29.17",
+    "2.5.29.18",
+    "2.5.29.19",
+    "2.5.29.30",
+    "2.5.29.31",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.35",
+    "2.5.29.36",
+    "2.5.29.37",
+    "2.5.29.54",
+    "1.3.6.1.5.5.7.1.1",
+    "2.16.840.1.113730.1.1",
+    "1.3.6.1.5.5.7.1.7",
+    "1.3.6.1.5.5.7.1.8",
 ];
 
 /// Critical extensions that clients do not know.
@@ -58,7 +72,10 @@ pub(super) fn faults(c: &Cert<'_>) -> Vec<String> {
         }
     }
     if x.version().0 > 2 {
-        found.push(format!("is of version {}, which does not exist", x.version().0 + 1));
+        found.push(format!(
+            "is of version {}, which does not exist",
+            x.version().0 + 1
+        ));
     } else if x.version().0 < 2 && !x.extensions().is_empty() {
         found.push(format!(
             "is of version {} and has extensions",

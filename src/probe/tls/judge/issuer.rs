@@ -17,7 +17,15 @@ const PUBLIC_POLICY: &str = "2.23.140.1.2.";
 const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";
 /// Words of a common name that no root has.
 const NOT_ROOTS: [&str; 9] = [
-    "intermediate", "intermediary", "issuing", "subordinate", "sub", "subca", "inter", "int", "mid",
+    "intermediate",
+    "intermediary",
+    "issuing",
+    "subordinate",
+    "sub",
+    "subca",
+    "inter",
+    "int",
+    "mid",
 ];
 
 /// The fault of a way that ends at `index`, whose issuer is not there.
@@ -47,7 +55,9 @@ fn why_intermediate(is_leaf: bool, c: &Cert<'_>, roots: &Roots) -> Option<String
         None => why.to_owned(),
     };
     if issuer_has_issuer(c) {
-        return Some(with_url("the certificate says that its issuer was issued by another CA"));
+        return Some(with_url(
+            "the certificate says that its issuer was issued by another CA",
+        ));
     }
     // A name that says "root" is believed; roots may publish themselves, too.
     if says(&["root"]) {
@@ -60,7 +70,9 @@ fn why_intermediate(is_leaf: bool, c: &Cert<'_>, roots: &Roots) -> Option<String
         return Some(with_url("public CAs issue servers from intermediates only"));
     }
     if let Some(root) = same_house(c, roots) {
-        return Some(with_url(&format!("{root} of the same organisation is trusted here")));
+        return Some(with_url(&format!(
+            "{root} of the same organisation is trusted here"
+        )));
     }
     match url {
         Some(u) if is_leaf => Some(format!("it can be had at {u}")),
@@ -81,12 +93,15 @@ fn ca_issuers(c: &Cert<'_>) -> Option<SafeText> {
         let ParsedExtension::AuthorityInfoAccess(access) = e else {
             return None;
         };
-        access.accessdescs.iter().find_map(|d| match &d.access_location {
-            GeneralName::URI(uri) if d.access_method.to_id_string() == CA_ISSUERS => {
-                Some(SafeText::capped(uri, 200))
-            }
-            _ => None,
-        })
+        access
+            .accessdescs
+            .iter()
+            .find_map(|d| match &d.access_location {
+                GeneralName::URI(uri) if d.access_method.to_id_string() == CA_ISSUERS => {
+                    Some(SafeText::capped(uri, 200))
+                }
+                _ => None,
+            })
     })
 }
 

@@ -140,7 +140,8 @@ pub fn judge_all(q: &Question<'_>) -> Judgement {
         }
         j.notes.extend(form::serial(i, c));
     }
-    j.notes.extend(order::superfluous(&parsed, j.leaf, &way.sent, anchored));
+    j.notes
+        .extend(order::superfluous(&parsed, j.leaf, &way.sent, anchored));
     j.notes.extend(way.unchecked.iter().map(|&i| TlsNote {
         code: "signature-unchecked".into(),
         index: Some(i),
@@ -227,7 +228,11 @@ fn root_of<'a>(way: &Way, parsed: &[Option<Cert<'a>>], roots: &'a Roots) -> Opti
 }
 
 /// The way with the least wrong on it, and all of that.
-fn best(q: &Question<'_>, parsed: &[Option<Cert<'_>>], leaf: usize) -> Option<(Way, Vec<TlsFault>)> {
+fn best(
+    q: &Question<'_>,
+    parsed: &[Option<Cert<'_>>],
+    leaf: usize,
+) -> Option<(Way, Vec<TlsFault>)> {
     let mut best: Option<(Way, Vec<TlsFault>, (u8, usize, usize))> = None;
     for way in paths::ways(parsed, leaf, q.roots) {
         let faults = faults_of(q, parsed, &way);
@@ -253,7 +258,11 @@ fn faults_of(q: &Question<'_>, parsed: &[Option<Cert<'_>>], way: &Way) -> Vec<Tl
         let is_anchor = pinned && last == Some(index);
         faults.extend(clock::out_of_date(index, c, q.at));
         faults.extend(of_form(index, c));
-        faults.extend(of_strength(index, c, is_anchor || (step > 0 && c.self_signed())));
+        faults.extend(of_strength(
+            index,
+            c,
+            is_anchor || (step > 0 && c.self_signed()),
+        ));
         if step > 0 {
             faults.extend(as_issuer(way, parsed, step, index, c, is_anchor));
         } else if c.is_ca() && !is_anchor && !c.self_signed() {
@@ -269,7 +278,11 @@ fn faults_of(q: &Question<'_>, parsed: &[Option<Cert<'_>>], way: &Way) -> Vec<Tl
             faults.push(TlsFault::Purpose { index, why });
         }
     }
-    faults.extend(way.bad.iter().map(|&index| TlsFault::BadSignature { index }));
+    faults.extend(
+        way.bad
+            .iter()
+            .map(|&index| TlsFault::BadSignature { index }),
+    );
     if let Some(root) = unsent_root(way, q.roots) {
         faults.extend(of_root(q, way, parsed, &root));
     }

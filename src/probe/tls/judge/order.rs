@@ -95,11 +95,20 @@ pub(super) fn superfluous(
         let twin = (0..i).find(|&j| at(certs, j).is_some_and(|other| other.der == c.der));
         let subject = cert::name(c.x.subject());
         let (code, detail) = if let Some(twin) = twin {
-            ("duplicate", format!("certificate {i} is the same as certificate {twin}"))
+            (
+                "duplicate",
+                format!("certificate {i} is the same as certificate {twin}"),
+            )
         } else if !family.contains(&i) && !way.contains(&i) {
-            ("superfluous", format!("certificate {i}, {subject}, has nothing to do with the server's"))
+            (
+                "superfluous",
+                format!("certificate {i}, {subject}, has nothing to do with the server's"),
+            )
         } else if i != leaf && anchored && c.self_signed() {
-            ("root-sent", format!("certificate {i}, {subject}, is a root, which clients need not be sent"))
+            (
+                "root-sent",
+                format!("certificate {i}, {subject}, is a root, which clients need not be sent"),
+            )
         } else {
             continue;
         };

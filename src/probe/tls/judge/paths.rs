@@ -83,9 +83,15 @@ impl Search<'_, '_> {
         let own = cert.self_signed();
         if !own && way.sent.len() < MAX_STEPS {
             for (i, candidate) in certs.iter().enumerate() {
-                let Some(issuer) = candidate.as_ref() else { continue };
+                let Some(issuer) = candidate.as_ref() else {
+                    continue;
+                };
                 let repeats = way.sent.iter().any(|&s| {
-                    s == i || certs.get(s).and_then(Option::as_ref).is_some_and(|c| c.der == issuer.der)
+                    s == i
+                        || certs
+                            .get(s)
+                            .and_then(Option::as_ref)
+                            .is_some_and(|c| c.der == issuer.der)
                 });
                 if !repeats && let Some(signed) = self.relation(cert, issuer) {
                     parents.push((None, i, signed));

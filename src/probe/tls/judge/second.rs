@@ -23,8 +23,7 @@ pub(super) fn hear(q: &Question<'_>, j: &mut Judgement) {
             _ => {}
         }
     }
-    let public = public_verifier(q.roots.provider())
-        .is_some_and(|v| verify(q, j, v, q.at).is_ok());
+    let public = public_verifier(q.roots.provider()).is_some_and(|v| verify(q, j, v, q.at).is_ok());
     let here = j.trusted();
     if here && !public {
         j.notes.push(note(
@@ -84,7 +83,9 @@ fn refused(e: &CertificateError, j: &mut Judgement) {
         // A pinned certificate, an algorithm that it lacks, a leaf with the CA flag (told apart).
         CertificateError::UnknownIssuer => {}
         CertificateError::BadEncoding | CertificateError::BadSignature
-            if j.notes.iter().all(|n| n.code.as_str() != "signature-unchecked") =>
+            if j.notes
+                .iter()
+                .all(|n| n.code.as_str() != "signature-unchecked") =>
         {
             other(&e.to_string(), j);
         }

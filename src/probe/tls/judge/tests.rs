@@ -5,11 +5,11 @@ use rcgen::{BasicConstraints, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::probe::tls::mint::{Minted, ca, server};
 use super::judge;
-use crate::probe::tls::Roots;
 use crate::model::target::Host;
 use crate::model::tls::TlsFault;
+use crate::probe::tls::Roots;
+use crate::probe::tls::mint::{Minted, ca, server};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
 
@@ -251,10 +251,7 @@ fn what_a_verifier_refuses_for_other_reasons_is_said() {
     let impostor = ca("Root").self_signed();
     let leaf = server(&["a.example"]).signed_by(&impostor);
     let faults = verdict(&[&leaf, &root], "a.example", &[]);
-    assert_eq!(
-        faults,
-        ["untrusted CN=Root", "tls-bad-signature 0"]
-    );
+    assert_eq!(faults, ["untrusted CN=Root", "tls-bad-signature 0"]);
     let faults = verdict(&[&leaf], "a.example", &[&root]);
     assert_eq!(faults, ["tls-bad-signature 0"]);
 }
@@ -304,10 +301,7 @@ fn rubbish_is_named_by_its_position() {
             chain.into_iter().map(CertificateDer::from).collect();
         said(&judge(&chain, &host("a.example"), &roots(&[&root]), now()))
     };
-    assert_eq!(
-        judged(vec![]),
-        ["tls-no-certificate"]
-    );
+    assert_eq!(judged(vec![]), ["tls-no-certificate"]);
     for rubbish in [
         vec![],
         vec![0x30],
@@ -321,10 +315,7 @@ fn rubbish_is_named_by_its_position() {
     }
     let mut long = der.clone();
     long.extend_from_slice(b"more");
-    assert_eq!(
-        judged(vec![long]),
-        ["tls-malformed 0"]
-    );
+    assert_eq!(judged(vec![long]), ["tls-malformed 0"]);
     // Any cut and any flipped byte: no panic, and never trusted while it was changed.
     for cut in 0..der.len() {
         assert!(
