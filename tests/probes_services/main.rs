@@ -13,4 +13,6 @@ mod script;
 mod serve;
 mod tls;
 mod tls_chains;
+mod tls_live;
 mod tls_pki;
+mod tls_start;

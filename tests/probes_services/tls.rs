@@ -231,10 +231,10 @@ async fn refusals_keep_their_words() {
 }
 
 /// `openssl s_server` with a certificate by `openssl req -x509`.
-struct OpenSsl {
+pub struct OpenSsl {
     child: Child,
-    addr: SocketAddr,
-    dir: tempfile::TempDir,
+    pub addr: SocketAddr,
+    pub dir: tempfile::TempDir,
 }
 
 impl Drop for OpenSsl {
@@ -245,7 +245,7 @@ impl Drop for OpenSsl {
 }
 
 impl OpenSsl {
-    async fn start(key: &str, more: &[&str]) -> Self {
+    pub async fn start(key: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name).display().to_string();
         let made = Command::new("openssl")
@@ -319,7 +319,7 @@ async fn a_short_key_is_shown_not_refused() {
     assert!(
         matches!(
             s.faults.as_slice(),
-            [TlsFault::SelfSigned, TlsFault::Other { reason }] if reason.as_str().contains("2048")
+            [TlsFault::SelfSigned, TlsFault::WeakKey { index: 0, key }] if key.as_str() == "RSA 1024"
         ),
         "{:?}",
         s.faults
@@ -327,11 +327,19 @@ async fn a_short_key_is_shown_not_refused() {
 }
 
 #[tokio::test]
-async fn an_old_protocol_is_refused_with_an_alert() {
-    let old = ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"];
-    let server = OpenSsl::start("rsa:2048", &old).await;
-    let sample = probe(server.addr, "a.example", &roots(&[]), LONG).await;
-    assert_eq!(refusal(&sample), "alert protocol_version (70)");
+async fn an_old_protocol_is_named_and_its_chain_judged() {
+    for (option, name) in [("-tls1", "TLSv1.0"), ("-tls1_1", "TLSv1.1")] {
+        let old = [option, "-cipher", "DEFAULT@SECLEVEL=0"];
+        let server = OpenSsl::start("rsa:2048", &old).await;
+        let s = session(probe(server.addr, "a.example", &roots(&[]), LONG).await);
+        assert_eq!(s.version.as_str(), name);
+        let old = TlsFault::OldProtocol {
+            version: name.into(),
+        };
+        assert_eq!(s.faults, [old, TlsFault::SelfSigned]);
+        assert_eq!(s.chain[0].key.as_str(), "RSA 2048");
+        assert!(s.seen.unfinished.is_some(), "the key is not proved");
+    }
 }
 
 /// `SSL_CERT_FILE` takes the place of the system's roots. The environment belongs to a process,

@@ -10,7 +10,7 @@ use super::capture::{self, HandshakeError, Why};
 use super::hello::{self, Version};
 use super::judge::{Judgement, Question, judge_all};
 use super::roots::Roots;
-use super::shake::{Shaken, Terms, shake};
+use super::shake::{Client, Shaken, shake};
 use super::starttls::{StartError, StartTls};
 use super::{cert, staple};
 use crate::model::observation::{How, Method, Outcome, Refusal, TlsSample};
@@ -146,14 +146,15 @@ async fn attempt(
             return not_started(protocol, e, dst, begun);
         }
         let talk = Rtt::from_duration(begun.elapsed());
-        let terms = Terms {
-            server: server.clone(),
-            sni: ask.sni != Sni::Off,
-            alpn: &alpn,
-            roots,
-            resumption: Resumption::disabled(),
+        let (server, sni) = (server.clone(), ask.sni != Sni::Off);
+        let client = match Client::new(server, sni, &alpn, roots, Resumption::disabled()) {
+            Ok(c) => c,
+            Err(need) => {
+                let need = SafeText::new(need);
+                return Outcome::CannotTry { need };
+            }
         };
-        match shake(dialled.stream, dst, terms, ask.timeout).await {
+        match shake(dialled.stream, dst, &client, ask.timeout).await {
             Ok(mut shaken) => {
                 if ask.starttls.is_some() {
                     shaken.stages.starttls = talk;

@@ -8,7 +8,7 @@ use rustls::client::Resumption;
 use super::ask::{Ask, Sni};
 use super::capture;
 use super::roots::Roots;
-use super::shake::{Shaken, Terms, shake};
+use super::shake::{Client, Shaken, shake};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::probe::dial::dial_from;
@@ -33,7 +33,6 @@ pub struct Resumed {
 
 /// Handshakes twice.
 pub async fn resumes(ask: &Ask, dst: SocketAddr, roots: &Roots) -> Resumed {
-    let store = Resumption::in_memory_sessions(8);
     let mut out = Resumed {
         resumed: None,
         version: SafeText::default(),
@@ -41,7 +40,19 @@ pub async fn resumes(ask: &Ask, dst: SocketAddr, roots: &Roots) -> Resumed {
         second: None,
         why: None,
     };
-    let mut first = match once(ask, dst, roots, &store).await {
+    let store = Resumption::in_memory_sessions(8);
+    let alpn = ask.alpn.as_deref().unwrap_or(&[]);
+    let client = ask
+        .rustls_name(dst)
+        .and_then(|server| Client::new(server, ask.sni != Sni::Off, alpn, roots, store));
+    let client = match client {
+        Ok(c) => c,
+        Err(why) => {
+            out.why = Some(SafeText::new(why));
+            return out;
+        }
+    };
+    let mut first = match once(ask, dst, &client).await {
         Ok(s) => s,
         Err(why) => {
             out.why = Some(SafeText::new(why));
@@ -55,7 +66,7 @@ pub async fn resumes(ask: &Ask, dst: SocketAddr, roots: &Roots) -> Resumed {
         let _ = first.listen(TICKETS).await;
     }
     first.close().await;
-    match once(ask, dst, roots, &store).await {
+    match once(ask, dst, &client).await {
         Ok(second) => {
             out.resumed = Some(second.resumed());
             out.second = Some(second.took);
@@ -66,12 +77,7 @@ pub async fn resumes(ask: &Ask, dst: SocketAddr, roots: &Roots) -> Resumed {
     out
 }
 
-async fn once(
-    ask: &Ask,
-    dst: SocketAddr,
-    roots: &Roots,
-    store: &Resumption,
-) -> Result<Shaken, String> {
+async fn once(ask: &Ask, dst: SocketAddr, client: &Client) -> Result<Shaken, String> {
     let mut dialled = dial_from(dst, &ask.source, ask.timeout)
         .await
         .map_err(|_| "no connection".to_owned())?;
@@ -79,14 +85,7 @@ async fn once(
         let started = protocol.start(&mut dialled.stream, ask.timeout).await;
         started.map_err(|e| e.to_string())?;
     }
-    let terms = Terms {
-        server: ask.rustls_name(dst)?,
-        sni: ask.sni != Sni::Off,
-        alpn: ask.alpn.as_deref().unwrap_or(&[]),
-        roots,
-        resumption: store.clone(),
-    };
-    shake(dialled.stream, dst, terms, ask.timeout)
+    shake(dialled.stream, dst, client, ask.timeout)
         .await
         .map_err(|e| e.words())
 }

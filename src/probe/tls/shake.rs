@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, Error, HandshakeKind, SignatureScheme};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, SignatureScheme};
 use tokio::net::TcpStream;
 use x509_parser::prelude::{FromDer, X509Name};
 
@@ -27,14 +27,42 @@ const MAX_READ: usize = 1 << 20;
 /// How long a polite close may take.
 const CLOSE_LIMIT: Duration = Duration::from_millis(100);
 
-/// What a handshake is made of.
-pub(super) struct Terms<'a> {
-    pub server: ServerName<'static>,
-    pub sni: bool,
-    pub alpn: &'a [Vec<u8>],
-    pub roots: &'a Roots,
-    /// A store of sessions; none presents the certificate each time.
-    pub resumption: Resumption,
+/// What handshakes are made of. A session is only resumed by the client that it was made with.
+pub(super) struct Client {
+    config: Arc<ClientConfig>,
+    server: ServerName<'static>,
+    recorder: Arc<Recorder>,
+    asked: Arc<Asked>,
+}
+
+impl Client {
+    /// `resumption` is a store of sessions; a disabled one presents the certificate each time.
+    ///
+    /// # Errors
+    /// The library's words.
+    pub(super) fn new(
+        server: ServerName<'static>,
+        sni: bool,
+        alpn: &[Vec<u8>],
+        roots: &Roots,
+        resumption: Resumption,
+    ) -> Result<Self, String> {
+        let recorder = Arc::new(Recorder::new(roots.provider()));
+        let asked = Arc::new(Asked::default());
+        let resolver = Arc::<Asked>::clone(&asked);
+        let mut config = verifying(roots.provider(), &recorder)
+            .map_err(|e| format!("a TLS client: {e}"))?
+            .with_client_cert_resolver(resolver);
+        config.enable_sni = sni;
+        config.resumption = resumption;
+        config.alpn_protocols = alpn.to_vec();
+        Ok(Self {
+            config: Arc::new(config),
+            server,
+            recorder,
+            asked,
+        })
+    }
 }
 
 /// A handshake that came at least as far as the certificate.
@@ -93,15 +121,12 @@ struct Marks {
 pub(super) async fn shake(
     mut tcp: TcpStream,
     dst: SocketAddr,
-    terms: Terms<'_>,
+    client: &Client,
     limit: Duration,
 ) -> Result<Shaken, HandshakeError> {
     let started = Instant::now();
-    let recorder = Arc::new(Recorder::new(terms.roots.provider()));
-    let asked = Arc::new(Asked::default());
     let fail = |why: Why| HandshakeError::new(why, started);
-    let mut conn = config(&terms, &recorder, &asked)
-        .and_then(|c| ClientConnection::new(Arc::new(c), terms.server.clone()))
+    let mut conn = ClientConnection::new(Arc::clone(&client.config), client.server.clone())
         .map_err(|e| fail(Why::BadName(format!("a TLS client: {e}"))))?;
     let mut marks = Marks {
         started,
@@ -114,8 +139,8 @@ pub(super) async fn shake(
         Ok(Err(e)) => Err(reason(&e, dst)),
     };
     let end = Instant::now();
-    let seen = recorder.take();
-    let mut client_cert = asked.take();
+    let seen = client.recorder.take();
+    let mut client_cert = client.asked.take();
     let unfinished = match ended {
         Ok(()) => None,
         // Without the certificate that it wants, the server hangs up.
@@ -152,20 +177,6 @@ fn stages(marks: &Marks, certificate: Option<Instant>, end: Instant) -> TlsStage
         certificate: between(hello, certificate),
         finish: between(certificate, end),
     }
-}
-
-fn config(
-    terms: &Terms<'_>,
-    recorder: &Arc<Recorder>,
-    asked: &Arc<Asked>,
-) -> Result<ClientConfig, Error> {
-    let mut config =
-        verifying(terms.roots.provider(), recorder)?
-            .with_client_cert_resolver(Arc::<Asked>::clone(asked));
-    config.enable_sni = terms.sni;
-    config.resumption = terms.resumption.clone();
-    config.alpn_protocols = terms.alpn.to_vec();
-    Ok(config)
 }
 
 async fn drive(

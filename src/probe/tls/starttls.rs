@@ -162,7 +162,8 @@ impl Talk<'_> {
         let mut lines = Vec::new();
         while lines.len() < MAX_LINES {
             let line = self.line().await?;
-            let more = line.as_bytes().get(3) == Some(&b'-');
+            let number = line.bytes().take_while(u8::is_ascii_digit).count();
+            let more = number == 3 && line.as_bytes().get(3) == Some(&b'-');
             lines.push(line);
             if !more {
                 return Ok(lines);
