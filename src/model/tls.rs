@@ -32,7 +32,7 @@ pub struct TlsSession {
     pub notes: Vec<TlsNote>,
     /// What else the handshake showed.
     #[serde(default)]
-    pub seen: TlsSeen,
+    pub seen: Box<TlsSeen>,
 }
 
 /// Something about a chain that is no fault.

@@ -253,7 +253,7 @@ fn session(
         faults: judged.faults,
         roots: roots.describe(),
         notes: judged.notes,
-        seen: TlsSeen {
+        seen: Box::new(TlsSeen {
             sni: ask.server_name().map(SafeText::new),
             starttls: ask.starttls.map(|s| s.name().into()),
             group: group.map(|g| SafeText::new(format!("{:?}", g.name()))),
@@ -261,7 +261,7 @@ fn session(
             client_cert: shaken.client_cert.clone(),
             staple: stapled,
             unfinished: shaken.unfinished.as_deref().map(SafeText::new),
-        },
+        }),
     }
 }
 
@@ -303,12 +303,12 @@ fn old_session(
         faults: judged.faults,
         roots: roots.describe(),
         notes: judged.notes,
-        seen: TlsSeen {
+        seen: Box::new(TlsSeen {
             sni: ask.server_name().map(SafeText::new),
             starttls: ask.starttls.map(|s| s.name().into()),
             unfinished: Some("asked with a hello only, the key is not proved".into()),
             ..TlsSeen::default()
-        },
+        }),
     };
     probed.expiring = judged.expiring;
     probed.chain = chain;

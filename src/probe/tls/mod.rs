@@ -29,7 +29,7 @@ use std::time::Duration;
 use crate::model::observation::{How, TlsSample};
 use crate::model::target::Host;
 use crate::model::time::Rtt;
-use crate::model::tls::{TlsSeen, TlsSession};
+use crate::model::tls::TlsSession;
 
 pub use ask::{Ask, Probed, Sni, probe};
 pub use bundle::{Bundle, MAX_BYTES, bundle, to_pem};
@@ -85,6 +85,6 @@ pub(crate) fn session(
         faults,
         roots: roots.describe(),
         notes: judged.notes,
-        seen: TlsSeen::default(),
+        seen: Box::default(),
     }
 }

@@ -111,9 +111,6 @@ fn of_session(one: &Seen, s: &TlsSession) -> Vec<String> {
             .map_or(String::new(), |t| format!(", until {}", date_time_utc(t)));
         lines.push(format!("staple {}{until}", staple.status));
     }
-    if let Some(why) = &seen.unfinished {
-        lines.push(format!("the handshake did not end: {why}"));
-    }
     if let Some(leaf) = s.chain.first() {
         let names: Vec<_> = leaf.san.iter().take(12).map(|n| n.as_str()).collect();
         let more = match leaf.san.len() - names.len() {

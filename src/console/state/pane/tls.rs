@@ -74,6 +74,9 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
         .with(Role::Muted, ", TLS handshake ")
         .text(s.handshake.to_string());
     doc.paragraph(times, cols, 1);
+    for text in beside(s) {
+        doc.paragraph(Line::of(Role::Muted, text), cols, 1);
+    }
     let verdict = if s.faults.is_empty() {
         Line::of(Role::Ok, format!("{} trusted", app.symbols.ok))
     } else {
@@ -86,6 +89,32 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
     };
     let line = verdict.with(Role::Muted, format!(", judged against {}", s.roots));
     doc.paragraph(line, cols, 1);
+}
+
+/// What else the handshake showed, a line each.
+fn beside(s: &TlsSession) -> Vec<String> {
+    let seen = &s.seen;
+    let mut lines = Vec::new();
+    if let Some(c) = &seen.client_cert {
+        let names: Vec<_> = c.authorities.iter().take(3).map(|n| n.as_str()).collect();
+        let how = match c.required {
+            Some(true) => "a client certificate is required",
+            Some(false) => "a client certificate is asked for, not required",
+            None => "a client certificate is asked for",
+        };
+        lines.push(match names.as_slice() {
+            [] => how.to_owned(),
+            some => format!("{how}, of {}", some.join("; ")),
+        });
+    }
+    if let Some(staple) = &seen.staple {
+        lines.push(format!("stapled OCSP response: {}", staple.status));
+    }
+    if let Some(why) = &seen.unfinished {
+        lines.push(format!("the handshake did not end: {why}"));
+    }
+    lines.extend(s.notes.iter().map(|n| n.detail.to_string()));
+    lines
 }
 
 /// Where in the chain a fault belongs.

@@ -10,6 +10,8 @@ mod certs;
 mod clock;
 mod constraints;
 mod form;
+#[cfg(test)]
+mod hostile;
 mod issuer;
 mod order;
 mod paths;
@@ -233,7 +235,8 @@ fn best(
     parsed: &[Option<Cert<'_>>],
     leaf: usize,
 ) -> Option<(Way, Vec<TlsFault>)> {
-    let mut best: Option<(Way, Vec<TlsFault>, (u8, usize, usize))> = None;
+    let mut least = (u8::MAX, 0, 0);
+    let mut best = None;
     for way in paths::ways(parsed, leaf, q.roots) {
         let faults = faults_of(q, parsed, &way);
         let end = match way.top {
@@ -243,11 +246,12 @@ fn best(
             Top::Missing => 4,
         };
         let score = (end, faults.len(), way.sent.len());
-        if best.as_ref().is_none_or(|b| score < b.2) {
-            best = Some((way, faults, score));
+        if score < least {
+            least = score;
+            best = Some((way, faults));
         }
     }
-    best.map(|b| (b.0, b.1))
+    best
 }
 
 fn faults_of(q: &Question<'_>, parsed: &[Option<Cert<'_>>], way: &Way) -> Vec<TlsFault> {
