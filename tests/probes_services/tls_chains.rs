@@ -482,7 +482,7 @@ fn dates_names_and_several_at_once() {
                     "tls-expired 0",
                     "tls-expired 1",
                     "tls-name-mismatch 0",
-                    "tls-untrusted-issuer",
+                    "tls-untrusted-issuer 1",
                 ],
                 false,
             )
@@ -581,27 +581,27 @@ fn issuers_missing_unknown_or_in_the_wrong_order() {
             case(
                 "root unknown",
                 &["leaf", "mid"],
-                &["tls-untrusted-issuer"],
+                &["tls-untrusted-issuer 1"],
                 false,
             )
             .roots(&["other-root"]),
             case(
                 "root unknown and sent",
                 &["leaf", "mid", "root"],
-                &["tls-untrusted-issuer"],
+                &["tls-untrusted-issuer 2"],
                 false,
             )
             .roots(&["other-root"]),
             case(
                 "private root",
                 &["by-private"],
-                &["tls-untrusted-issuer"],
+                &["tls-untrusted-issuer 0"],
                 false,
             ),
             case(
                 "private root sent",
                 &["by-private", "private"],
-                &["tls-untrusted-issuer"],
+                &["tls-untrusted-issuer 1"],
                 false,
             ),
             case("private root trusted", &["by-private"], &[], true).roots(&["root", "private"]),
@@ -610,7 +610,7 @@ fn issuers_missing_unknown_or_in_the_wrong_order() {
             case(
                 "a root of the same name",
                 &["leaf", "mid"],
-                &["tls-untrusted-issuer"],
+                &["tls-untrusted-issuer 1"],
                 false,
             )
             .roots(&["false-root"]),
@@ -641,7 +641,7 @@ fn issuers_missing_unknown_or_in_the_wrong_order() {
             case(
                 "swapped and untrusted",
                 &["deep", "mid", "mid2"],
-                &["tls-untrusted-issuer", "tls-chain-order"],
+                &["tls-untrusted-issuer 1", "tls-chain-order"],
                 false,
             )
             .roots(&["other-root"]),

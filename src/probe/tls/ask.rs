@@ -98,6 +98,8 @@ pub struct Probed {
     pub chain: Vec<CertificateDer<'static>>,
     /// What will expire soon.
     pub expiring: Vec<TlsFault>,
+    /// Positions in the chain of the way up that was judged, leaf first.
+    pub path: Vec<usize>,
 }
 
 /// Asks once and judges.
@@ -113,6 +115,7 @@ pub async fn probe(ask: &Ask, dst: SocketAddr, roots: &Roots) -> (How, Probed) {
         },
         chain: Vec::new(),
         expiring: Vec::new(),
+        path: Vec::new(),
     };
     probed.sample.outcome = attempt(ask, dst, roots, &mut probed).await;
     (How::best(Method::TlsHandshake), probed)
@@ -242,6 +245,7 @@ fn session(
         judged.notes.extend(note);
     }
     probed.expiring = judged.expiring;
+    probed.path = judged.path;
     let group = shaken.conn.negotiated_key_exchange_group();
     TlsSession {
         version: capture::version(&shaken.conn),
@@ -311,6 +315,7 @@ fn old_session(
         }),
     };
     probed.expiring = judged.expiring;
+    probed.path = judged.path;
     probed.chain = chain;
     session
 }

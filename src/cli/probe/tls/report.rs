@@ -22,13 +22,16 @@ pub fn certificate(index: usize, der: &CertificateDer<'_>) -> Value {
 /// All faults of `faults`, those that are to come among them.
 pub fn faults(judged: &Judgement) -> Vec<Value> {
     let all = judged.faults.iter().chain(&judged.expiring);
-    all.map(|f| fault(f, judged.leaf)).collect()
+    let top = judged.path.last().copied();
+    all.map(|f| fault(f, judged.leaf, top)).collect()
 }
 
 /// One fault: code, finding, severity, index, detail and what is peculiar to it.
-pub fn fault(f: &TlsFault, leaf: usize) -> Value {
+/// `top` is the last certificate of the way up.
+pub fn fault(f: &TlsFault, leaf: usize, top: Option<usize>) -> Value {
     let index = match f {
         TlsFault::NameMismatch { .. } | TlsFault::SelfSigned | TlsFault::LeafIsCa => Some(leaf),
+        TlsFault::UntrustedIssuer { .. } => top,
         other => other.index(),
     };
     let mut object = Map::new();
@@ -117,7 +120,8 @@ pub fn address(one: &Seen) -> Map<String, Value> {
     o.insert("chain".into(), json!(chain));
     let mut list = Vec::new();
     if let Some(s) = p.sample.outcome.ok() {
-        list.extend(s.faults.iter().chain(&p.expiring).map(|f| fault(f, 0)));
+        let faults = s.faults.iter().chain(&p.expiring);
+        list.extend(faults.map(|f| fault(f, 0, p.path.last().copied())));
         let trusted = !s.faults.iter().any(TlsFault::breaks_trust);
         o.insert("trusted".into(), json!(trusted));
         o.insert("version".into(), json!(s.version));

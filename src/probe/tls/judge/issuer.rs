@@ -15,8 +15,11 @@ use crate::model::tls::TlsFault;
 const PUBLIC_POLICY: &str = "2.23.140.1.2.";
 /// caIssuers of the authority information access extension.
 const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";
+/// More roots than this are a system's, not a person's.
+const BY_HAND: usize = 16;
 /// Words of a common name that no root has.
-const NOT_ROOTS: [&str; 9] = [
+const NOT_ROOTS: [&str; 10] = [
+    "ica",
     "intermediate",
     "intermediary",
     "issuing",
@@ -42,6 +45,10 @@ pub(super) fn missing(index: usize, is_leaf: bool, c: &Cert<'_>, roots: &Roots) 
 }
 
 fn why_intermediate(is_leaf: bool, c: &Cert<'_>, roots: &Roots) -> Option<String> {
+    // A root of that very name is trusted, with another key: that is another authority.
+    if roots.certs().iter().any(|r| r.subject == c.issuer()) {
+        return None;
+    }
     let names = common_names(c.x.issuer());
     let says = |words: &[&str]| {
         names.iter().any(|n| {
@@ -73,6 +80,9 @@ fn why_intermediate(is_leaf: bool, c: &Cert<'_>, roots: &Roots) -> Option<String
         return Some(with_url(&format!(
             "{root} of the same organisation is trusted here"
         )));
+    }
+    if let Some(root) = same_first_word(&names, roots) {
+        return Some(with_url(&format!("{root}, named alike, is trusted here")));
     }
     match url {
         Some(u) if is_leaf => Some(format!("it can be had at {u}")),
@@ -134,6 +144,23 @@ fn public_policy(c: &Cert<'_>) -> bool {
 fn has_scts(c: &Cert<'_>) -> bool {
     c.extension(|e| matches!(e, ParsedExtension::SCT(s) if !s.is_empty()).then_some(()))
         .is_some()
+}
+
+/// Among roots that were given by hand: one whose common name begins with the same word.
+fn same_first_word(names: &[String], roots: &Roots) -> Option<SafeText> {
+    if roots.certs().len() > BY_HAND {
+        return None;
+    }
+    let first = |n: &str| {
+        let word = n.split_whitespace().next()?.to_owned();
+        (word.len() > 2).then_some(word)
+    };
+    let wanted = first(names.first()?)?;
+    roots.certs().iter().find_map(|r| {
+        let root = Cert::parse(&r.der).ok()?;
+        let theirs = common_names(root.x.subject());
+        (first(theirs.first()?)? == wanted).then(|| cert::name(root.x.subject()))
+    })
 }
 
 /// A trusted root whose organisation is the issuer's.
