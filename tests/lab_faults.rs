@@ -201,6 +201,24 @@ fn gateway_unreachable_as_the_target() {
     });
 }
 
+/// The neighbour table goes on to call it reachable for half a minute.
+#[test]
+fn a_gateway_that_dies_meanwhile() {
+    on_each_user("gateway dies meanwhile", |lab| {
+        let target = dst(V4).to_string();
+        let seen = lab.check_while(&[&target, "--duration", "14s"], || {
+            // The start of the measurement is not what this is about: five good seconds first.
+            std::thread::sleep(std::time::Duration::from_secs(5));
+            lab.deafen_gateway();
+        });
+        seen.expect_code("gateway-unreachable")
+            .severity(&["critical"])
+            .at_router(Role::R1, V4);
+        seen.that(!seen.mentions("path-broken"), "one fault, named once");
+        seen.that(!seen.mentions("host-down"), "one fault, named once");
+    });
+}
+
 #[test]
 fn a_dead_ipv6_gateway_is_no_fault_of_an_ipv4_target() {
     on_each_user("IPv6 gateway unreachable", |lab| {

@@ -111,8 +111,9 @@ fn devices(
     out: &mut Out,
 ) -> Result<u8, CliError> {
     let config = setup::load(common)?;
-    let means =
+    let mut means =
         crate::device::Means::of_host(&common.ca, common.family()).map_err(CliError::usage)?;
+    means.source = setup::source(common);
     let clock = crate::sys::clock::Clock::start();
     let limits = crate::device::Limits::default();
     setup::runtime()?

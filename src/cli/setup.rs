@@ -7,6 +7,7 @@ use crate::config::{self, Config};
 use crate::engine::Setup;
 use crate::inventory;
 use crate::model::target::Target;
+use crate::net::sockets::Sockets;
 use crate::net::source::Source;
 use crate::probe::tls::Roots;
 use crate::runbook::library::Library;
@@ -63,18 +64,18 @@ pub fn engine(
     common: &Common,
     config: &Config,
     targets: Vec<Target>,
-    clock: Clock,
+    sockets: Sockets,
     rights: Rights,
 ) -> Result<Setup, CliError> {
     let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
     Ok(Setup {
-        clock,
+        clock: sockets.clock(),
         devices: inventory::devices(config, &targets),
         targets,
         thresholds: config.thresholds.clone(),
         rights,
         roots,
-        source: source(common),
+        sockets,
         family: common.family(),
         library: library(config),
         recording: None,
@@ -86,6 +87,21 @@ pub fn library(config: &Config) -> Library {
     match &config.runbooks.folder {
         Some(folder) => Library::of(vec![folder.clone(), "runbooks".into()]),
         None => Library::standard(),
+    }
+}
+
+/// The probing sockets. What needs a right is opened now and the right is given up, so that
+/// nothing that happens later can make use of it. Call it before any thread is started.
+pub fn sockets(common: &Common, clock: Clock, fragment: bool) -> Sockets {
+    let sockets = Sockets::opened(clock, source(common), fragment);
+    give_up_rights();
+    sockets
+}
+
+/// See [`crate::sys::capabilities::drop_all`]; to fail in it is worth a warning, no more.
+pub fn give_up_rights() {
+    if let Err(e) = crate::sys::capabilities::drop_all() {
+        super::warn(format!("cannot give up capabilities: {e}"));
     }
 }
 

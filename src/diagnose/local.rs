@@ -2,19 +2,18 @@
 
 use std::net::IpAddr;
 
+pub(super) mod gateway;
+
 use super::answers::last_answer;
 use super::build::Build;
 use super::facts::Facts;
 use super::reach::heard_lately;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::local::{DefaultRoute, LocalState, NeighbourState};
+use crate::model::local::{DefaultRoute, LocalState};
 use crate::model::observation::{Outcome, Refusal};
 use crate::model::target::TargetId;
 use crate::model::window::{Dated, TargetWindow};
-
-/// Looks in a row with a failed gateway entry before it is believed.
-const FAILED_LOOKS: usize = 3;
 
 /// Pushes local root causes; first of all rules.
 pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
@@ -22,7 +21,7 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
     interface_down(f, local, out);
     no_default_route(f, local, out);
     for route in &local.value.default_routes {
-        gateway(f, local, route, out);
+        gateway::judge(f, local, route, out);
     }
     resolver_config(f, local, out);
 }
@@ -203,7 +202,7 @@ fn unroutable(f: &Facts, t: &TargetWindow, v6: bool) -> bool {
         .iter()
         .filter(|((a, ..), _)| beyond(*a) && t.addresses().contains(a))
         .flat_map(|(_, s)| s.points().rev().take(3))
-        .map(|p| p.refusal.as_ref().map(|(_, why, _)| why))
+        .map(|p| p.refusal.as_deref().map(|(_, why, _)| why))
         .collect();
     let no_way =
         |why: &Option<&Refusal>| matches!(why, Some(Refusal::Kernel(w)) if is_no_way(w.as_str()));
@@ -227,85 +226,6 @@ fn unroutable(f: &Facts, t: &TargetWindow, v6: bool) -> bool {
 fn is_no_way(words: &str) -> bool {
     let words = words.to_lowercase();
     words.contains("network") && words.contains("unreachable")
-}
-
-fn gateway(f: &Facts, local: &Dated<LocalState>, route: &DefaultRoute, out: &mut Vec<Finding>) {
-    let Some(gw) = route.gateway else { return };
-    let state_in = |l: &LocalState| {
-        l.neighbours
-            .iter()
-            .find(|n| n.addr == gw && n.interface == route.interface)
-            .map_or(NeighbourState::Absent, |n| n.state)
-    };
-    let bad = |s: NeighbourState| matches!(s, NeighbourState::Failed | NeighbourState::Incomplete);
-    let run: Vec<_> = f
-        .window
-        .locals
-        .iter()
-        .rev()
-        .take_while(|d| bad(state_in(&d.value)))
-        .collect();
-    let ever_failed = run
-        .iter()
-        .any(|d| state_in(&d.value) == NeighbourState::Failed);
-    if run.len() < FAILED_LOOKS || !ever_failed || answered(f, gw) {
-        return;
-    }
-    let Some(first) = run.last() else { return };
-    let mut place = Location::at(PlaceKind::Hop, gw);
-    place.hop = Some(1);
-    let what = if gw.is_ipv6() {
-        "neighbour discovery"
-    } else {
-        "ARP"
-    };
-    let down = out.iter().any(|x| {
-        x.code == code::LOCAL_INTERFACE_DOWN && x.discriminator.as_str() == route.interface.as_str()
-    });
-    if down {
-        return;
-    }
-    let severity = severity(&local.value, route);
-    let so = match severity {
-        Severity::Critical => "nothing leaves this link",
-        _ => "another default route is used instead of it",
-    };
-    out.push(
-        Build::new(
-            code::GATEWAY_UNREACHABLE,
-            severity,
-            &sufferer(f, gw.is_ipv6()),
-            place,
-            first.at.wall,
-        )
-        .which(gw)
-        .confidence(0.95)
-        .summary(format!(
-            "the gateway {gw} on {} does not answer {what}: {so}",
-            route.interface
-        ))
-        .evidence(
-            run.iter().map(|d| d.id),
-            format!(
-                "neighbour entry of {gw} failed or incomplete in {} looks in a row",
-                run.len()
-            ),
-        )
-        .evidence([local.id], format!("default route via {}", via(route)))
-        .reproduce([format!("ip neigh show {gw}"), format!("ping -n -c 3 {gw}")])
-        .done(),
-    );
-}
-
-/// Whether the gateway answered anything after its entry began to fail.
-fn answered(f: &Facts, gw: IpAddr) -> bool {
-    let from = f.now.mono.minus(std::time::Duration::from_secs(3));
-    f.window.targets.values().any(|t| {
-        let pings = t.pings.iter().filter(|((a, ..), _)| *a == gw);
-        pings
-            .flat_map(|(_, s)| s.since(from))
-            .any(|p| p.rtt.is_some())
-    })
 }
 
 fn via(route: &DefaultRoute) -> String {

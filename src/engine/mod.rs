@@ -11,6 +11,7 @@ mod desk;
 pub mod plan;
 pub mod recorder;
 pub mod schedule;
+pub mod seen;
 
 pub use desk::Recording;
 
@@ -27,7 +28,7 @@ use crate::model::target::{Target, TargetId, TargetKind};
 use crate::model::thresholds::Thresholds;
 use crate::model::window::Window;
 use crate::net::pace::Budget;
-use crate::net::source::Source;
+use crate::net::sockets::Sockets;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
 use crate::runbook::library::Library;
@@ -55,8 +56,8 @@ pub struct Setup {
     pub rights: Rights,
     /// Trusted roots.
     pub roots: Roots,
-    /// The way out of this host.
-    pub source: Source,
+    /// Probing sockets, and with them the way out of this host.
+    pub sockets: Sockets,
     /// Address families wanted.
     pub family: Family,
     /// Runbooks.
@@ -83,7 +84,7 @@ pub fn start(setup: Setup) -> Engine {
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (batches_in, batches) = mpsc::channel(BATCHES);
     let window = Window::new(setup.targets.iter().cloned());
-    let (seen_in, seen) = watch::channel(Arc::new(window.clone()));
+    let (keeper, seen) = seen::share(window);
     let reach = plan::Reach {
         icmp_v4: setup.rights.icmp(false),
         icmp_v6: setup.rights.icmp(true),
@@ -91,7 +92,7 @@ pub fn start(setup: Setup) -> Engine {
     let world = schedule::World {
         clock: setup.clock,
         rights: Arc::new(setup.rights),
-        source: setup.source,
+        sockets: setup.sockets,
         family: setup.family,
         roots: Arc::new(setup.roots),
         devices: Arc::new(owned(setup.devices, &setup.targets)),
@@ -102,7 +103,7 @@ pub fn start(setup: Setup) -> Engine {
         targets: setup.targets.len().max(1),
         audience: watch::channel(BTreeSet::new()).1,
     };
-    let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
+    let core = core::Core::new(world, keeper, reach, setup.thresholds);
     let (ended, left) = oneshot::channel();
     let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));

@@ -3,7 +3,6 @@
 //! The engine starts what is newly wanted and stops what no longer is; so "try TCP when ICMP
 //! stays silent" or "ping the hops once loss is seen" is a line here and nothing elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -13,8 +12,11 @@ use crate::model::target::{Host, TargetId, TargetKind};
 use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
 
+mod task;
 #[cfg(test)]
 mod tests;
+
+pub use task::{Plan, Reach, Task, Via};
 
 /// TCP ports tried on a host about which nothing else was said.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
@@ -23,116 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same once a method was answered: a lost ping or two are no reason. Shorter than what it
 /// takes to call a target unreachable.
 const LATELY: Duration = Duration::from_secs(3);
-
-/// One probe that runs until it is no longer wanted. What is asked of an address is asked once,
-/// however many targets live there: they would spend each other's ICMP budget.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Task {
-    /// Interfaces, routes, neighbours, resolver configuration.
-    Local,
-    /// Name to addresses.
-    Resolve(TargetId),
-    /// Pings of the target or of a hop on its path.
-    Ping {
-        /// Whom it pings.
-        addr: IpAddr,
-        /// How.
-        via: Via,
-        /// Seldom (a gateway, which is only watched).
-        slow: bool,
-    },
-    /// Continuous traceroute.
-    Trace {
-        /// Destination.
-        addr: IpAddr,
-        /// How.
-        via: Via,
-    },
-    /// Path MTU, now and then.
-    Pmtu {
-        /// Destination.
-        addr: IpAddr,
-    },
-    /// TCP handshakes.
-    Tcp {
-        /// Address and port.
-        dst: SocketAddr,
-        /// The user named the port.
-        asked: bool,
-    },
-    /// Questions to one DNS server.
-    Dns {
-        /// The server.
-        server: SocketAddr,
-        /// The server was named by the user.
-        named: bool,
-        /// What is asked for.
-        name: String,
-        /// Only whether the server is alive.
-        liveness: bool,
-    },
-    /// TLS handshakes.
-    Tls {
-        /// Whom it is for.
-        target: TargetId,
-        /// Address and port.
-        dst: SocketAddr,
-        /// The user asked for it.
-        asked: bool,
-    },
-    /// HTTP requests.
-    Http {
-        /// Whom it is for.
-        target: TargetId,
-        /// Address and port.
-        dst: SocketAddr,
-        /// The user asked for it.
-        asked: bool,
-    },
-    /// Polls of the devices configured, or of an `snmp://` target.
-    Devices(TargetId),
-}
-
-/// A way to ping or trace, as far as the plan cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Via {
-    /// ICMP echo, raw or datagram.
-    Icmp,
-    /// UDP to a closed port.
-    Udp,
-    /// TCP handshakes with that port.
-    Tcp(u16),
-    /// The host's `ping`.
-    System,
-}
-
-/// What the process may do, as far as the plan cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// ICMP echo over IPv4.
-    pub icmp_v4: bool,
-    /// ICMP echo over IPv6.
-    pub icmp_v6: bool,
-}
-
-impl Reach {
-    const fn icmp(self, addr: IpAddr) -> bool {
-        match addr {
-            IpAddr::V4(_) => self.icmp_v4,
-            IpAddr::V6(_) => self.icmp_v6,
-        }
-    }
-}
-
-/// What should be running, and for which targets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan(pub BTreeMap<Task, BTreeSet<TargetId>>);
-
-impl Plan {
-    fn want(&mut self, task: Task, target: &TargetId) {
-        self.0.entry(task).or_default().insert(target.clone());
-    }
-}
 
 /// Everything that should be running now.
 pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {

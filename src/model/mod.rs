@@ -11,6 +11,7 @@ pub mod incident;
 pub mod local;
 pub mod note;
 pub mod observation;
+pub mod origin;
 pub mod runbook;
 pub mod secret;
 pub mod service;

@@ -9,16 +9,11 @@ use super::text::SafeText;
 use super::time::Rtt;
 use super::tls::TlsSession;
 
-/// One TCP connection attempt to a port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TcpSample {
-    /// Address and port.
-    pub dst: SocketAddr,
-    /// True if the user named this port; false if it was only tried to see what answers.
-    pub asked: bool,
-    /// Handshake time, or why not.
-    pub outcome: Outcome<Rtt>,
-}
+mod http;
+mod tcp;
+
+pub use http::{HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample, HttpTls};
+pub use tcp::{TcpDetails, TcpSample, TcpState};
 
 /// Which servers a DNS question went to and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,58 +88,4 @@ pub struct TlsSample {
     pub asked: bool,
     /// What was presented.
     pub outcome: Outcome<TlsSession>,
-}
-
-/// One HTTP exchange.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HttpSample {
-    /// The URL, credentials masked.
-    pub url: SafeText,
-    /// Address and port that it went to.
-    pub dst: SocketAddr,
-    /// True if the user asked for this URL; false if it was only tried.
-    pub asked: bool,
-    /// The response.
-    pub outcome: Outcome<HttpResponse>,
-}
-
-/// An HTTP response, whatever its status.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HttpResponse {
-    /// Status code.
-    pub status: u16,
-    /// `HTTP/1.1`, `HTTP/2`.
-    pub version: SafeText,
-    /// Time of each phase.
-    pub phases: HttpPhases,
-    /// `Server` header.
-    pub server: Option<SafeText>,
-    /// `Location` header.
-    pub location: Option<SafeText>,
-    /// `Date` header, as sent.
-    pub date: Option<SafeText>,
-    /// Body bytes read (capped).
-    pub body_bytes: u64,
-    /// First line of the body where it is text.
-    pub body_start: Option<SafeText>,
-}
-
-/// Phases of an HTTP exchange; they add up to [`HttpPhases::total`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpPhases {
-    /// TCP handshake.
-    pub connect: Rtt,
-    /// TLS handshake, zero for plain HTTP.
-    pub tls: Rtt,
-    /// From request sent to first byte of the response.
-    pub first_byte: Rtt,
-    /// Rest of the body.
-    pub body: Rtt,
-}
-
-impl HttpPhases {
-    /// Sum of the phases.
-    pub const fn total(self) -> Rtt {
-        Rtt(self.connect.0 + self.tls.0 + self.first_byte.0 + self.body.0)
-    }
 }

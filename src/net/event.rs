@@ -43,6 +43,8 @@ pub enum Event {
         at: Option<Wall>,
         /// TTL or hop limit as it arrived.
         ttl: Option<u8>,
+        /// Type of service or traffic class as it arrived.
+        tos: Option<u8>,
     },
 }
 
@@ -61,6 +63,8 @@ pub struct IcmpEvent {
     pub at: Option<Wall>,
     /// TTL or hop limit of the ICMP message as it arrived.
     pub ttl: Option<u8>,
+    /// Type of service or traffic class of the ICMP message as it arrived.
+    pub tos: Option<u8>,
 }
 
 /// The parts of one received message.
@@ -77,6 +81,7 @@ pub(super) struct Ancillary {
     error: Option<Extended>,
     at: Option<Wall>,
     ttl: Option<u8>,
+    tos: Option<u8>,
 }
 
 /// `struct sock_extended_err` and the offender's address.
@@ -99,6 +104,8 @@ impl Ancillary {
             ControlMessageOwned::Ipv4Ttl(t) | ControlMessageOwned::Ipv6HopLimit(t) => {
                 self.ttl = u8::try_from(t).ok();
             }
+            ControlMessageOwned::Ipv4Tos(t) => self.tos = Some(t),
+            ControlMessageOwned::Ipv6TClass(t) => self.tos = u8::try_from(t).ok(),
             ControlMessageOwned::Ipv4RecvErr(e, from) => {
                 let from = from.filter(|a| i32::from(a.sin_family) == libc::AF_INET);
                 let addr = from.map(|a| IpAddr::V4(u32::from_be(a.sin_addr.s_addr).into()));
@@ -130,13 +137,19 @@ impl Extended {
 impl Parts<'_> {
     /// The event, or nothing if the message means nothing to us.
     pub(super) fn decode(self) -> Option<Event> {
-        let Ancillary { error, at, ttl } = self.ancillary;
+        let Ancillary {
+            error,
+            at,
+            ttl,
+            tos,
+        } = self.ancillary;
         if !self.from_error_queue {
             return Some(Event::Data {
                 from: self.name?,
                 payload: self.payload.to_vec(),
                 at,
                 ttl,
+                tos,
             });
         }
         let e = error?;
@@ -159,6 +172,7 @@ impl Parts<'_> {
             quoted: self.payload.to_vec(),
             at,
             ttl,
+            tos,
         }))
     }
 }

@@ -3,6 +3,7 @@
 //! Everything that is parsed here came from the network. Lengths inside a packet are lies until
 //! checked; nothing here panics, and nothing that was echoed back is used but to compare it.
 
+use super::socket::Kind;
 use pnet_packet::icmp::echo_request::MutableEchoRequestPacket;
 use pnet_packet::icmp::{IcmpPacket, IcmpTypes, checksum};
 
@@ -10,6 +11,8 @@ use pnet_packet::icmp::{IcmpPacket, IcmpTypes, checksum};
 pub const ECHO_HEADER: usize = 8;
 /// Length of a token.
 pub const TOKEN: usize = 12;
+/// Length of token and balance.
+const HEAD: usize = TOKEN + 2;
 const V6_REQUEST: u8 = 128;
 const V6_REPLY: u8 = 129;
 
@@ -18,12 +21,66 @@ pub const fn overhead(v6: bool) -> usize {
     if v6 { 48 } else { 28 }
 }
 
+/// What a payload holds after its token: a pattern of up to sixteen bytes, repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    bytes: [u8; 16],
+    len: u8,
+}
+
+impl Fill {
+    /// What is sent unless somebody wants something else.
+    pub const USUAL: Self = Self {
+        bytes: [b'w'; 16],
+        len: 1,
+    };
+
+    /// A pattern; `None` unless it has 1 to 16 bytes.
+    pub fn new(pattern: &[u8]) -> Option<Self> {
+        let mut bytes = [0u8; 16];
+        bytes
+            .get_mut(..pattern.len())
+            .filter(|b| !b.is_empty())?
+            .copy_from_slice(pattern);
+        Some(Self {
+            bytes,
+            len: u8::try_from(pattern.len()).ok()?,
+        })
+    }
+
+    fn stream(&self) -> impl Iterator<Item = u8> + '_ {
+        self.bytes
+            .iter()
+            .take(usize::from(self.len))
+            .copied()
+            .cycle()
+    }
+
+    /// Whether a payload that was echoed, as far as it is there, still holds the pattern.
+    pub fn is_in(&self, payload: &[u8]) -> bool {
+        let body = payload.get(HEAD..).unwrap_or_default();
+        body.iter().copied().zip(self.stream()).all(|(a, b)| a == b)
+    }
+}
+
 /// A payload of `len` bytes (at least [`TOKEN`]) that starts with the probe's token.
-pub fn payload(nonce: u64, id: u32, len: usize) -> Vec<u8> {
+///
+/// Two bytes after the token balance it, so that the ICMP checksum is the same for all probes of
+/// a socket: routers that balance loads take it for a port number (Paris traceroute).
+pub fn payload(nonce: u64, id: u32, len: usize, fill: Fill) -> Vec<u8> {
     let mut out = Vec::with_capacity(len.max(TOKEN));
     out.extend_from_slice(&nonce.to_be_bytes());
     out.extend_from_slice(&id.to_be_bytes());
-    out.resize(len.max(TOKEN), b'w');
+    if len >= HEAD {
+        // The sequence number of the echo is the low half of the probe's number.
+        let low = id & 0xffff;
+        let sum = (id >> 16) + low + low;
+        let folded = (sum & 0xffff) + (sum >> 16);
+        let folded = ((folded & 0xffff) + (folded >> 16)) as u16;
+        out.extend_from_slice(&(!folded).to_be_bytes());
+        out.extend(fill.stream().take(len - HEAD));
+    }
+    out.resize(len.max(TOKEN), 0);
     out
 }
 
@@ -32,6 +89,19 @@ pub fn token(payload: &[u8]) -> Option<(u64, u32)> {
     let (nonce, rest) = payload.split_first_chunk::<8>()?;
     let (id, _) = rest.split_first_chunk::<4>()?;
     Some((u64::from_be_bytes(*nonce), u32::from_be_bytes(*id)))
+}
+
+/// Probe number of an answer or of a quoted packet, by its token: `bytes` is what a socket of
+/// `kind` delivers, as data (`reply`) or quoted in an ICMP error.
+pub fn number(kind: Kind, v6: bool, nonce: u64, bytes: &[u8], reply: bool) -> Option<u32> {
+    let payload = match kind {
+        Kind::Udp => bytes,
+        Kind::IcmpRaw if reply && !v6 => parse_echo(v6, strip_ipv4(bytes)?)?.payload,
+        _ => parse_echo(v6, bytes)?.payload,
+    };
+    token(payload)
+        .filter(|(n, _)| *n == nonce)
+        .map(|(_, id)| id)
 }
 
 /// An echo request. The kernel fills in the ICMPv6 checksum (RFC 3542 3.1).
@@ -106,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_built_parses_back() {
         for v6 in [false, true] {
-            let body = payload(0x0123_4567_89ab_cdef, 77, 56);
+            let body = payload(0x0123_4567_89ab_cdef, 77, 56, Fill::USUAL);
             let bytes = echo_request(v6, 0xbeef, 9, &body);
             assert_eq!(bytes.len(), 64);
             let echo = parse_echo(v6, &bytes).unwrap();
@@ -143,8 +213,34 @@ mod tests {
     }
 
     #[test]
+    fn all_probes_of_a_socket_have_one_checksum() {
+        let sum = |id: u32| {
+            let body = payload(0x0123_4567_89ab_cdef, id, 56, Fill::USUAL);
+            let bytes = echo_request(false, 0xbeef, (id & 0xffff) as u16, &body);
+            u16::from_be_bytes([bytes[2], bytes[3]])
+        };
+        let first = sum(1);
+        for id in [2, 255, 256, 65_535, 65_536, 0x1234_5678, u32::MAX] {
+            assert_eq!(sum(id), first, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_changed_pattern_is_seen() {
+        let fill = Fill::new(&[0xde, 0xad, 0xbe]).unwrap();
+        let mut body = payload(1, 2, 40, fill);
+        assert!(fill.is_in(&body));
+        assert!(fill.is_in(&body[..20]), "cut off, but not changed");
+        assert!(!Fill::USUAL.is_in(&body));
+        body[39] ^= 1;
+        assert!(!fill.is_in(&body));
+        assert_eq!(Fill::new(&[]), None);
+        assert_eq!(Fill::new(&[0; 17]), None);
+    }
+
+    #[test]
     fn a_token_needs_all_its_bytes() {
-        let body = payload(1, 2, 0);
+        let body = payload(1, 2, 0, Fill::USUAL);
         assert_eq!(token(&body), Some((1, 2)));
         assert_eq!(token(&body[..11]), None);
     }

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::sys::socket::{
@@ -17,6 +17,7 @@ use tokio::net::UdpSocket;
 use super::event::{Ancillary, Event, Parts, socket_addr};
 use super::packet::overhead;
 use super::source::Source;
+use super::wire::{Packet, Wire};
 
 /// Largest packet that is read whole; longer ones are cut, which the token survives.
 const READ: usize = 2048;
@@ -24,9 +25,13 @@ const READ: usize = 2048;
 const CONTROL: usize = 512;
 /// Messages read before others get the thread.
 const BATCH: usize = 64;
+/// Payload that no first link is too small for: 576 bytes less headers (RFC 791).
+const ALWAYS_FITS: usize = 512;
+/// Receive buffer asked for, in bytes.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// What kind of socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// UDP.
     Udp,
@@ -48,12 +53,21 @@ pub struct ProbeSocket {
     v6: bool,
 }
 
-impl ProbeSocket {
-    /// Opens a socket. Needs tokio's context.
+/// A socket that no runtime knows yet. It can be opened while the process still has the right
+/// to, and used when that right has been given up.
+#[derive(Debug)]
+pub struct RawSocket {
+    fd: OwnedFd,
+    kind: Kind,
+    v6: bool,
+}
+
+impl RawSocket {
+    /// Opens a socket.
     ///
     /// # Errors
     /// Those of `socket(2)`, `bind(2)` and of the options that the probes cannot do without.
-    pub fn open(kind: Kind, v6: bool, source: &Source) -> io::Result<Self> {
+    pub fn open(kind: Kind, v6: bool, fragment: bool, source: &Source) -> io::Result<Self> {
         let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
         let icmp = if v6 {
             Protocol::ICMPV6
@@ -71,47 +85,76 @@ impl ProbeSocket {
         }
         want_errors(&socket, v6)?;
         want_stamps(&socket);
-        probe_mtu(&socket, v6)?;
+        if fragment {
+            allow_fragments(&socket, v6)?;
+        } else {
+            probe_mtu(&socket, v6)?;
+        }
         if kind == Kind::IcmpRaw {
             want_echo_replies_only(&socket, v6)?;
         }
+        // All destinations share the socket, and TX stamps and ICMP errors queue up in its
+        // receive buffer. As much as the host allows; less only means reading more often.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         source.apply(&socket, v6)?;
-        let owned = OwnedFd::from(socket);
-        let io = UdpSocket::from_std(owned.into())?;
-        Ok(Self { io, kind, v6 })
+        Ok(Self {
+            fd: OwnedFd::from(socket),
+            kind,
+            v6,
+        })
+    }
+}
+
+impl RawSocket {
+    /// Kernel stamps of what is received only, and large buffers: for sweeps, which read TX stamps
+    /// of nobody.
+    pub fn for_sweeps(self) -> Self {
+        let socket = socket2::SockRef::from(&self.fd);
+        let flags = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+        let _ = setsockopt(&self.fd, sockopt::Timestamping, &flags);
+        let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
+        self
     }
 
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
+}
 
-    /// True for IPv6.
-    pub fn v6(&self) -> bool {
-        self.v6
+impl AsFd for RawSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
+}
 
-    /// Sends one packet with Don't Fragment set, with its own TTL where one is given.
+impl ProbeSocket {
+    /// Opens a socket. Needs tokio's context.
     ///
     /// # Errors
-    /// `WouldBlock` if the send buffer is full; else what the kernel says of route and size. An
-    /// error that belongs to an earlier probe (an ICMP error pending on the socket) is not
-    /// reported: the packet is sent again.
-    pub fn send(&self, to: SocketAddr, payload: &[u8], ttl: Option<u8>) -> io::Result<()> {
-        // Reading SO_ERROR clears what an earlier probe left behind.
-        let _ = nix::sys::socket::getsockopt(&self.io, sockopt::SocketError);
-        self.send_once(to, payload, ttl)
-            .or_else(|first| match first.raw_os_error() {
-                // These are about this packet; a second try would count it twice.
-                Some(libc::EMSGSIZE | libc::EAGAIN | libc::ENOBUFS | libc::EPERM) => Err(first),
-                _ => self.send_once(to, payload, ttl),
-            })
+    /// Those of [`RawSocket::open`].
+    pub fn open(kind: Kind, v6: bool, fragment: bool, source: &Source) -> io::Result<Self> {
+        Self::of(RawSocket::open(kind, v6, fragment, source)?)
     }
 
-    fn send_once(&self, to: SocketAddr, payload: &[u8], ttl: Option<u8>) -> io::Result<()> {
-        let value = ttl.map(libc::c_int::from);
-        let mut control = Vec::with_capacity(1);
-        match (&value, self.v6) {
+    /// A socket that is open already. Needs tokio's context.
+    ///
+    /// # Errors
+    /// The runtime's poller takes no more.
+    pub fn of(raw: RawSocket) -> io::Result<Self> {
+        Ok(Self {
+            io: UdpSocket::from_std(raw.fd.into())?,
+            kind: raw.kind,
+            v6: raw.v6,
+        })
+    }
+
+    fn send_once(&self, packet: &Packet<'_>) -> io::Result<()> {
+        let hops = packet.ttl.map(libc::c_int::from);
+        let class = packet.tos.map(libc::c_int::from);
+        let mut control = Vec::with_capacity(2);
+        match (&hops, self.v6) {
             (hops, true) if self.kind == Kind::IcmpDatagram => {
                 // Kernels before 6.0 ignore ancillary data on ICMPv6 datagram sockets, so it is
                 // the socket's own hop limit; -1 is the host's default.
@@ -121,45 +164,23 @@ impl ProbeSocket {
             (Some(hops), true) => control.push(ControlMessage::Ipv6HopLimit(hops)),
             (Some(hops), false) => control.push(ControlMessage::Ipv4Ttl(hops)),
         }
+        match (&packet.tos, &class) {
+            (_, Some(class)) if self.v6 => control.push(ControlMessage::Ipv6TClass(class)),
+            (Some(tos), _) => control.push(ControlMessage::Ipv4Tos(tos)),
+            _ => {}
+        }
         // A raw ICMPv6 socket takes a port for a protocol number.
-        let port = if self.kind == Kind::Udp { to.port() } else { 0 };
-        let mut to = to;
-        to.set_port(port);
+        let mut to = packet.to;
+        if self.kind != Kind::Udp {
+            to.set_port(0);
+        }
         sendmsg(
             self.io.as_raw_fd(),
-            &[IoSlice::new(payload)],
+            &[IoSlice::new(packet.bytes)],
             &control,
             MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
             Some(&SockaddrStorage::from(to)),
         )?;
-        Ok(())
-    }
-
-    /// Waits for something to read and reads what is there, a bounded batch of it.
-    ///
-    /// # Errors
-    /// Only those of the runtime's poller; errors pending on the socket are swallowed, since
-    /// the error queue has them in full.
-    pub async fn read(&self, out: &mut Vec<Event>) -> io::Result<()> {
-        self.io
-            .ready(Interest::READABLE.add(Interest::ERROR))
-            .await?;
-        // `try_io` knows single interests only: of a sum it says "would block" for ever.
-        for _ in 0..BATCH {
-            let errors = self.io.try_io(Interest::ERROR, || self.read_error(out));
-            let data = match errors {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.try_io(Interest::READABLE, || self.read_data(out))
-                }
-                other => other,
-            };
-            match data {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // An error is that of a probe whose entry in the queue was read already.
-                Ok(()) | Err(_) => {}
-            }
-        }
-        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -210,6 +231,58 @@ impl ProbeSocket {
     }
 }
 
+impl Wire for ProbeSocket {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn v6(&self) -> bool {
+        self.v6
+    }
+
+    /// An error that belongs to an earlier probe (an ICMP error pending on the socket) is not
+    /// reported: the packet is sent again. Don't Fragment is set.
+    fn send(&self, packet: &Packet<'_>) -> io::Result<()> {
+        let large = packet.bytes.len() > ALWAYS_FITS;
+        if large {
+            // A packet that is too large itself must not be taken for one that follows an answer
+            // "too large": reading SO_ERROR clears what an earlier probe left behind.
+            let _ = nix::sys::socket::getsockopt(&self.io, sockopt::SocketError);
+        }
+        self.send_once(packet)
+            .or_else(|first| match first.raw_os_error() {
+                // These are about this packet; a second try would count it twice.
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::EPERM) => Err(first),
+                Some(libc::EMSGSIZE) if large => Err(first),
+                _ => self.send_once(packet),
+            })
+    }
+
+    /// Errors pending on the socket are swallowed, since the error queue has them in full.
+    async fn read(&self, out: &mut Vec<Event>) -> io::Result<()> {
+        self.io
+            .ready(Interest::READABLE.add(Interest::ERROR))
+            .await?;
+        // `try_io` knows single interests only: of a sum it says "would block" for ever.
+        for _ in 0..BATCH {
+            let errors = self.io.try_io(Interest::ERROR, || self.read_error(out));
+            let data = match errors {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.try_io(Interest::READABLE, || self.read_data(out))
+                }
+                other => other,
+            };
+            match data {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // An error is that of a probe whose entry in the queue was read already.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
+
 /// One message of the error queue (`errors`) or one datagram.
 pub(super) fn read_message(fd: RawFd, errors: bool) -> io::Result<Option<Event>> {
     let mut buffer = [0u8; READ];
@@ -241,9 +314,11 @@ pub(super) fn want_errors(socket: &Socket, v6: bool) -> io::Result<()> {
     if v6 {
         setsockopt(socket, sockopt::Ipv6RecvErr, &true)?;
         let _ = setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true);
+        let _ = setsockopt(socket, sockopt::Ipv6RecvTClass, &true);
     } else {
         setsockopt(socket, sockopt::Ipv4RecvErr, &true)?;
         let _ = setsockopt(socket, sockopt::Ipv4RecvTtl, &true);
+        let _ = setsockopt(socket, sockopt::IpRecvTos, &true);
     }
     Ok(())
 }
@@ -277,6 +352,24 @@ fn probe_mtu(socket: &Socket, v6: bool) -> io::Result<()> {
             libc::IP_PMTUDISC_PROBE,
         )
     }
+}
+
+/// Packets larger than a link may be cut up, by this host and (IPv4) by routers.
+fn allow_fragments(socket: &Socket, v6: bool) -> io::Result<()> {
+    let (level, name, value) = if v6 {
+        (
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_DONT,
+        )
+    } else {
+        (
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_DONT,
+        )
+    };
+    set_int(socket.as_fd(), level, name, value)
 }
 
 /// A raw ICMP socket gets a copy of every ICMP message of the host; we want echo replies. The

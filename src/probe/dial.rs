@@ -14,6 +14,7 @@ use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::net::icmp_queue;
 use crate::net::source::Source;
+use crate::net::tcp_info::TcpInfo;
 
 /// A connection and how long its handshake took.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub struct Dialled {
     pub stream: TcpStream,
     /// From SYN to established, as this program saw it.
     pub took: Rtt,
+    /// What the kernel knew of it then; its round-trip time leaves out the wait for a repeated
+    /// SYN, which `took` holds.
+    pub info: Option<TcpInfo>,
 }
 
 /// Why there is no connection.
@@ -124,7 +128,8 @@ pub async fn dial_from(
     }
     let _ = icmp_queue::watch(&stream, v6, false);
     let _ = stream.set_nodelay(true);
-    Ok(Dialled { stream, took })
+    let info = TcpInfo::of(&stream);
+    Ok(Dialled { stream, took, info })
 }
 
 /// Why a way out cannot be taken.

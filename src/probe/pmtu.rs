@@ -20,8 +20,7 @@ use crate::net::exchange::Exchange;
 use crate::net::pace::Budget;
 use crate::net::refusal;
 use crate::net::socket::{Kind, ProbeSocket};
-use crate::net::source::Source;
-use crate::sys::clock::Clock;
+use crate::net::sockets::Sockets;
 use crate::sys::privileges::Rights;
 
 use sizes::{Bounds, SMALL, candidates, limit};
@@ -39,12 +38,12 @@ const BAD: u32 = 8;
 /// distance as a traceroute found it; it makes naming the place cheaper.
 pub async fn measure(
     dst: IpAddr,
+    sockets: &Sockets,
     rights: &Rights,
-    clock: Clock,
     budget: &Budget,
     known_hops: Option<u8>,
-    source: &Source,
 ) -> (How, PmtuSample) {
+    let (clock, source) = (sockets.clock(), sockets.source());
     let v6 = dst.is_ipv6();
     let mut unanswered = Vec::new();
     let mut refused = None;
@@ -61,7 +60,7 @@ pub async fn measure(
         if !unanswered.is_empty() {
             how.why_not_better = Some(SafeText::new(unanswered.join(", ")));
         }
-        let exchange = match Exchange::open(kind, dst, source, clock) {
+        let exchange = match sockets.exchange(kind, dst, false) {
             Ok(exchange) => exchange,
             Err(e) => {
                 let outcome = refusal::outcome_of(&e, Rtt(0));

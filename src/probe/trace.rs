@@ -13,6 +13,7 @@ use crate::model::text::SafeText;
 use crate::net::exchange::{Answer, Exchange, Flight, Said, Shot};
 use crate::net::refusal;
 use crate::net::socket::Kind;
+use crate::net::sockets::Sockets;
 use crate::net::source::Source;
 use crate::net::tcp::{Attempt, End, Ended};
 use crate::sys::clock::Clock;
@@ -85,13 +86,12 @@ impl Tracer {
     pub fn open(
         dst: IpAddr,
         via: TraceVia,
-        clock: Clock,
+        sockets: &Sockets,
         rights: &Rights,
-        source: &Source,
     ) -> Result<Self, SafeText> {
         let v6 = dst.is_ipv6();
         let exchange = |kind| {
-            Exchange::open(kind, dst, source, clock).map_err(|e| {
+            sockets.exchange(kind, dst, false).map_err(|e| {
                 let words = refusal::words(&e);
                 SafeText::new(format!("cannot open a socket to trace {dst}: {words}"))
             })
@@ -120,8 +120,8 @@ impl Tracer {
                 method,
                 why_not_better,
             },
-            clock,
-            source: source.clone(),
+            clock: sockets.clock(),
+            source: sockets.source().clone(),
             way,
             memory: Mutex::default(),
         })
@@ -186,14 +186,13 @@ impl Tracer {
         let mut flights: Vec<(u8, Flight)> = Vec::with_capacity(ttls.len());
         for &ttl in ttls {
             let shot = Shot {
-                tag: u32::from(ttl),
                 ttl: Some(ttl),
-                size,
                 port: if spread {
                     spread_port(round, ttl)
                 } else {
                     UDP_PORT
                 },
+                ..Shot::of(u32::from(ttl), size)
             };
             // What can't be sent was not sent: there is no entry for it.
             if let Ok(flight) = exchange.launch_patiently(shot).await {
@@ -331,7 +330,7 @@ fn spread_port(round: u32, ttl: u8) -> u16 {
 }
 
 fn judge(dst: IpAddr, answer: Answer) -> HopAnswer {
-    let Answer { said, rtt, ttl } = answer;
+    let Answer { said, rtt, ttl, .. } = answer;
     match said {
         Said::Reply { from } => HopAnswer::Reached {
             from,

@@ -1,6 +1,7 @@
 //! Runs `warroom check … --json` in the lab and judges what it said.
 
 use std::net::IpAddr;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -28,15 +29,28 @@ impl Lab {
     /// # Panics
     /// If it prints no JSON object, or takes too long.
     pub fn check(&self, args: &[&str]) -> Report {
+        self.check_while(args, || ())
+    }
+
+    /// [`Lab::check`], with something that happens to the network meanwhile.
+    ///
+    /// # Panics
+    /// See [`Lab::check`].
+    pub fn check_while(&self, args: &[&str], event: impl FnOnce()) -> Report {
         let program = self.dir().join("warroom").to_string_lossy().into_owned();
         let mut all = vec![program.as_str(), "check"];
         all.extend(args);
         all.push("--json");
         let start = Instant::now();
-        let out = self
+        let program = self
             .command(Role::Src, self.user, 25, &all)
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("a program that starts");
+        event();
+        let out = program.wait_with_output().expect("a program that ends");
         let took = start.elapsed();
         let context = format!(
             "warroom check {} --json as {}: {}, {:.1} s\nstderr: {}\nstdout: {}",

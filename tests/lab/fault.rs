@@ -299,6 +299,16 @@ impl Lab {
         NO_SUCH_NEIGHBOUR.parse().expect("an address")
     }
 
+    /// The first router goes deaf and dumb towards `src` from one moment to the next, while all
+    /// neighbour entries are still good. IPv6 is well.
+    pub fn deafen_gateway(&self) {
+        let rules = "add table netdev deaf
+            add chain netdev deaf in { type filter hook ingress device l1 priority 0; }
+            add rule netdev deaf in ether type != ip6 drop";
+        self.exec(Role::R1, User::Root, &["nft", rules]);
+        self.must_not_answer(Role::Dst.addr(V4));
+    }
+
     /// The default gateway of IPv6 is an address where nobody answers; IPv4 is well.
     pub fn dead_gateway_v6(&self) {
         self.ip6(Role::Src, "route replace default via fd71:0:0:1::99\n");

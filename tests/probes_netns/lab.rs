@@ -144,6 +144,17 @@ impl Lab {
         ip(&all);
     }
 
+    /// What a command in a node prints.
+    pub fn output(&self, node: &str, command: &str) -> String {
+        let out = Command::new("ip")
+            .args(["netns", "exec", &self.ns(node)])
+            .args(command.split_whitespace())
+            .output()
+            .expect("ip runs");
+        assert!(out.status.success(), "{command}");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
     /// Sets a kernel parameter in a node.
     pub fn set(&self, node: &str, name: &str, value: &str) {
         let (ns, setting) = (self.ns(node), format!("{name}={value}"));
@@ -264,4 +275,13 @@ fn become_nobody() {
         ]
     };
     assert_eq!(rcs, [0, 0, 0], "{}", std::io::Error::last_os_error());
+}
+
+/// Probing sockets with the host's own choices.
+pub fn sockets() -> warroom::net::sockets::Sockets {
+    let (clock, source) = (
+        warroom::sys::clock::Clock::start(),
+        warroom::net::source::Source::default(),
+    );
+    warroom::net::sockets::Sockets::new(clock, source)
 }

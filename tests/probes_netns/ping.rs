@@ -3,12 +3,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use warroom::model::observation::{Echo, How, IcmpError, Method, Outcome, PingSample, Refusal};
-use warroom::net::source::Source;
 use warroom::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
-use warroom::sys::clock::Clock;
 use warroom::sys::privileges::Rights;
 
-use super::lab::{Lab, User, at, dst, lab};
+use super::lab::{Lab, User, at, dst, lab, sockets};
 use crate::ALL;
 
 const UDP: PingVia = PingVia::Udp {
@@ -16,14 +14,7 @@ const UDP: PingVia = PingVia::Udp {
 };
 
 async fn ping(dst: IpAddr, via: PingVia, wait_ms: u64) -> (How, PingSample) {
-    let pinger = Pinger::open(
-        dst,
-        via,
-        Clock::start(),
-        &Rights::detect(),
-        &Source::default(),
-    )
-    .expect("opens");
+    let pinger = Pinger::open(dst, via, &sockets(), &Rights::detect()).expect("opens");
     pinger.ping(0, Duration::from_millis(wait_ms)).await
 }
 
@@ -81,7 +72,7 @@ fn icmp_is_for_those_who_may() {
         let refused = lab.within("src", User::Nobody, || async move {
             let rights = Rights::detect();
             let via = PingVia::Icmp;
-            let pinger = Pinger::open(dst(v6), via, Clock::start(), &rights, &Source::default());
+            let pinger = Pinger::open(dst(v6), via, &sockets(), &rights);
             (pinger.err(), rights.describe())
         });
         let said = refused.0.expect("nobody may not").to_string();
@@ -205,8 +196,7 @@ fn pings_overlap() {
     lab.drop_at("r2", "forward", "ip", "icmp type echo-request");
     let (outcomes, took) = lab.within("src", User::Root, || async {
         let rights = Rights::detect();
-        let source = Source::default();
-        let pinger = Pinger::open(dst(false), PingVia::Icmp, Clock::start(), &rights, &source);
+        let pinger = Pinger::open(dst(false), PingVia::Icmp, &sockets(), &rights);
         let pinger = Arc::new(pinger.expect("opens"));
         let begin = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
@@ -239,8 +229,7 @@ fn a_burst_of_echoes_is_not_lost() {
     for v6 in [false, true] {
         let answered = lab.within("src", User::Root, || async move {
             let rights = Rights::detect();
-            let source = Source::default();
-            let pinger = Pinger::open(dst(v6), PingVia::Icmp, Clock::start(), &rights, &source);
+            let pinger = Pinger::open(dst(v6), PingVia::Icmp, &sockets(), &rights);
             let pinger = Arc::new(pinger.expect("opens"));
             let tasks: Vec<_> = (0..100)
                 .map(|seq| {

@@ -2,21 +2,20 @@ use std::time::{Duration, Instant};
 
 use warroom::model::observation::{Hop, How, Method, Outcome, Pmtu, PmtuHow, PmtuSample};
 use warroom::net::pace::Budget;
-use warroom::net::source::Source;
 use warroom::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 use warroom::probe::pmtu::measure;
 use warroom::sys::clock::Clock;
 use warroom::sys::privileges::Rights;
 
-use super::lab::{Lab, User, at, dst, lab};
+use super::lab::{Lab, User, at, dst, lab, sockets};
 use crate::ALL;
 
 fn once(lab: &Lab, user: User, v6: bool, hops: Option<u8>) -> (How, PmtuSample, Duration) {
     lab.within("src", user, || async move {
-        let (clock, rights, budget) = (Clock::start(), Rights::detect(), Budget::new());
+        let (rights, budget) = (Rights::detect(), Budget::new());
         let begin = Instant::now();
-        let source = Source::default();
-        let (how, sample) = measure(dst(v6), &rights, clock, &budget, hops, &source).await;
+        let sockets = sockets();
+        let (how, sample) = measure(dst(v6), &sockets, &rights, &budget, hops).await;
         println!("{user:?} v6={v6} {:?} {how:?} {sample:?}", begin.elapsed());
         (how, sample, begin.elapsed())
     })
@@ -149,11 +148,11 @@ fn a_host_that_has_said_enough_is_waited_for() {
     lab.drop_at("r2", "output", "ip", "icmp code frag-needed icmp type 3");
     let (spent, sample) = lab.within("src", User::Nobody, || async {
         let (clock, rights, budget) = (Clock::start(), Rights::detect(), Budget::new());
-        let source = Source::default();
+        let sockets = sockets();
         let via = PingVia::Udp {
             port: CLOSED_UDP_PORT,
         };
-        let pinger = Pinger::open(dst(false), via, clock, &rights, &source).expect("opens");
+        let pinger = Pinger::open(dst(false), via, &sockets, &rights).expect("opens");
         let mut spent = 0;
         for seq in 0..12 {
             let answer = pinger.ping(seq, Duration::from_millis(100)).await.1;
@@ -163,7 +162,7 @@ fn a_host_that_has_said_enough_is_waited_for() {
         let hops = Some(4);
         (
             spent,
-            measure(dst(false), &rights, clock, &budget, hops, &source)
+            measure(dst(false), &sockets, &rights, &budget, hops)
                 .await
                 .1,
         )
@@ -205,10 +204,10 @@ fn this_host_itself_takes_the_largest_packets() {
     let Some(lab) = lab(1500) else { return };
     for (user, v6) in ALL {
         let (_, sample, _) = lab.within("src", user, || async move {
-            let (clock, rights, budget) = (Clock::start(), Rights::detect(), Budget::new());
-            let source = Source::default();
+            let (rights, budget) = (Rights::detect(), Budget::new());
+            let sockets = sockets();
             let own = at(v6, 1, 1);
-            let (how, sample) = measure(own, &rights, clock, &budget, None, &source).await;
+            let (how, sample) = measure(own, &sockets, &rights, &budget, None).await;
             (how, sample, ())
         });
         let pmtu = sample.outcome.ok().expect("measured");

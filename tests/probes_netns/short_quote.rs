@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use warroom::model::observation::{HopAnswer, Outcome};
-use warroom::net::source::Source;
 use warroom::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 use warroom::probe::trace::{TraceVia, Tracer};
-use warroom::sys::clock::Clock;
 use warroom::sys::privileges::Rights;
 
-use super::lab::{Lab, User, at, dst, lab};
+use super::lab::{Lab, User, at, dst, lab, sockets};
 
 /// Answers every UDP datagram with a port-unreachable that quotes the IP header and 8 bytes.
 fn refuse_shortly(stop: &AtomicBool, ready: &Barrier) {
@@ -73,8 +71,8 @@ fn pings_are_told_apart_by_their_ports() {
             let via = PingVia::Udp {
                 port: CLOSED_UDP_PORT,
             };
-            let (clock, rights) = (Clock::start(), Rights::detect());
-            let pinger = Pinger::open(dst(false), via, clock, &rights, &Source::default());
+            let rights = Rights::detect();
+            let pinger = Pinger::open(dst(false), via, &sockets(), &rights);
             let pinger = pinger.expect("opens");
             let ping = |seq| pinger.ping(seq, Duration::from_millis(500));
             let mut answered = Vec::new();
@@ -96,14 +94,8 @@ fn a_trace_that_can_not_tell_takes_a_port_for_each_probe() {
     let Some(lab) = lab(1500) else { return };
     with_short_quotes(&lab, || {
         let (rounds, how) = lab.within("src", User::Nobody, || async {
-            let (clock, rights) = (Clock::start(), Rights::detect());
-            let tracer = Tracer::open(
-                dst(false),
-                TraceVia::Udp,
-                clock,
-                &rights,
-                &Source::default(),
-            );
+            let rights = Rights::detect();
+            let tracer = Tracer::open(dst(false), TraceVia::Udp, &sockets(), &rights);
             let tracer = tracer.expect("opens");
             let mut rounds = Vec::new();
             for n in 0..3 {

@@ -2,17 +2,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use warroom::model::observation::{HopAnswer, How, IcmpError, Method, TraceRound};
-use warroom::net::source::Source;
 use warroom::probe::trace::{TraceVia, Tracer};
-use warroom::sys::clock::Clock;
 use warroom::sys::privileges::Rights;
 
-use super::lab::{Lab, User, at, dst, lab};
+use super::lab::{Lab, User, at, dst, lab, sockets};
 use crate::ALL;
 
 fn open(dst: IpAddr, via: TraceVia) -> Tracer {
-    let (clock, rights) = (Clock::start(), Rights::detect());
-    Tracer::open(dst, via, clock, &rights, &Source::default()).expect("opens")
+    let rights = Rights::detect();
+    Tracer::open(dst, via, &sockets(), &rights).expect("opens")
 }
 
 fn once(lab: &Lab, user: User, dst: IpAddr, via: TraceVia, ttls: &[u8]) -> (How, TraceRound) {

@@ -5,6 +5,9 @@
 
 mod dns;
 mod http;
+mod http_command;
+mod http_hostile;
+mod http_real;
 mod local;
 #[path = "../../src/probe/tls/mint.rs"]
 mod mint;

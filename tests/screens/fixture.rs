@@ -152,6 +152,7 @@ impl World {
                 Outcome::Ok(Echo {
                     rtt: rtt(us + jitter),
                     reply_ttl: Some(55),
+                    ..Echo::default()
                 })
             } else {
                 Outcome::Timeout {
@@ -169,6 +170,7 @@ impl World {
                 seq: n as u32,
                 sent: stamp(NOW_MS - before).mono,
                 outcome,
+                afterwards: Default::default(),
             });
             self.put(target, before, how, body);
         }
@@ -218,6 +220,7 @@ impl World {
             dst: sock(dst),
             asked: true,
             outcome: Outcome::Ok(rtt(us)),
+            details: None,
         });
         self.put(target, 4000, How::best(Method::TcpConnect), body);
     }
@@ -263,6 +266,7 @@ impl World {
                         tls: rtt(ms[1] * 1000),
                         first_byte: rtt((ms[2] + n * 5 % 17) * 1000),
                         body: rtt(ms[3] * 1000),
+                        ..HttpPhases::default()
                     },
                     server: Some("nginx/1.24.0".into()),
                     location: None,
@@ -270,6 +274,7 @@ impl World {
                     body_bytes: 157,
                     body_start: Some("<html><head><title>502 Bad Gateway</title></head>".into()),
                 }),
+                details: None,
             });
             self.put(
                 target,

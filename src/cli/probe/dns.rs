@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
@@ -51,6 +51,7 @@ pub fn run(common: &Common, args: &DnsArgs, out: &mut Out) -> Result<u8, CliErro
         "dns",
         header,
         &typed,
+        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(ask(given.clone(), world, target, voice)),
     )

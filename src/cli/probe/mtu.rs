@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
@@ -37,6 +37,7 @@ pub fn run(common: &Common, args: &MtuArgs, out: &mut Out) -> Result<u8, CliErro
         "mtu",
         header,
         &args.targets,
+        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(mtu(given.clone(), world, target, voice)),
     )
@@ -62,14 +63,7 @@ async fn mtu(
     while args.repeat.again(n, 1) && voice.wait_until(next).await {
         next += interval;
         n += 1;
-        let measured = pmtu::measure(
-            addr,
-            &world.rights,
-            world.clock,
-            &budget,
-            None,
-            &world.source,
-        );
+        let measured = pmtu::measure(addr, &world.sockets, &world.rights, &budget, None);
         let Some((how, sample)) = voice.unless_stopped(measured).await else {
             break;
         };

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -18,7 +18,7 @@ use crate::cli::setup::{self, Vantage};
 use crate::cli::{CliError, FOUND, HEALTHY, Out};
 use crate::model::observation::{Body, How, ObsId, Observation, Outcome, Refusal, Resolution};
 use crate::model::target::{Target, TargetId};
-use crate::net::source::Source;
+use crate::net::sockets::Sockets;
 use crate::probe::resolve::{self, SystemResolvers};
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
@@ -75,8 +75,8 @@ pub struct World {
     pub clock: Clock,
     /// What this process may do.
     pub rights: Arc<Rights>,
-    /// The way out of this host.
-    pub source: Source,
+    /// Probing sockets, and with them the way out of this host.
+    pub sockets: Sockets,
     /// Options that every subcommand knows.
     pub common: Common,
     /// Resolvers of this host.
@@ -162,6 +162,17 @@ impl Voice {
     }
 }
 
+/// What a run needs of the process's rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Sockets that are opened before the rights are given up.
+    Usual,
+    /// The same, for packets that may be fragmented.
+    Fragments,
+    /// The rights themselves: a library opens its own sockets.
+    Rights,
+}
+
 /// A boxed probe of one target.
 pub type Work = Pin<Box<dyn Future<Output = Result<Verdict, CliError>> + Send>>;
 
@@ -176,6 +187,7 @@ pub fn run(
     name: &'static str,
     header: &'static [&'static str],
     typed: &[String],
+    needs: Needs,
     out: &mut Out,
     work: impl Fn(World, Target, Voice) -> Work,
 ) -> Result<u8, CliError> {
@@ -183,10 +195,15 @@ pub fn run(
     let clock = Clock::start();
     let rights = Rights::detect();
     let vantage = Vantage::here(&rights);
+    let sockets = match needs {
+        Needs::Usual => setup::sockets(common, clock, false),
+        Needs::Fragments => setup::sockets(common, clock, true),
+        Needs::Rights => Sockets::new(clock, setup::source(common)),
+    };
     let world = World {
         clock,
         rights: Arc::new(rights),
-        source: setup::source(common),
+        sockets: sockets,
         common: common.clone(),
         resolvers: Arc::new(SystemResolvers::load(std::path::Path::new(
             "/etc/resolv.conf",
@@ -288,6 +305,34 @@ async fn stop_when_asked(stop: CancellationToken) {
         again = true;
         stop.cancel();
     }
+}
+
+/// A flag that ^C raises, for work that does not wait on tokio.
+///
+/// # Errors
+/// The process may not start threads.
+pub fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&flag);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::could_not_run(format!("cannot wait for signals: {e}")))?;
+    let wait = move || {
+        runtime.block_on(async {
+            let stop = CancellationToken::new();
+            tokio::spawn(stop_when_asked(stop.clone()));
+            stop.cancelled().await;
+            raised.store(true, Ordering::Relaxed);
+            // The second ^C ends the program.
+            std::future::pending::<()>().await;
+        });
+    };
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(wait)
+        .map_err(|e| CliError::could_not_run(format!("cannot start threads: {e}")))?;
+    Ok(flag)
 }
 
 impl World {

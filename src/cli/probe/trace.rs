@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
 use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::check::summary;
@@ -30,7 +30,7 @@ pub struct TraceArgs {
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
     /// The way: icmp, udp, tcp[:PORT]; without it ICMP where permitted, else UDP
-    #[arg(long, value_name = "WAY")]
+    #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
     /// Repetition and form.
     #[command(flatten)]
@@ -58,6 +58,7 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
         "trace",
         header,
         &args.targets,
+        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(trace(given.clone(), world, target, voice)),
     )
@@ -74,7 +75,7 @@ async fn trace(
     let (addr, line) = world.address(&target, super::TIMEOUT).await?;
     voice.note(line).await;
     let via = way(&args, &world, &target, addr)?;
-    let tracer = Tracer::open(addr, via, world.clock, &world.rights, &world.source)
+    let tracer = Tracer::open(addr, via, &world.sockets, &world.rights)
         .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
     let mut window = Window::new([target.clone()]);
     let mut end = 0u8;
@@ -126,7 +127,7 @@ fn way(
         Some(Via::Icmp) => Ok(TraceVia::Icmp),
         Some(Via::Udp(None)) => Ok(TraceVia::Udp),
         Some(Via::Tcp(port)) => Ok(TraceVia::Tcp { port }),
-        Some(Via::Udp(Some(_)) | Via::System) => {
+        Some(Via::Udp(Some(_)) | Via::System | Via::Surge) => {
             Err(CliError::usage("a path is traced by icmp, udp or tcp:PORT"))
         }
         None if world.rights.icmp(addr.is_ipv6()) => Ok(TraceVia::Icmp),

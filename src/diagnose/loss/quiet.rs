@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::{EndLoss, Traced, best_path, judged_series};
 use crate::diagnose::build::Build;
 use crate::diagnose::facts::{Facts, address_of_hop};
+use crate::diagnose::reach::heard_lately;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::observation::ObsId;
@@ -21,6 +22,10 @@ pub(super) fn judge(
     lossy: Option<&EndLoss>,
     out: &mut Vec<Finding>,
 ) {
+    // Of a target that does not answer nobody knows whether the traffic arrives.
+    if !heard_lately(f, t, addr) {
+        return;
+    }
     let Some(path) = best_path(t, addr) else {
         return;
     };

@@ -15,6 +15,7 @@ pub(super) use words::is_echo;
 use super::answers::last_answer;
 use super::build::Build;
 use super::facts::{Facts, address_of_hop, name_of};
+use super::local::gateway;
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
@@ -134,8 +135,19 @@ fn gateway_in_doubt(f: &Facts, addr: IpAddr) -> bool {
             })
         })
     };
+    if f.is_on_link(addr) {
+        return false;
+    }
     let run = f.window.locals.run_of(bad).count();
-    (1..DOUBT).contains(&run) && !f.is_on_link(addr)
+    (1..DOUBT).contains(&run) || gateways(f, addr).any(|gw| gateway::in_doubt(f, gw))
+}
+
+/// The gateways that packets to an address may take by the default routes.
+fn gateways<'a>(f: &'a Facts, addr: IpAddr) -> impl Iterator<Item = IpAddr> + 'a {
+    let routes = f.window.local.iter().flat_map(|l| &l.value.default_routes);
+    routes
+        .filter(move |r| r.v6 == addr.is_ipv6())
+        .filter_map(|r| r.gateway)
 }
 
 /// The local fault that explains why an address can't be reached: no route, a dead gateway or a

@@ -90,6 +90,41 @@ fn nobody_asked_and_no_route_at_all() {
 }
 
 #[test]
+fn a_gateway_that_ceases_to_answer_while_all_is_silent() {
+    let s = |answered: u32, missed: u32, target_lives: bool| {
+        Scene::of(&["local", T])
+            .look(|_| {})
+            .on(T)
+            .at(0)
+            .ping(T, 12, 500, move |i| {
+                if i < 4 || target_lives {
+                    echo(3)
+                } else {
+                    lost()
+                }
+            })
+            .on("local")
+            .at(0)
+            .ping(GATEWAY, answered + missed, 1000, move |i| {
+                if i < answered { echo(1) } else { lost() }
+            })
+            .at(8000)
+    };
+    let x = s(2, 4, false).judge();
+    let x = x.only(code::GATEWAY_UNREACHABLE);
+    assert!(x.summary.as_str().contains("ceased to answer"), "{x:?}");
+    assert_eq!(x.location.address, Some(ip(GATEWAY)));
+    // Two pings are too few, and nothing else may be said meanwhile.
+    s(2, 2, false).judge().quiet();
+    // One that never answered may be one that ignores pings.
+    let silent = s(0, 6, false).judge();
+    let named: Vec<_> = silent.findings.iter().map(|x| x.code.clone()).collect();
+    assert!(!named.contains(&code::GATEWAY_UNREACHABLE), "{named:?}");
+    // One that ceased to answer while traffic through it arrives only rations its answers.
+    s(2, 4, true).judge().quiet();
+}
+
+#[test]
 fn gateway_unreachable_needs_three_failed_looks() {
     let s = |n| {
         Scene::of(&["local"])

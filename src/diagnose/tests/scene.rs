@@ -145,6 +145,7 @@ impl Scene {
                 seq: 0,
                 sent: Mono::from_millis(sent),
                 outcome,
+                afterwards: Default::default(),
             };
             scene = scene.at(known).see(method, Body::Ping(sample));
         }
@@ -192,6 +193,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
@@ -240,6 +242,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }

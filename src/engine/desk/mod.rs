@@ -12,11 +12,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::recorder::{Leave, News, RecorderHandle};
+use crate::engine::seen::Seen;
 use crate::model::command::{Command, Entry, Notice, Ticket};
 use crate::model::event::{Basis, Event, EventKind};
 use crate::model::finding::Code;
 use crate::model::text::SafeText;
-use crate::model::time::{Mono, Stamp};
+use crate::model::time::Mono;
 use crate::model::window::Window;
 use crate::runbook::library::Library;
 use run::Runs;
@@ -147,7 +148,7 @@ impl Desk {
     }
 
     /// Does what the console asks.
-    pub async fn take(&mut self, command: Command, window: &Window) {
+    pub async fn take(&mut self, command: Command, seen: &Seen) {
         match command {
             Command::Note {
                 ticket,
@@ -182,7 +183,7 @@ impl Desk {
                 title,
                 lines,
             } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
-            Command::Export { ticket } => self.export(ticket, window).await,
+            Command::Export { ticket } => self.export(ticket, seen).await,
             Command::ListRunbooks => self.list_runbooks(),
             Command::OpenRunbook { name } => self.open_runbook(&name),
             Command::MarkStep {
@@ -259,8 +260,8 @@ impl Desk {
 
     /// Writes the draft beside the events. The figures up to now go on record first, so that the
     /// draft has them.
-    async fn export(&mut self, ticket: Ticket, window: &Window) {
-        self.record_numbers(window);
+    async fn export(&mut self, ticket: Ticket, seen: &Seen) {
+        self.record_numbers(&seen.borrow());
         let Some(folder) = self.recording.as_ref().and_then(|r| r.handle.folder()) else {
             let why = SafeText::new(
                 "there is no incident folder to write the draft to; see the header for why",
@@ -312,11 +313,11 @@ impl Desk {
     }
 
     /// Ends the running command, writes the last figures, and lets the recorder finish.
-    pub async fn leave(&mut self, window: &Window, _now: Stamp) -> Vec<Notice> {
+    pub async fn leave(&mut self, seen: &Seen) -> Vec<Notice> {
         if let Some(kind) = self.runs.finish().await {
             self.record(kind);
         }
-        self.record_numbers(window);
+        self.record_numbers(&seen.borrow());
         let Some(recording) = self.recording.take() else {
             return self.notices();
         };

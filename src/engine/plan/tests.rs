@@ -1,5 +1,7 @@
 //! What runs for which target, rights and history.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::diagnose::tests::scene::*;
 

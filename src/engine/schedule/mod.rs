@@ -14,13 +14,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Task;
+use super::seen::Seen;
 use crate::model::device::Device;
 use crate::model::observation::{Body, How};
 use crate::model::target::{Target, TargetId};
 use crate::model::time::Stamp;
-use crate::model::window::{TargetWindow, Window};
+use crate::model::window::TargetWindow;
 use crate::net::pace::Budget;
-use crate::net::source::Source;
+use crate::net::sockets::Sockets;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
 use crate::sys::clock::Clock;
@@ -46,8 +47,8 @@ pub struct World {
     pub clock: Clock,
     /// What this process may do.
     pub rights: Arc<Rights>,
-    /// The way out of this host.
-    pub source: Source,
+    /// Probing sockets, and with them the way out of this host.
+    pub sockets: Sockets,
     /// Address families wanted.
     pub family: Family,
     /// Trusted roots.
@@ -61,7 +62,7 @@ pub struct World {
     /// The facts; bounded, a full queue makes the probe wait (and so probe less).
     pub facts: mpsc::Sender<Fact>,
     /// What the engine has seen so far, for tasks that adapt to it.
-    pub seen: watch::Receiver<Arc<Window>>,
+    pub seen: Seen,
     /// Number of targets, by which rates are shared.
     pub targets: usize,
     /// Targets that the task works for; one more may join while it runs.

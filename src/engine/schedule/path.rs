@@ -25,15 +25,8 @@ pub async fn mtu(world: &World, addr: IpAddr) {
                 .filter(|((a, _), _)| *a == addr)
                 .find_map(|(_, p)| p.reached_ttl())
         });
-        let (how, sample) = pmtu::measure(
-            addr,
-            &world.rights,
-            world.clock,
-            &world.budget,
-            hops,
-            &world.source,
-        )
-        .await;
+        let (how, sample) =
+            pmtu::measure(addr, &world.sockets, &world.rights, &world.budget, hops).await;
         unsettled = if is_settled(&sample) {
             0
         } else {

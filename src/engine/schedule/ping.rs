@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::World;
 use crate::engine::plan::Via;
-use crate::model::observation::{Body, How, Method, Outcome, PingSample};
+use crate::model::observation::{Afterwards, Body, How, Method, Outcome, PingSample};
 use crate::model::window::PingSeries;
 use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
@@ -47,7 +47,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
         Via::System => (PingVia::System, Method::SystemPing, None),
     };
     let pinger = loop {
-        match Pinger::open(addr, way, world.clock, &world.rights, &world.source) {
+        match Pinger::open(addr, way, &world.sockets, &world.rights) {
             Ok(pinger) => break pinger,
             // Said at once, so that nobody waits for an answer to what was never asked.
             Err(need) => {
@@ -57,6 +57,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
                     seq: 0,
                     sent: world.clock.mono(),
                     outcome: Outcome::CannotTry { need },
+                    afterwards: Afterwards::default(),
                 };
                 world.tell(How::best(method), Body::Ping(sample)).await;
                 world.pause(REOPEN).await;

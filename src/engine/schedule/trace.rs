@@ -94,7 +94,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
         Via::Tcp(port) => TraceVia::Tcp { port },
         Via::Udp | Via::System => TraceVia::Udp,
     };
-    let Ok(tracer) = Tracer::open(addr, via, world.clock, &world.rights, &world.source) else {
+    let Ok(tracer) = Tracer::open(addr, via, &world.sockets, &world.rights) else {
         return;
     };
     let mut path = Path::default();

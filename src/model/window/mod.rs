@@ -5,10 +5,12 @@
 
 mod path;
 mod ping;
+mod quality;
 mod service;
 
 pub use path::{HopStats, PathWindow};
-pub use ping::{PingPoint, PingSeries};
+pub use ping::{PingPoint, PingSeries, SaidNo};
+pub use quality::Quality;
 pub use service::{DnsKey, Recent};
 
 use std::collections::BTreeMap;

@@ -1,61 +1,89 @@
 //! The probes in flight of one socket: pure bookkeeping, no socket and no clock.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::inbox::Inbox;
 use super::{Answer, Said};
 use crate::model::time::Mono;
+use crate::net::packet::Fill;
 use crate::net::stamp::{Stamps, Wall};
 
 /// Probes remembered; the oldest are forgotten first.
-const MOST: usize = 1024;
-/// Late answers kept until somebody asks; beyond it the oldest are dropped.
-const MOST_LATE: usize = 256;
+const MOST: usize = 32_768;
 
+/// Probes by number. Numbers count the packets that the socket took, as the kernel does.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     flights: VecDeque<Entry>,
-    next_id: u32,
-    /// Packets that the kernel has numbered so far, by our count.
-    numbered: u32,
+    /// Number of the oldest flight.
+    base: u32,
     /// Numbers that older kernels spent on sends that failed.
     drift: u32,
-    pub(super) late: VecDeque<(u32, Answer)>,
-    pub(super) unattributed: u32,
 }
 
+/// One probe.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) id: u32,
+    pub(super) dst: IpAddr,
     pub(super) tag: u32,
     pub(super) port: u16,
-    pub(super) number: u32,
+    pub(super) fill: Fill,
     pub(super) sent: Mono,
     pub(super) sent_wall: Wall,
     pub(super) tx: Option<Wall>,
-    pub(super) waiter: Option<oneshot::Sender<Answer>>,
+    pub(super) owner: Arc<Inbox>,
+    pub(super) waiter: Waiter,
+}
+
+/// Who waits for the answer of a probe.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// Somebody does.
+    Here(oneshot::Sender<Answer>),
+    /// It was given out; another one is a duplicate.
+    Answered,
+}
+
+/// What is known of an answer that was matched to its probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receipt {
+    pub(super) said: Said,
+    pub(super) rx: Option<Wall>,
+    pub(super) ttl: Option<u8>,
+    pub(super) tos: Option<u8>,
+    pub(super) corrupt: bool,
+    pub(super) read: Mono,
 }
 
 impl Table {
-    /// A number for the next probe.
-    pub(super) fn next_id(&mut self) -> u32 {
-        let id = self.next_id;
-        self.next_id = id.wrapping_add(1);
-        id
+    /// The number of the next probe.
+    pub(super) fn next_id(&self) -> u32 {
+        self.base.wrapping_add(self.flights.len() as u32)
     }
 
-    /// Files a probe that the kernel took, under the number that the kernel gives it.
+    /// Files a probe that the kernel took, under [`Table::next_id`].
     pub(super) fn sent(&mut self, entry: Entry) {
-        let number = self.numbered;
-        self.numbered = number.wrapping_add(1);
-        self.flights.push_back(Entry { number, ..entry });
+        self.flights.push_back(entry);
     }
 
     pub(super) fn forget_before(&mut self, oldest: Mono) {
         while self.flights.front().is_some_and(|e| e.sent < oldest) || self.flights.len() >= MOST {
             self.flights.pop_front();
+            self.base = self.base.wrapping_add(1);
         }
+    }
+
+    fn place(&self, id: u32) -> Option<usize> {
+        let place = id.wrapping_sub(self.base) as usize;
+        (place < self.flights.len()).then_some(place)
+    }
+
+    pub(super) fn get(&self, id: u32) -> Option<&Entry> {
+        self.place(id).and_then(|p| self.flights.get(p))
     }
 
     /// Files the kernel's TX stamp of the packet it calls `number`.
@@ -66,7 +94,8 @@ impl Table {
         let drift = self.drift;
         for more in 0..=8u32 {
             let wanted = number.wrapping_sub(drift).wrapping_sub(more);
-            let entry = self.flights.iter_mut().rev().find(|e| e.number == wanted);
+            let place = self.place(wanted);
+            let entry = place.and_then(|p| self.flights.get_mut(p));
             if let Some(entry) = entry.filter(|e| e.sent_wall <= at && e.tx.is_none()) {
                 entry.tx = Some(at);
                 self.drift = drift.wrapping_add(more);
@@ -75,74 +104,105 @@ impl Table {
         }
     }
 
-    pub(super) fn answer(
-        &mut self,
-        id: u32,
-        said: Said,
-        rx: Option<Wall>,
-        ttl: Option<u8>,
-        now: Mono,
-    ) {
-        let Some(place) = self.flights.iter().rposition(|e| e.id == id) else {
-            return; // a second answer, or one that is older than our memory
-        };
-        let Some(entry) = self.flights.remove(place) else {
+    /// Gives an answer to whoever waits for it, or to its owner as late or duplicate.
+    pub(super) fn answer(&mut self, id: u32, receipt: Receipt) {
+        // What is older than our memory has no owner any more.
+        let place = self.place(id);
+        let Some(entry) = place.and_then(|p| self.flights.get_mut(p)) else {
             return;
         };
         let stamps = Stamps {
             sent: entry.sent,
             sent_wall: entry.sent_wall,
             tx: entry.tx,
-            rx,
-            read: now,
+            rx: receipt.rx,
+            read: receipt.read,
         };
         let answer = Answer {
-            said,
+            said: receipt.said,
             rtt: stamps.rtt(),
-            ttl,
+            ttl: receipt.ttl,
+            tos: receipt.tos,
+            corrupt: receipt.corrupt,
+            order: id,
         };
-        let unheard = match entry.waiter {
-            Some(waiter) => waiter.send(answer).is_err(),
-            None => true,
-        };
-        if unheard {
-            if self.late.len() >= MOST_LATE {
-                self.late.pop_front();
+        match std::mem::replace(&mut entry.waiter, Waiter::Answered) {
+            Waiter::Here(waiter) => {
+                if waiter.send(answer).is_err() {
+                    entry.owner.late(entry.tag, answer);
+                }
             }
-            self.late.push_back((entry.tag, answer));
+            Waiter::Answered => entry.owner.duplicate(entry.tag, answer),
         }
     }
 
-    pub(super) fn only_one_to(&self, port: u16) -> Option<u32> {
-        let mut to_port = self.flights.iter().filter(|e| e.port == port);
-        let first = to_port.next()?;
-        to_port.next().is_none().then_some(first.id)
+    /// The only probe in flight to that port of that destination, if there is just one.
+    pub(super) fn only_one_to(&self, dst: IpAddr, port: u16) -> Option<u32> {
+        let mut found = None;
+        for (n, e) in self.flights.iter().enumerate() {
+            let waits = matches!(e.waiter, Waiter::Here(_));
+            if waits && e.dst == dst && e.port == port {
+                if found.is_some() {
+                    return None;
+                }
+                found = Some(self.base.wrapping_add(n as u32));
+            }
+        }
+        found
     }
 
+    /// The newest probe with these low sixteen bits.
     pub(super) fn by_seq(&self, seq: u16) -> Option<u32> {
-        self.flights
-            .iter()
-            .rev()
-            .find(|e| (e.id & 0xffff) as u16 == seq)
-            .map(|e| e.id)
+        let last = self.next_id().wrapping_sub(1);
+        let back = u32::from((last as u16).wrapping_sub(seq));
+        let id = last.wrapping_sub(back);
+        self.place(id).map(|_| id)
+    }
+
+    /// Who sent something to that destination last.
+    pub(super) fn last_owner(&self, dst: IpAddr) -> Option<&Arc<Inbox>> {
+        let mut newest = self.flights.iter().rev();
+        newest.find(|e| e.dst == dst).map(|e| &e.owner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
-    fn entry(id: u32, number: u32, sent_wall: i64, port: u16) -> Entry {
-        Entry {
-            id,
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn push(
+        table: &mut Table,
+        dst: IpAddr,
+        sent_wall: i64,
+        port: u16,
+    ) -> oneshot::Receiver<Answer> {
+        let (here, there) = oneshot::channel();
+        let id = table.next_id();
+        table.sent(Entry {
+            dst,
             tag: id,
             port,
-            number,
+            fill: Fill::USUAL,
             sent: Mono(u64::from(id)),
             sent_wall: Wall(sent_wall),
             tx: None,
-            waiter: None,
+            owner: Arc::default(),
+            waiter: Waiter::Here(here),
+        });
+        there
+    }
+
+    fn reply(from: IpAddr) -> Receipt {
+        Receipt {
+            said: Said::Reply { from },
+            rx: None,
+            ttl: None,
+            tos: None,
+            corrupt: false,
+            read: Mono(1_000),
         }
     }
 
@@ -150,12 +210,11 @@ mod tests {
     fn numbers_that_drift_are_found_out() {
         let mut table = Table::default();
         // The kernel spent number 1 on a send that failed: it calls our second packet 2.
-        table.flights.push_back(entry(0, 0, 100, 1));
-        table.flights.push_back(entry(1, 1, 200, 1));
+        let _waiting: Vec<_> = [100, 200].map(|at| push(&mut table, A, at, 1)).into();
         table.stamp(0, Wall(101));
         table.stamp(2, Wall(201));
         assert_eq!(table.drift, 1);
-        table.flights.push_back(entry(2, 2, 300, 1));
+        let _third = push(&mut table, A, 300, 1);
         table.stamp(3, Wall(301));
         let stamps: Vec<_> = table.flights.iter().map(|e| e.tx.map(|t| t.0)).collect();
         assert_eq!(stamps, [Some(101), Some(201), Some(301)]);
@@ -164,31 +223,79 @@ mod tests {
     #[test]
     fn a_stamp_never_goes_to_a_packet_sent_after_it() {
         let mut table = Table::default();
-        table.flights.push_back(entry(5, 5, 500, 1));
-        table.stamp(5, Wall(499));
+        let _waiting = push(&mut table, A, 500, 1);
+        table.stamp(0, Wall(499));
         assert_eq!(table.flights[0].tx, None);
     }
 
     #[test]
     fn a_port_tells_only_where_it_is_the_only_one() {
         let mut table = Table::default();
-        table.flights.push_back(entry(0, 0, 1, 40_000));
-        table.flights.push_back(entry(1, 1, 1, 40_001));
-        assert_eq!(table.only_one_to(40_001), Some(1));
-        table.flights.push_back(entry(2, 2, 1, 40_001));
-        assert_eq!(table.only_one_to(40_001), None);
+        let mut waiting = vec![
+            push(&mut table, A, 1, 40_000),
+            push(&mut table, A, 1, 40_001),
+        ];
+        assert_eq!(table.only_one_to(A, 40_001), Some(1));
+        assert_eq!(table.only_one_to(B, 40_001), None);
+        waiting.push(push(&mut table, B, 1, 40_001));
+        assert_eq!(table.only_one_to(A, 40_001), Some(1), "another destination");
+        waiting.push(push(&mut table, A, 1, 40_001));
+        assert_eq!(table.only_one_to(A, 40_001), None);
+        table.answer(1, reply(A));
+        assert_eq!(
+            table.only_one_to(A, 40_001),
+            Some(3),
+            "the other was answered"
+        );
     }
 
     #[test]
-    fn what_nobody_waits_for_is_late_and_bounded() {
+    fn sequence_numbers_wrap() {
+        let mut table = Table {
+            base: u32::MAX - 2,
+            ..Table::default()
+        };
+        let waiting: Vec<_> = (0..6).map(|_| push(&mut table, A, 1, 1)).collect();
+        assert_eq!(table.next_id(), 3);
+        assert_eq!(table.by_seq(0xffff), Some(u32::MAX));
+        assert_eq!(table.by_seq(2), Some(2));
+        assert_eq!(table.by_seq(3), None, "not sent yet");
+        assert_eq!(table.by_seq(0xfffc), None, "never sent");
+        table.answer(1, reply(A));
+        let answered: Vec<bool> = waiting
+            .into_iter()
+            .map(|mut w| w.try_recv().is_ok())
+            .collect();
+        assert_eq!(answered, [false, false, false, false, true, false]);
+        table.forget_before(Mono(u64::from(u32::MAX)));
+        assert_eq!(table.base, u32::MAX);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_late_and_what_comes_twice_a_duplicate() {
         let mut table = Table::default();
-        for id in 0..400 {
-            table.flights.push_back(entry(id, id, 1, 1));
-            let from = IpAddr::from([192, 0, 2, 1]);
-            table.answer(id, Said::Reply { from }, None, None, Mono(1_000));
+        let gone = push(&mut table, A, 1, 1);
+        let mut here = push(&mut table, A, 1, 1);
+        drop(gone);
+        table.answer(0, reply(A));
+        table.answer(1, reply(A));
+        table.answer(1, reply(A));
+        assert!(here.try_recv().is_ok());
+        let owner = |n: usize| Arc::clone(&table.flights[n].owner);
+        assert_eq!(owner(0).take_late().len(), 1);
+        assert_eq!(owner(0).take_duplicates().len(), 0);
+        assert_eq!(owner(1).take_late().len(), 0);
+        assert_eq!(owner(1).take_duplicates().len(), 1);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut table = Table::default();
+        for _ in 0..MOST + 10 {
+            table.forget_before(Mono(0));
+            let _gone = push(&mut table, A, 1, 1);
         }
-        assert_eq!(table.late.len(), MOST_LATE);
-        assert_eq!(table.late.back().map(|(tag, _)| *tag), Some(399));
-        assert!(table.flights.is_empty());
+        assert_eq!(table.flights.len(), MOST);
+        assert!(table.get(0).is_none() && table.get(10).is_some());
     }
 }

@@ -21,10 +21,9 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// One probe of `size` bytes, to the destination or to the hop at `ttl`.
 pub(super) fn shot(size: u32, ttl: Option<u8>) -> Shot {
     Shot {
-        tag: size,
         ttl,
-        size: size as usize,
         port: PORT,
+        ..Shot::of(size, size as usize)
     }
 }
 

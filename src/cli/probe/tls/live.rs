@@ -111,7 +111,7 @@ pub(super) async fn judge(
     let interval = args.repeat.interval.unwrap_or(Duration::from_secs(1));
     let port = target.tcp_port().unwrap_or(443);
     let mut ask = question(&args, target.host(), port)?;
-    ask.source = world.source.clone();
+    ask.source = world.sockets.source().clone();
     let began = Instant::now();
     let (how, _, mut addrs) = world.addresses(&target, timeout).await?;
     let resolve = Rtt::from_duration(began.elapsed());

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::session::{self, Repeat};
+use super::session::{self, Needs, Repeat};
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
+use crate::model::tls::TlsFault;
 use crate::probe::tls::{Roots, StartTls};
 
 /// Arguments of `warroom tls`.
@@ -121,6 +122,7 @@ pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliErro
         "tls",
         header,
         &args.targets,
+        Needs::Usual,
         out,
         move |world, target, voice| {
             Box::pin(live::judge(
@@ -141,4 +143,9 @@ fn roots(common: &Common, args: &TlsArgs) -> Result<Roots, CliError> {
     }
     let files: Vec<PathBuf> = args.roots.iter().chain(&common.ca).cloned().collect();
     Roots::only(&files).map_err(CliError::usage)
+}
+
+/// A fault in words.
+pub(super) fn fault_text(f: &TlsFault) -> String {
+    f.detail()
 }

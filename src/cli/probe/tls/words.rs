@@ -4,7 +4,7 @@ use super::live::Seen;
 use super::report;
 use crate::cli::check::summary;
 use crate::model::time::{Rtt, date_time_utc};
-use crate::model::tls::{TlsFault, TlsSession};
+use crate::model::tls::TlsSession;
 use crate::probe::tls::{Probed, Scan};
 
 /// A stage is worth naming as the slow one above this.
@@ -17,7 +17,7 @@ pub(super) fn row(p: &Probed) -> Vec<String> {
     let leaf = session.and_then(|t| t.chain.first());
     let all = session.map(|t| t.faults.iter().chain(&p.expiring));
     let faults: Vec<String> = all
-        .map(|f| f.map(TlsFault::detail).collect())
+        .map(|f| f.map(super::fault_text).collect())
         .unwrap_or_default();
     vec![
         s.dst.to_string(),

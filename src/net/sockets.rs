@@ -1,0 +1,103 @@
+//! The probing sockets of a session: one of each kind and family, shared by all destinations and
+//! kept to the end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::exchange::{Exchange, Hub};
+use super::socket::{Kind, ProbeSocket, RawSocket};
+use super::source::Source;
+use crate::sys::clock::Clock;
+
+/// Kind, IPv6, and whether packets may be fragmented.
+type Key = (Kind, bool, bool);
+
+/// Opens sockets as they are wanted and hands them out again. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sockets {
+    clock: Clock,
+    source: Source,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Opened while the process had the right to, not used yet.
+    ready: Mutex<BTreeMap<Key, RawSocket>>,
+    hubs: Mutex<BTreeMap<Key, Arc<Hub<ProbeSocket>>>>,
+}
+
+impl Sockets {
+    /// Sockets that leave by `source`. Nothing is opened yet.
+    pub fn new(clock: Clock, source: Source) -> Self {
+        Self {
+            clock,
+            source,
+            inner: Arc::default(),
+        }
+    }
+
+    /// The same with the raw sockets opened now, as far as that is permitted, so that the right
+    /// can be given up. `fragment` as in [`Sockets::exchange`].
+    pub fn opened(clock: Clock, source: Source, fragment: bool) -> Self {
+        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, fragment, &source).ok();
+        let ready = [false, true]
+            .into_iter()
+            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, fragment), open(v6)?)))
+            .collect();
+        let inner = Inner {
+            ready: Mutex::new(ready),
+            hubs: Mutex::default(),
+        };
+        Self {
+            clock,
+            source,
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The clocks.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The way out of this host.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Towards `dst` by a socket of this kind; with `fragment` too large packets are cut up instead
+    /// of being refused. Needs tokio's context.
+    ///
+    /// # Errors
+    /// Those of [`RawSocket::open`], and of the random source.
+    pub fn exchange(&self, kind: Kind, dst: IpAddr, fragment: bool) -> io::Result<Exchange> {
+        let key = (kind, dst.is_ipv6(), fragment);
+        let mut hubs = lock(&self.inner.hubs);
+        let hub = match hubs.get(&key) {
+            Some(hub) => Arc::clone(hub),
+            None => {
+                let hub = Arc::new(self.open(key)?);
+                hubs.insert(key, Arc::clone(&hub));
+                hub
+            }
+        };
+        Ok(Exchange::new(hub, dst))
+    }
+
+    fn open(&self, (kind, v6, fragment): Key) -> io::Result<Hub<ProbeSocket>> {
+        let ready = lock(&self.inner.ready).remove(&(kind, v6, fragment));
+        let wire = match ready {
+            Some(raw) => ProbeSocket::of(raw)?,
+            None => ProbeSocket::open(kind, v6, fragment, &self.source)?,
+        };
+        Hub::new(wire, self.source.clone(), self.clock)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // The maps are whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
