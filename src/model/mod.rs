@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod command;
 pub mod device;
+pub mod dns;
 pub mod event;
 pub mod finding;
 pub mod incident;

@@ -79,6 +79,10 @@ pub enum Method {
     DnsUdp,
     /// A DNS message over TCP.
     DnsTcp,
+    /// A DNS message over TLS (RFC 7858).
+    DnsTls,
+    /// A DNS message over HTTPS (RFC 8484).
+    DnsHttps,
     /// A TLS handshake that captures the presented chain.
     TlsHandshake,
     /// An HTTP request.
@@ -105,6 +109,8 @@ impl Method {
             Method::SurgePing => "surge-ping",
             Method::DnsUdp => "DNS/UDP",
             Method::DnsTcp => "DNS/TCP",
+            Method::DnsTls => "DNS/TLS",
+            Method::DnsHttps => "DNS/HTTPS",
             Method::TlsHandshake => "TLS handshake",
             Method::HttpRequest => "HTTP",
             Method::SnmpV2c => "SNMP v2c",

@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::dns::{
+    CdRetry, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage, DnsTransport,
+    DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
+};
 use super::observation::Outcome;
 use super::text::SafeText;
 use super::time::Rtt;
@@ -23,6 +27,8 @@ pub enum ServerRole {
     Configured,
     /// A resolver that the user named.
     Named,
+    /// A server of the zone itself, asked without recursion.
+    Authoritative,
 }
 
 /// One question to one DNS server.
@@ -38,8 +44,18 @@ pub struct DnsSample {
     pub rtype: SafeText,
     /// True if the question only asked whether the server is alive; its rcode means nothing then.
     pub liveness_only: bool,
+    /// What else the question said, and the way it went.
+    #[serde(default)]
+    pub asked: DnsAsked,
     /// The answer. A SERVFAIL or NXDOMAIN is an answer.
     pub outcome: Outcome<DnsAnswer>,
+    /// What is known of DNSSEC after it. A rule that wants to tell a validation failure from a
+    /// dead zone reads [`DnsSecurity::state`].
+    #[serde(default)]
+    pub security: DnsSecurity,
+    /// The connection below, if it is more than UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Box<DnsChannel>>,
 }
 
 /// A DNS answer, whatever its rcode.
@@ -61,6 +77,9 @@ pub struct DnsAnswer {
     pub records: Vec<DnsRecord>,
     /// SOA of the authority section, which a negative answer carries (RFC 2308).
     pub soa: Option<SafeText>,
+    /// What else it says.
+    #[serde(default)]
+    pub detail: Box<DnsDetail>,
 }
 
 /// One record.

@@ -239,6 +239,9 @@ impl World {
             name: name.into(),
             rtype: rtype.into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome,
         });
         self.put(target, 3000, How::best(Method::DnsUdp), body);
@@ -362,6 +365,7 @@ impl World {
                 data: "203.0.113.20".into(),
             }],
             soa: None,
+            detail: Default::default(),
         };
         self.ask(API, "10.0.0.53:53", API, "A", Outcome::Ok(a.clone()));
         self.ask(
@@ -541,6 +545,7 @@ impl World {
                 data: data.into(),
             }],
             soa: None,
+            detail: Default::default(),
         };
         self.ask(DNS, "10.0.0.53:53", name, "A", Outcome::Ok(a("192.0.2.80")));
         for _ in 0..3 {

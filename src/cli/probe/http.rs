@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
@@ -114,7 +114,6 @@ pub fn run(common: &Common, args: &HttpArgs, out: &mut Out) -> Result<u8, CliErr
         "http",
         header,
         &args.targets.clone(),
-        Needs::Usual,
         out,
         move |world, target, voice| {
             let run = Run {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
@@ -37,7 +37,6 @@ pub fn run(common: &Common, args: &MtuArgs, out: &mut Out) -> Result<u8, CliErro
         "mtu",
         header,
         &args.targets,
-        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(mtu(given.clone(), world, target, voice)),
     )

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
+use super::session::{Form, Needs, Repeat, Sample, Verdict, Voice, World};
 use super::shape::ShapeArgs;
 use super::sweep::{self, SweepArgs};
 use super::via::Via;
@@ -64,16 +64,16 @@ pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliErr
         "result",
     ];
     let given = args.clone();
-    session::run(
+    let form = Form {
         common,
-        &args.repeat,
-        "ping",
+        repeat: &args.repeat,
+        name: "ping",
         header,
-        &args.targets,
-        needs(args),
-        out,
-        move |world, target, voice| Box::pin(ping(given.clone(), world, target, voice)),
-    )
+        needs: needs(args),
+    };
+    form.run(&args.targets, out, move |world, target, voice| {
+        Box::pin(ping(given.clone(), world, target, voice))
+    })
 }
 
 fn needs(args: &PingArgs) -> Needs {

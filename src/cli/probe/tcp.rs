@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Repeat, Sample, Verdict, Voice, World};
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
 use crate::model::observation::{Body, How, TcpSample, TcpState};
@@ -80,7 +80,6 @@ pub fn run(common: &Common, args: &TcpArgs, out: &mut Out) -> Result<u8, CliErro
         "tcp",
         header,
         &args.targets,
-        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(connect(given.clone(), world, target, voice)),
     )

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Needs, Repeat, Sample, Verdict, Voice, World};
+use super::session::{self, Repeat, Sample, Verdict, Voice, World};
 use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::check::summary;
@@ -58,7 +58,6 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
         "trace",
         header,
         &args.targets,
-        Needs::Usual,
         out,
         move |world, target, voice| Box::pin(trace(given.clone(), world, target, voice)),
     )

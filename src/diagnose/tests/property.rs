@@ -298,6 +298,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 ad: false,
                 records: Vec::new(),
                 soa: None,
+                detail: Default::default(),
             }),
             Outcome::Refused { by, why, after } => Outcome::Refused { by, why, after },
             Outcome::Timeout { after } => Outcome::Timeout { after },
@@ -313,6 +314,9 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             name: "x".into(),
             rtype: "A".into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome,
         })
     });

@@ -217,6 +217,9 @@ impl Scene {
             name: name.into(),
             rtype: rtype.into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome: dns_outcome(rcode),
         };
         self.many(n, 2000, Method::DnsUdp, || Body::Dns(sample.clone()))

@@ -165,6 +165,7 @@ pub fn dns_outcome(rcode: &str) -> Outcome<DnsAnswer> {
                 .into_iter()
                 .collect(),
             soa: None,
+            detail: Default::default(),
         }),
     }
 }

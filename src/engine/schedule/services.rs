@@ -141,11 +141,15 @@ pub async fn tcp(world: &World, dst: SocketAddr, asked: bool) {
 }
 
 pub async fn dns(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
+    let options = dns_probe::Options {
+        liveness_only: liveness,
+        source: world.sockets.source().clone(),
+        ..dns_probe::Options::within(DNS_TIMEOUT)
+    };
     for n in 1u32.. {
         let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
         for rtype in types {
-            let (how, sample) =
-                dns_probe::ask(server, role(named), name, rtype, liveness, DNS_TIMEOUT).await;
+            let (how, sample) = dns_probe::ask(server, role(named), name, rtype, &options).await;
             world.tell(how, Body::Dns(sample)).await;
         }
         Cadence::SERVICE.wait(world, n).await;

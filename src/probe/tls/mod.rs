@@ -64,7 +64,6 @@ pub async fn capture(
 }
 
 /// What a finished handshake of another probe showed, judged.
-#[allow(dead_code)]
 pub(crate) fn session(
     done: &capture::Done,
     name: &Host,

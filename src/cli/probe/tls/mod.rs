@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::session::{self, Needs, Repeat};
+use super::session::{self, Repeat};
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
 use crate::model::tls::TlsFault;
@@ -122,7 +122,6 @@ pub fn run(common: &Common, args: &TlsArgs, out: &mut Out) -> Result<u8, CliErro
         "tls",
         header,
         &args.targets,
-        Needs::Usual,
         out,
         move |world, target, voice| {
             Box::pin(live::judge(
