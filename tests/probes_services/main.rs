@@ -26,3 +26,7 @@ mod serve;
 #[allow(dead_code)]
 mod skip;
 mod tls;
+mod tls_chains;
+mod tls_live;
+mod tls_pki;
+mod tls_start;

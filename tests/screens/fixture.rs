@@ -504,6 +504,8 @@ impl World {
                 chain: vec![leaf, middle],
                 faults,
                 roots: "system roots (142)".into(),
+                notes: Vec::new(),
+                seen: Default::default(),
             }),
         });
         self.put(target, 5000, How::best(Method::TlsHandshake), body);

@@ -257,6 +257,9 @@ fn tls(t: &TargetWindow) -> Lines {
                         s.version, s.cipher, s.connect, s.handshake, s.roots
                     ),
                 ));
+                if let Some(why) = &s.seen.unfinished {
+                    lines.push(("", format!("the handshake did not end: {why}")));
+                }
                 for (i, c) in s.chain.iter().enumerate() {
                     let until = crate::model::time::date_time_utc(c.not_after);
                     lines.push((

@@ -304,7 +304,16 @@ pub const fn fault_word(fault: &TlsFault) -> &'static str {
         TlsFault::NameMismatch { .. } => "name",
         TlsFault::SelfSigned => "self-sgn",
         TlsFault::UntrustedIssuer { .. } => "issuer",
-        TlsFault::Other { .. } => "invalid",
+        TlsFault::ChainIncomplete { .. } => "no inter",
+        TlsFault::ChainOrder { .. } => "order",
+        TlsFault::WeakKey { .. } => "weak key",
+        TlsFault::WeakSignature { .. } => "weak sig",
+        TlsFault::RootExpired { .. } => "old root",
+        TlsFault::Expiring { .. } => "expiring",
+        TlsFault::Clock { .. } => "clock?",
+        TlsFault::Revoked { .. } => "revoked",
+        TlsFault::OldProtocol { .. } => "old TLS",
+        _ => "invalid",
     }
 }
 

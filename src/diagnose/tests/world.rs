@@ -193,6 +193,8 @@ pub fn session(faults: &[TlsFault]) -> Outcome<TlsSession> {
         }],
         faults: faults.to_vec(),
         roots: "system roots (142)".into(),
+        notes: Vec::new(),
+        seen: Default::default(),
     })
 }
 
