@@ -22,7 +22,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             continue;
         };
         match &pmtu.how {
-            PmtuHow::FullSize => {}
+            PmtuHow::FullSize | PmtuHow::AsAsked => {}
             PmtuHow::TooBig { router, hop } => {
                 out.push(reduced(t, *addr, last, pmtu, *router, *hop))
             }

@@ -1,6 +1,8 @@
 //! One TCP handshake and all that may come of it, ICMP errors from its error queue included.
 #![allow(unsafe_code)]
 
+mod mss;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -18,6 +20,8 @@ use super::stamp::{Stamps, Wall};
 use crate::model::observation::IcmpError;
 use crate::model::time::{Mono, Rtt};
 use crate::sys::clock::Clock;
+
+pub use mss::Segments;
 
 const SYN_SENT: u8 = 2;
 const ESTABLISHED: u8 = 1;

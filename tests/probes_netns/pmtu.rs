@@ -3,19 +3,26 @@ use std::time::{Duration, Instant};
 use warroom::model::observation::{Hop, How, Method, Outcome, Pmtu, PmtuHow, PmtuSample};
 use warroom::net::pace::Budget;
 use warroom::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
-use warroom::probe::pmtu::measure;
+use warroom::probe::pmtu::{Ask, measure};
 use warroom::sys::clock::Clock;
 use warroom::sys::privileges::Rights;
 
 use super::lab::{Lab, User, at, dst, lab, sockets};
 use crate::ALL;
 
+fn hops_known(hops: Option<u8>) -> Ask {
+    Ask {
+        known_hops: hops,
+        ..Ask::default()
+    }
+}
+
 fn once(lab: &Lab, user: User, v6: bool, hops: Option<u8>) -> (How, PmtuSample, Duration) {
     lab.within("src", user, || async move {
         let (rights, budget) = (Rights::detect(), Budget::new());
         let begin = Instant::now();
         let sockets = sockets();
-        let (how, sample) = measure(dst(v6), &sockets, &rights, &budget, hops).await;
+        let (how, sample) = measure(dst(v6), &sockets, &rights, &budget, &hops_known(hops)).await;
         println!("{user:?} v6={v6} {:?} {how:?} {sample:?}", begin.elapsed());
         (how, sample, begin.elapsed())
     })
@@ -162,7 +169,7 @@ fn a_host_that_has_said_enough_is_waited_for() {
         let hops = Some(4);
         (
             spent,
-            measure(dst(false), &sockets, &rights, &budget, hops)
+            measure(dst(false), &sockets, &rights, &budget, &hops_known(hops))
                 .await
                 .1,
         )
@@ -207,7 +214,7 @@ fn this_host_itself_takes_the_largest_packets() {
             let (rights, budget) = (Rights::detect(), Budget::new());
             let sockets = sockets();
             let own = at(v6, 1, 1);
-            let (how, sample) = measure(own, &sockets, &rights, &budget, None).await;
+            let (how, sample) = measure(own, &sockets, &rights, &budget, &Ask::default()).await;
             (how, sample, ())
         });
         let pmtu = sample.outcome.ok().expect("measured");

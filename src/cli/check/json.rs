@@ -186,6 +186,7 @@ fn mtu(t: &TargetWindow) -> Vec<Value> {
                     "link_mtu": p.link_mtu,
                     "how": match &p.how {
                         PmtuHow::FullSize => "full-size",
+                        PmtuHow::AsAsked => "as-asked",
                         PmtuHow::TooBig { .. } => "icmp-too-big",
                         PmtuHow::Silent { .. } => "silent",
                     },

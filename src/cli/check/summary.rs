@@ -180,6 +180,7 @@ fn mtu(t: &TargetWindow) -> Lines {
             let text = match &d.value.outcome {
                 Outcome::Ok(p) => match &p.how {
                     PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
+                    PmtuHow::AsAsked => format!("{} bytes pass, as asked", p.mtu),
                     PmtuHow::TooBig { router, .. } => {
                         format!("{} bytes, announced by {router}", p.mtu)
                     }

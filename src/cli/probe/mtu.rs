@@ -55,6 +55,7 @@ async fn mtu(
         .interval
         .unwrap_or(std::time::Duration::from_secs(5));
     let budget = Budget::new();
+    let ask = pmtu::Ask::default();
     let mut window = Window::new([target.clone()]);
     let mut verdict = Verdict::default();
     let mut n = 0u32;
@@ -62,7 +63,7 @@ async fn mtu(
     while args.repeat.again(n, 1) && voice.wait_until(next).await {
         next += interval;
         n += 1;
-        let measured = pmtu::measure(addr, &world.sockets, &world.rights, &budget, None);
+        let measured = pmtu::measure(addr, &world.sockets, &world.rights, &budget, &ask);
         let Some((how, sample)) = voice.unless_stopped(measured).await else {
             break;
         };
@@ -115,6 +116,7 @@ fn row(method: &str, s: &PmtuSample) -> Vec<String> {
             p.link_mtu.to_string(),
             match p.how {
                 PmtuHow::FullSize => "full size".into(),
+                PmtuHow::AsAsked => "as asked".into(),
                 PmtuHow::TooBig { router, .. } => format!("too big, says {router}"),
                 PmtuHow::Silent { .. } => "larger packets vanish".into(),
             },

@@ -25,8 +25,12 @@ pub async fn mtu(world: &World, addr: IpAddr) {
                 .filter(|((a, _), _)| *a == addr)
                 .find_map(|(_, p)| p.reached_ttl())
         });
+        let ask = pmtu::Ask {
+            known_hops: hops,
+            ..pmtu::Ask::default()
+        };
         let (how, sample) =
-            pmtu::measure(addr, &world.sockets, &world.rights, &world.budget, hops).await;
+            pmtu::measure(addr, &world.sockets, &world.rights, &world.budget, &ask).await;
         unsettled = if is_settled(&sample) {
             0
         } else {
@@ -47,7 +51,7 @@ pub async fn mtu(world: &World, addr: IpAddr) {
 fn is_settled(sample: &PmtuSample) -> bool {
     match &sample.outcome {
         Outcome::Ok(pmtu) => match &pmtu.how {
-            PmtuHow::FullSize | PmtuHow::TooBig { .. } => true,
+            PmtuHow::FullSize | PmtuHow::AsAsked | PmtuHow::TooBig { .. } => true,
             PmtuHow::Silent { last_seen, .. } => last_seen.is_some(),
         },
         _ => false,

@@ -66,6 +66,13 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             );
             doc.paragraph(text, cols, 1);
         }
+        PmtuHow::AsAsked => {
+            let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
+                Role::Muted,
+                format!(", larger ones were not tried{of_link}"),
+            );
+            doc.paragraph(text, cols, 1);
+        }
         PmtuHow::TooBig { router, hop } => {
             let at = hop.map_or(String::new(), |h| format!(" at hop {h}"));
             let text = Line::of(Role::Info, format!("{} {} bytes pass", s.info, p.mtu))

@@ -1,0 +1,155 @@
+//! Path MTU: the measurement, what routers claimed, what TCP says. Plain data.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Outcome;
+use crate::model::time::Rtt;
+
+/// One path MTU measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PmtuSample {
+    /// Where it went.
+    pub dst: IpAddr,
+    /// The result. `Timeout` and `CannotTry` mean that small probes were not answered either, so
+    /// nothing can be said of large ones.
+    pub outcome: Outcome<Pmtu>,
+    /// What routers said of the size, each different word once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<MtuClaim>,
+    /// What a TCP handshake tells of sizes, where a port is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<TcpMtu>,
+    /// Time from the first packet to the result; 0 in records that don't tell.
+    #[serde(default)]
+    pub took: Rtt,
+}
+
+impl PmtuSample {
+    /// A result and nothing beside it.
+    pub fn of(dst: IpAddr, outcome: Outcome<Pmtu>) -> Self {
+        Self {
+            dst,
+            outcome,
+            claims: Vec::new(),
+            tcp: None,
+            took: Rtt(0),
+        }
+    }
+
+    /// Claims that the measurement proved wrong or that no sender can use, each with what is
+    /// wrong with it.
+    pub fn false_claims(&self) -> Vec<(MtuClaim, String)> {
+        let mtu = self.outcome.ok().map(|p| p.mtu);
+        let fault = |c: &MtuClaim| Some((*c, c.fault(self.dst.is_ipv6(), mtu)?));
+        self.claims.iter().filter_map(fault).collect()
+    }
+}
+
+/// A router's word: "too big, the next hop takes `mtu`" (RFC 1191, RFC 8201).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MtuClaim {
+    /// Who said it.
+    pub router: IpAddr,
+    /// The next-hop MTU that it named, in bytes; 0 of routers older than RFC 1191.
+    pub mtu: u32,
+    /// The smallest packet about which it said so, in bytes.
+    pub size: u32,
+}
+
+impl MtuClaim {
+    /// What is wrong with it, given the path MTU that was measured; `None` if nothing is.
+    pub fn fault(&self, v6: bool, measured: Option<u32>) -> Option<String> {
+        let least = if v6 { 1280 } else { 68 };
+        let Self { mtu, size, .. } = *self;
+        Some(match measured {
+            _ if mtu == 0 => "names no size: an old router, senders fall to a plateau".into(),
+            _ if mtu < least => format!("names {mtu} bytes, less than the minimum of {least}"),
+            _ if mtu >= size => format!("names {mtu} bytes to a packet of {size}: useless"),
+            Some(m) if m > mtu => format!("names {mtu} bytes, but {m} bytes pass"),
+            _ => return None,
+        })
+    }
+}
+
+/// What one TCP handshake tells of sizes. Information, no measurement: a middlebox may have
+/// rewritten the MSS, and the kernel may remember what no longer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TcpMtu {
+    /// The port.
+    pub port: u16,
+    /// MSS in the SYN/ACK, in bytes, where it is what limits the segments that this host sends.
+    pub mss: Option<u32>,
+    /// The path MTU that the kernel reckons with (`tcpi_pmtu`), in bytes.
+    pub pmtu: u32,
+    /// Largest packet that the connection sends, headers included, in bytes.
+    pub largest: u32,
+}
+
+/// A path MTU, in bytes of the whole IP packet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pmtu {
+    /// Largest packet that passed.
+    pub mtu: u32,
+    /// MTU of the first link, the most this host can send.
+    pub link_mtu: u32,
+    /// How the limit showed.
+    pub how: PmtuHow,
+    /// Sizes tried end to end, in the order tried.
+    pub tries: Vec<SizeTry>,
+}
+
+/// How the path MTU was learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PmtuHow {
+    /// Packets of the first link's full size pass.
+    FullSize,
+    /// Packets of the largest size that was asked for pass; larger ones were not tried.
+    AsAsked,
+    /// A router said so (RFC 1191, RFC 8201).
+    TooBig {
+        /// The router.
+        router: IpAddr,
+        /// Its hop number, where known.
+        hop: Option<u8>,
+    },
+    /// Larger packets vanish without a word.
+    Silent {
+        /// Smallest size that vanished, in bytes.
+        first_bad: u32,
+        /// Probes of `first_bad` bytes sent, none of which was answered.
+        bad_sent: u32,
+        /// Probes of the good size sent and answered after the bad ones vanished.
+        good_sent: u32,
+        /// See `good_sent`.
+        good_answered: u32,
+        /// Last hop that still answered packets of `first_bad` bytes.
+        last_seen: Option<Hop>,
+        /// The next hop, which answers small packets only; `None` where it is silent.
+        beyond: Option<Hop>,
+    },
+}
+
+/// A router or host at a distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hop {
+    /// Distance in hops, from 1.
+    pub ttl: u8,
+    /// Its address.
+    pub addr: IpAddr,
+}
+
+/// One size tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SizeTry {
+    /// Packet size in bytes, IP header included.
+    pub size: u32,
+    /// TTL if the probe was meant for a hop on the way; `None` for the destination.
+    pub ttl: Option<u8>,
+    /// Probes sent.
+    pub sent: u32,
+    /// Probes answered as hoped (by the destination, or by the hop of that TTL).
+    pub answered: u32,
+}
