@@ -132,6 +132,58 @@ pub enum PmtuHow {
     },
 }
 
+impl PmtuHow {
+    /// One word for programs.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            PmtuHow::FullSize => "full-size",
+            PmtuHow::AsAsked => "as-asked",
+            PmtuHow::TooBig { .. } => "icmp-too-big",
+            PmtuHow::Silent { .. } => "silent",
+        }
+    }
+
+    /// Where packets end that are too large; `None` where that is not known or none do.
+    pub fn place(&self) -> Option<String> {
+        match self {
+            PmtuHow::FullSize | PmtuHow::AsAsked => None,
+            PmtuHow::TooBig { router, hop } => {
+                hop.map(|ttl| format!("after {}", Hop { ttl, addr: *router }))
+            }
+            PmtuHow::Silent {
+                last_seen, beyond, ..
+            } => match (last_seen, beyond) {
+                (Some(a), Some(b)) => Some(format!("between {a} and {b}")),
+                (Some(a), None) => Some(format!("after {a}")),
+                (None, Some(b)) => Some(format!("before {b}")),
+                (None, None) => None,
+            },
+        }
+    }
+}
+
+impl TcpMtu {
+    /// One line for people.
+    pub fn words(&self) -> String {
+        let Self {
+            port,
+            mss,
+            pmtu,
+            largest,
+        } = self;
+        match mss {
+            Some(mss) => format!(
+                "TCP {port}: the other side announces MSS {mss}, so packets have {largest} bytes at \
+                 most"
+            ),
+            None if largest == pmtu => {
+                format!("TCP {port}: packets of up to {pmtu} bytes, as far as this kernel knows")
+            }
+            None => format!("TCP {port}: packets of up to {largest} bytes, kernel path MTU {pmtu}"),
+        }
+    }
+}
+
 /// A router or host at a distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hop {
@@ -139,6 +191,12 @@ pub struct Hop {
     pub ttl: u8,
     /// Its address.
     pub addr: IpAddr,
+}
+
+impl std::fmt::Display for Hop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "hop {} ({})", self.ttl, self.addr)
+    }
 }
 
 /// One size tried.
@@ -152,4 +210,52 @@ pub struct SizeTry {
     pub sent: u32,
     /// Probes answered as hoped (by the destination, or by the hop of that TTL).
     pub answered: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 9, 2, 2));
+
+    fn fault(mtu: u32, size: u32, v6: bool, measured: u32) -> Option<String> {
+        let claim = MtuClaim {
+            router: ROUTER,
+            mtu,
+            size,
+        };
+        claim.fault(v6, Some(measured))
+    }
+
+    #[test]
+    fn a_router_that_is_right_is_not_called_a_liar() {
+        assert_eq!(fault(1400, 1401, false, 1400), None);
+        assert_eq!(
+            fault(1450, 1500, false, 1400),
+            None,
+            "a smaller link follows"
+        );
+        assert_eq!(fault(1280, 1500, true, 1280), None);
+    }
+
+    #[test]
+    fn each_lie_has_its_words() {
+        for (mtu, size, v6, sign) in [
+            (0, 1401, false, "names no size"),
+            (40, 1401, false, "minimum of 68"),
+            (1200, 1401, true, "minimum of 1280"),
+            (1500, 1401, false, "useless"),
+            (600, 1401, false, "but 1400 bytes pass"),
+        ] {
+            let words = fault(mtu, size, v6, 1400).unwrap_or_default();
+            assert!(words.contains(sign), "{mtu}: {words}");
+        }
+    }
+
+    #[test]
+    fn records_of_before_are_read() {
+        let old = r#"{"dst":"10.9.4.2","outcome":{"timeout":{"after":5}}}"#;
+        let sample: PmtuSample = serde_json::from_str(old).expect("read");
+        assert!(sample.claims.is_empty() && sample.tcp.is_none());
+    }
 }

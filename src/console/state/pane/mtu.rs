@@ -6,7 +6,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::observation::{Hop, Pmtu, PmtuHow, SizeTry};
+use crate::model::observation::{Pmtu, PmtuHow, PmtuSample, SizeTry};
 
 /// The pane.
 pub fn doc(app: &App, cols: usize) -> Doc {
@@ -35,6 +35,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
             Some(p) => {
                 doc.gap();
                 result(app, p, &mut doc, cols);
+                asides(app, &last.value, &mut doc, cols);
                 tries(app, p, &mut doc, cols);
             }
             None => {
@@ -44,6 +45,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                     format!("{} can't be known: {why}", app.symbols.unknown),
                 );
                 doc.paragraph(text, cols, 1);
+                asides(app, &last.value, &mut doc, cols);
             }
         }
         doc.gap();
@@ -51,8 +53,18 @@ pub fn doc(app: &App, cols: usize) -> Doc {
     doc
 }
 
-fn hop(h: &Hop) -> String {
-    format!("hop {} ({})", h.ttl, h.addr)
+/// What routers said that is not so, and what TCP says.
+fn asides(app: &App, sample: &PmtuSample, doc: &mut Doc, cols: usize) {
+    for (claim, fault) in sample.false_claims() {
+        let text = Line::of(
+            Role::Warning,
+            format!("{} router {} {fault}", app.symbols.warning, claim.router),
+        );
+        doc.paragraph(text, cols, 1);
+    }
+    if let Some(tcp) = &sample.tcp {
+        doc.paragraph(Line::of(Role::Muted, tcp.words()), cols, 1);
+    }
 }
 
 fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
@@ -88,8 +100,7 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             bad_sent,
             good_sent,
             good_answered,
-            last_seen,
-            beyond,
+            ..
         } => {
             let text = Line::of(
                 Role::Critical,
@@ -106,12 +117,7 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
                 p.mtu
             ));
             doc.paragraph(text, cols, 1);
-            let place = match (last_seen, beyond) {
-                (Some(a), Some(b)) => format!("between {} and {}", hop(a), hop(b)),
-                (Some(a), None) => format!("after {}", hop(a)),
-                (None, Some(b)) => format!("before {}", hop(b)),
-                (None, None) => "somewhere on the path".into(),
-            };
+            let place = p.how.place().unwrap_or("somewhere on the path".into());
             let text = Line::of(Role::Muted, "lost ").with(Role::Text, place);
             doc.paragraph(text, cols, 1);
         }
