@@ -20,6 +20,8 @@ const ROUNDS: u32 = 8;
 const VOIDS: u32 = 8;
 /// Least time that the last packet of a bad size has before it counts as vanished.
 const LAST_CHANCE: Duration = Duration::from_millis(120);
+/// The same for a volley of which nothing was answered.
+const SECOND_CHANCE: Duration = Duration::from_millis(250);
 /// Times that a size thought bad may pass after all.
 const AGAIN: u32 = 5;
 
@@ -49,6 +51,8 @@ pub(super) struct Search<'a> {
     doubts: u32,
     /// Packets that passed and later did not.
     changed: Option<u32>,
+    /// Time or packets did not suffice for the confirmation.
+    short: bool,
 }
 
 /// How a confirmation ended.
@@ -60,6 +64,15 @@ enum Confirmed {
     Again,
     /// Nothing is answered any more.
     Ceased,
+}
+
+/// What came late.
+#[derive(Clone, Copy, Default)]
+struct Late {
+    /// The destination answered something.
+    answers: bool,
+    /// A size passed that was thought bad.
+    contradicts: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -88,6 +101,7 @@ impl<'a> Search<'a> {
             voids: 0,
             doubts: 0,
             changed: None,
+            short: false,
         }
     }
 
@@ -183,6 +197,10 @@ impl<'a> Search<'a> {
                 "a path that keeps its MTU for a moment: packets of {size} bytes passed and then \
                  did not"
             ),
+            None if self.short => format!(
+                "more answers: {} bytes pass, and that larger ones vanish is not certain",
+                self.bounds.good
+            ),
             None if self.voids > 0 => format!(
                 "answers that go on: {} answered small packets at first and then none",
                 self.gunner.dst()
@@ -271,13 +289,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What came later than it was waited for. True if it contradicts what was known.
-    fn learn_late(&mut self) -> bool {
-        let mut contradicts = false;
+    /// What came later than it was waited for.
+    fn learn_late(&mut self) -> Late {
+        let mut late = Late::default();
         for ((size, ttl), heard) in self.gunner.afterwards() {
             match heard {
                 Heard::Passed if ttl.is_none() => {
-                    contradicts |= self.bounds.passed(size, self.most);
+                    late.answers = true;
+                    late.contradicts |= self.bounds.passed(size, self.most);
                 }
                 Heard::TooBig { by: Some(by), mtu } if ttl.is_none() && size > self.bounds.good => {
                     self.bounds.claimed(by, mtu, size);
@@ -285,7 +304,7 @@ impl<'a> Search<'a> {
                 _ => {}
             }
         }
-        contradicts
+        late
     }
 
     /// After a volley of which nothing was answered: it was lost, the destination has no answers
@@ -294,6 +313,12 @@ impl<'a> Search<'a> {
         self.voids += 1;
         if self.voids > VOIDS || self.gunner.out_of_time() {
             return false;
+        }
+        // A slow link answers yet, and then there was nothing wrong but our patience.
+        let patience = self.gunner.patience();
+        self.gunner.rest(SECOND_CHANCE.max(patience)).await;
+        if self.learn_late().answers {
+            return true;
         }
         if self.gunner.rationed() {
             match self.spare.take() {
@@ -364,13 +389,14 @@ impl<'a> Search<'a> {
         let chance = LAST_CHANCE.max(self.gunner.patience());
         let until = self.gunner.last_shot.plus(chance);
         self.gunner.rest(until.since(self.gunner.now())).await;
-        if self.learn_late() {
+        if self.learn_late().contradicts {
             return Confirmed::Again;
         }
         if self.bounds.announced().is_some() {
             return Confirmed::Announced;
         }
-        if seen.good_answered == 0 {
+        if seen.good_answered < ENOUGH.1 || seen.bad_sent < ENOUGH.0 {
+            self.short = true;
             return Confirmed::Ceased;
         }
         Confirmed::Silent(PmtuHow::Silent {

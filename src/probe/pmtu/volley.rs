@@ -29,8 +29,12 @@ const FIRST_WAITS: [Duration; 3] = [
     Duration::from_millis(700),
     Duration::from_millis(1000),
 ];
-/// Added to four times the round-trip time after that, and the longest wait.
-const WAITS: (Duration, Duration) = (Duration::from_millis(30), Duration::from_secs(2));
+/// After that: added to four times a round-trip time, to twice a long one, and the longest wait.
+const WAITS: (Duration, Duration, Duration) = (
+    Duration::from_millis(30),
+    Duration::from_millis(200),
+    Duration::from_secs(2),
+);
 /// Added to the round-trip time for what was sent before something that was answered.
 const GRACE: Duration = Duration::from_millis(10);
 /// Spacing of a volley that ends with its first answer: half a round-trip time within these.
@@ -178,13 +182,19 @@ impl<'a> Gunner<'a> {
             .get(self.waits)
             .or(FIRST_WAITS.last())
             .copied()
-            .unwrap_or(WAITS.1);
+            .unwrap_or(WAITS.2);
         let own = match &self.program {
             Some(_) => Program::START,
             None => Duration::ZERO,
         };
         self.slowest.map_or(first, |rtt| {
-            (rtt.duration().saturating_mul(4) + WAITS.0).min(WAITS.1)
+            let rtt = rtt.duration();
+            // Four round-trip times; of long ones two are as telling.
+            let (short, long) = (
+                rtt.saturating_mul(4) + WAITS.0,
+                rtt.saturating_mul(2) + WAITS.1,
+            );
+            short.min(long).min(WAITS.2)
         }) + own
     }
 
@@ -274,7 +284,7 @@ impl<'a> Gunner<'a> {
             self.last_shot = flight.sent;
         }
         volley.sent(index, flight.sent);
-        let longest = WAITS.1 * 2;
+        let longest = WAITS.2 * 2;
         volley
             .flying
             .spawn(async move { (index, flight.within(longest).await) });
