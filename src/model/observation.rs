@@ -18,7 +18,7 @@ pub use super::service::{
 use super::target::TargetId;
 use super::text::SafeText;
 use super::time::{Mono, Rtt, Stamp};
-pub use pmtu::{Hop, MtuClaim, Pmtu, PmtuHow, PmtuSample, SizeTry, TcpMtu};
+pub use pmtu::{Hop, MtuClaim, Pmtu, PmtuHow, PmtuSample, Rung, SizeTry, TcpMtu};
 
 /// Number of an observation within one session; evidence refers to it as `o123`.
 #[derive(

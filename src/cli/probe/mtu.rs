@@ -10,7 +10,7 @@ use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::check::{json, summary};
 use crate::cli::{CliError, Out};
-use crate::model::observation::{Body, How, Pmtu, PmtuHow, PmtuSample};
+use crate::model::observation::{Body, How, Pmtu, PmtuHow, PmtuSample, Rung};
 use crate::model::target::Target;
 use crate::model::window::Window;
 use crate::net::pace::Budget;
@@ -166,17 +166,20 @@ fn judge(args: &MtuArgs, window: &Window, how: &How, sample: &PmtuSample) -> Ver
     }
 }
 
+/// What was tried, as a ladder: one line for sizes that fared alike.
 fn tries(p: &Pmtu) -> Vec<String> {
-    let line = |t: &crate::model::observation::SizeTry| {
-        let to = t
+    let line = |r: &Rung| {
+        let to = r
             .ttl
             .map_or("target".to_owned(), |ttl| format!("hop {ttl}"));
         format!(
-            "{:>5} bytes to {to}: {} of {} answered",
-            t.size, t.answered, t.sent
+            "{:>11} bytes to {to}: {} of {} answered",
+            r.sizes(),
+            r.answered,
+            r.sent
         )
     };
-    p.tries.iter().map(line).collect()
+    p.ladder().iter().map(line).collect()
 }
 
 fn row(how: &How, s: &PmtuSample) -> Vec<String> {

@@ -193,6 +193,68 @@ pub struct Hop {
     pub addr: IpAddr,
 }
 
+/// Neighbouring sizes that fared alike, to the destination or to one hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Smallest of them, in bytes.
+    pub from: u32,
+    /// Largest of them, in bytes.
+    pub to: u32,
+    /// See [`SizeTry::ttl`].
+    pub ttl: Option<u8>,
+    /// Probes sent.
+    pub sent: u32,
+    /// Probes answered.
+    pub answered: u32,
+}
+
+impl Rung {
+    /// `1400` or `1402-1419`.
+    pub fn sizes(&self) -> String {
+        match self.from == self.to {
+            true => self.to.to_string(),
+            false => format!("{}-{}", self.from, self.to),
+        }
+    }
+
+    /// All answered, none, or some.
+    const fn fate(&self) -> u8 {
+        match self.answered {
+            0 => 0,
+            n if n < self.sent => 1,
+            _ => 2,
+        }
+    }
+}
+
+impl Pmtu {
+    /// The sizes tried, largest first, those to the destination before those to each hop;
+    /// neighbours that fared alike are one entry.
+    pub fn ladder(&self) -> Vec<Rung> {
+        let mut tries: Vec<&SizeTry> = self.tries.iter().collect();
+        tries.sort_by_key(|t| (t.ttl, std::cmp::Reverse(t.size)));
+        let mut rungs: Vec<Rung> = Vec::new();
+        for t in tries {
+            let one = Rung {
+                from: t.size,
+                to: t.size,
+                ttl: t.ttl,
+                sent: t.sent,
+                answered: t.answered,
+            };
+            match rungs.last_mut() {
+                Some(last) if (last.ttl, last.fate()) == (one.ttl, one.fate()) => {
+                    last.from = one.from;
+                    last.sent += one.sent;
+                    last.answered += one.answered;
+                }
+                _ => rungs.push(one),
+            }
+        }
+        rungs
+    }
+}
+
 impl std::fmt::Display for Hop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "hop {} ({})", self.ttl, self.addr)
@@ -250,6 +312,44 @@ mod tests {
             let words = fault(mtu, size, v6, 1400).unwrap_or_default();
             assert!(words.contains(sign), "{mtu}: {words}");
         }
+    }
+
+    #[test]
+    fn neighbours_that_fared_alike_are_one_rung() {
+        let one = |size, ttl, sent, answered| SizeTry {
+            size,
+            ttl,
+            sent,
+            answered,
+        };
+        let pmtu = Pmtu {
+            mtu: 1400,
+            link_mtu: 1500,
+            how: PmtuHow::FullSize,
+            tries: vec![
+                one(1500, None, 2, 0),
+                one(100, None, 1, 1),
+                one(1401, None, 8, 0),
+                one(1400, None, 3, 3),
+                one(1300, None, 2, 1),
+                one(1401, Some(1), 1, 1),
+                one(1401, Some(2), 1, 0),
+            ],
+        };
+        let ladder = pmtu.ladder();
+        let rungs = ladder
+            .iter()
+            .map(|r| (r.sizes(), r.ttl, r.sent, r.answered));
+        let want = [
+            ("1401-1500", None, 10, 0),
+            ("1400", None, 3, 3),
+            ("1300", None, 2, 1),
+            ("100", None, 1, 1),
+            ("1401", Some(1), 1, 1),
+            ("1401", Some(2), 1, 0),
+        ];
+        let want = want.map(|(sizes, ttl, sent, answered)| (sizes.into(), ttl, sent, answered));
+        assert_eq!(rungs.collect::<Vec<_>>(), want);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::observation::{Pmtu, PmtuHow, PmtuSample, SizeTry};
+use crate::model::observation::{Pmtu, PmtuHow, PmtuSample, Rung};
 
 /// The pane.
 pub fn doc(app: &App, cols: usize) -> Doc {
@@ -125,19 +125,20 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
 }
 
 fn tries(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
-    let to_end: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_none()).collect();
-    if !to_end.is_empty() {
-        doc.heading("SIZES TRIED, IN ORDER");
-        doc.lines(table(app, &to_end, cols));
-    }
-    let to_hops: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_some()).collect();
-    if !to_hops.is_empty() {
-        doc.heading("SIZES TRIED TO HOPS ON THE WAY");
-        doc.lines(table(app, &to_hops, cols));
+    let (to_end, to_hops): (Vec<Rung>, Vec<Rung>) =
+        p.ladder().into_iter().partition(|r| r.ttl.is_none());
+    for (heading, rungs) in [
+        ("SIZES TRIED", to_end),
+        ("SIZES TRIED TO HOPS ON THE WAY", to_hops),
+    ] {
+        if !rungs.is_empty() {
+            doc.heading(heading);
+            doc.lines(table(app, &rungs, cols));
+        }
     }
 }
 
-fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
+fn table(app: &App, rungs: &[Rung], cols: usize) -> Vec<Line> {
     let mut table = Table::new([
         Column::new("HOP").right().drop(1),
         Column::new("BYTES").right(),
@@ -145,19 +146,19 @@ fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
         Column::new("ANSWERED").right(),
         Column::new("RESULT"),
     ]);
-    for t in tries {
-        let verdict = match t.answered {
+    for r in rungs {
+        let verdict = match r.answered {
             0 => Line::of(Role::Critical, format!("{} vanish", app.symbols.critical)),
-            n if n < t.sent => {
+            n if n < r.sent => {
                 Line::of(Role::Warning, format!("{} some pass", app.symbols.warning))
             }
             _ => Line::of(Role::Ok, format!("{} pass", app.symbols.ok)),
         };
         table.row(Row::new(vec![
-            Line::plain(t.ttl.map(|n| n.to_string()).unwrap_or_default()),
-            Line::plain(t.size.to_string()),
-            Line::plain(t.sent.to_string()),
-            Line::plain(t.answered.to_string()),
+            Line::plain(r.ttl.map(|n| n.to_string()).unwrap_or_default()),
+            Line::plain(r.sizes()),
+            Line::plain(r.sent.to_string()),
+            Line::plain(r.answered.to_string()),
             verdict,
         ]));
     }
