@@ -16,7 +16,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use task::{Plan, Reach, Task, Via};
+pub use task::{Plan, Probes, Reach, Task, Via};
 
 /// TCP ports tried on a host about which nothing else was said.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];

@@ -5,12 +5,14 @@
 pub mod catalogue;
 pub mod command;
 pub mod device;
+pub mod dns;
 pub mod event;
 pub mod finding;
 pub mod incident;
 pub mod local;
 pub mod note;
 pub mod observation;
+pub mod origin;
 pub mod runbook;
 pub mod secret;
 pub mod service;

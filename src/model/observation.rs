@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::device::DeviceReport;
 use super::local::LocalState;
 pub use super::service::{
-    DnsAnswer, DnsRecord, DnsSample, HttpPhases, HttpResponse, HttpSample, ServerRole, TcpSample,
-    TlsSample,
+    DnsAnswer, DnsRecord, DnsSample, HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample,
+    HttpTls, ServerRole, TcpDetails, TcpSample, TcpState, TlsSample,
 };
 use super::target::TargetId;
 use super::text::SafeText;
@@ -76,10 +76,16 @@ pub enum Method {
     TcpConnect,
     /// The host's own `ping` program, as the last resort.
     SystemPing,
+    /// ICMP echo by the library surge-ping.
+    SurgePing,
     /// A DNS message over UDP.
     DnsUdp,
     /// A DNS message over TCP.
     DnsTcp,
+    /// A DNS message over TLS (RFC 7858).
+    DnsTls,
+    /// A DNS message over HTTPS (RFC 8484).
+    DnsHttps,
     /// A TLS handshake that captures the presented chain.
     TlsHandshake,
     /// An HTTP request.
@@ -103,8 +109,11 @@ impl Method {
             Method::UdpErrorQueue => "UDP + error queue",
             Method::TcpConnect => "TCP connect",
             Method::SystemPing => "ping(8)",
+            Method::SurgePing => "surge-ping",
             Method::DnsUdp => "DNS/UDP",
             Method::DnsTcp => "DNS/TCP",
+            Method::DnsTls => "DNS/TLS",
+            Method::DnsHttps => "DNS/HTTPS",
             Method::TlsHandshake => "TLS handshake",
             Method::HttpRequest => "HTTP",
             Method::SnmpV2c => "SNMP v2c",
@@ -290,15 +299,43 @@ pub struct PingSample {
     pub sent: Mono,
     /// The answer.
     pub outcome: Outcome<Echo>,
+    /// What came of earlier pings of the same series since its last sample.
+    #[serde(default, skip_serializing_if = "Afterwards::is_empty")]
+    pub afterwards: Afterwards,
+}
+
+/// News of pings whose outcome was told already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Afterwards {
+    /// Answers that came after their time was over: sequence number and round-trip time. What is
+    /// late is not lost.
+    #[serde(default)]
+    pub late: Vec<(u32, Rtt)>,
+    /// Answers beyond the first one of each ping.
+    #[serde(default)]
+    pub duplicates: u32,
+}
+
+impl Afterwards {
+    /// Nothing came.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A ping's answer. A port-unreachable (UDP) and a SYN/ACK or RST (TCP) from the target count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Echo {
     /// Round-trip time.
     pub rtt: Rtt,
     /// TTL or hop limit of the answer as it arrived, where the socket gives it.
     pub reply_ttl: Option<u8>,
+    /// Type of service or traffic class of the answer as it arrived, where the socket gives it.
+    #[serde(default)]
+    pub reply_tos: Option<u8>,
+    /// What was echoed differs from what was sent.
+    #[serde(default)]
+    pub corrupt: bool,
 }
 
 /// One round of a traceroute: one probe for each TTL that was asked.

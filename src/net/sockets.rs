@@ -11,7 +11,8 @@ use super::socket::{Kind, ProbeSocket, RawSocket};
 use super::source::Source;
 use crate::sys::clock::Clock;
 
-type Key = (Kind, bool);
+/// Kind, IPv6, and whether packets may be fragmented.
+type Key = (Kind, bool, bool);
 
 /// Opens sockets as they are wanted and hands them out again. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,12 +40,12 @@ impl Sockets {
     }
 
     /// The same with the raw sockets opened now, as far as that is permitted, so that the right
-    /// can be given up.
-    pub fn opened(clock: Clock, source: Source) -> Self {
-        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, &source).ok();
+    /// can be given up. `fragment` as in [`Sockets::exchange`].
+    pub fn opened(clock: Clock, source: Source, fragment: bool) -> Self {
+        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, fragment, &source).ok();
         let ready = [false, true]
             .into_iter()
-            .filter_map(|v6| Some(((Kind::IcmpRaw, v6), open(v6)?)))
+            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, fragment), open(v6)?)))
             .collect();
         let inner = Inner {
             ready: Mutex::new(ready),
@@ -67,12 +68,13 @@ impl Sockets {
         &self.source
     }
 
-    /// Towards `dst` by a socket of this kind. Needs tokio's context.
+    /// Towards `dst` by a socket of this kind; with `fragment` too large packets are cut up instead
+    /// of being refused. Needs tokio's context.
     ///
     /// # Errors
     /// Those of [`RawSocket::open`], and of the random source.
-    pub fn exchange(&self, kind: Kind, dst: IpAddr) -> io::Result<Exchange> {
-        let key = (kind, dst.is_ipv6());
+    pub fn exchange(&self, kind: Kind, dst: IpAddr, fragment: bool) -> io::Result<Exchange> {
+        let key = (kind, dst.is_ipv6(), fragment);
         let mut hubs = lock(&self.inner.hubs);
         let hub = match hubs.get(&key) {
             Some(hub) => Arc::clone(hub),
@@ -85,11 +87,11 @@ impl Sockets {
         Ok(Exchange::new(hub, dst))
     }
 
-    fn open(&self, (kind, v6): Key) -> io::Result<Hub<ProbeSocket>> {
-        let ready = lock(&self.inner.ready).remove(&(kind, v6));
+    fn open(&self, (kind, v6, fragment): Key) -> io::Result<Hub<ProbeSocket>> {
+        let ready = lock(&self.inner.ready).remove(&(kind, v6, fragment));
         let wire = match ready {
             Some(raw) => ProbeSocket::of(raw)?,
-            None => ProbeSocket::open(kind, v6, &self.source)?,
+            None => ProbeSocket::open(kind, v6, fragment, &self.source)?,
         };
         Hub::new(wire, self.source.clone(), self.clock)
     }

@@ -133,7 +133,7 @@ async fn search(
     let mut link_mtu = None;
     let mut searches: Vec<Option<Search<'_>>> = Vec::new();
     for way in &ways {
-        let exchange = match sockets.exchange(way.kind, dst) {
+        let exchange = match sockets.exchange(way.kind, dst, false) {
             Ok(exchange) => exchange,
             Err(e) => return Found::only(how, dst, refusal::outcome_of(&e, Rtt(0))),
         };

@@ -91,7 +91,7 @@ impl Tracer {
     ) -> Result<Self, SafeText> {
         let v6 = dst.is_ipv6();
         let exchange = |kind| {
-            sockets.exchange(kind, dst).map_err(|e| {
+            sockets.exchange(kind, dst, false).map_err(|e| {
                 let words = refusal::words(&e);
                 SafeText::new(format!("cannot open a socket to trace {dst}: {words}"))
             })

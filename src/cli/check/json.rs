@@ -99,6 +99,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         }))).collect::<Vec<_>>(),
         "http": t.http.iter().filter_map(|(dst, r)| r.last().map(|d| json!({
             "dst": dst, "url": d.value.url, "asked": d.value.asked, "outcome": d.value.outcome,
+            "details": d.value.details,
         }))).collect::<Vec<_>>(),
         "devices": t.devices.iter().filter_map(|((name, m), r)| r.last().map(|d| json!({
             "device": name, "method": m, "at": d.at.wall.to_string(), "outcome": d.value.outcome,
@@ -230,7 +231,7 @@ fn tcp(t: &TargetWindow) -> Vec<Value> {
                 Outcome::Timeout { .. } => ("no answer", None),
                 Outcome::CannotTry { .. } => ("not tried", None),
             };
-            Some(json!({"dst": dst, "asked": d.value.asked, "state": state, "rtt_ms": rtt, "attempts": r.total(), "outcome": d.value.outcome}))
+            Some(json!({"dst": dst, "asked": d.value.asked, "state": state, "rtt_ms": rtt, "attempts": r.total(), "outcome": d.value.outcome, "details": d.value.details}))
         })
         .collect()
 }

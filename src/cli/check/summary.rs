@@ -211,7 +211,11 @@ fn tcp(t: &TargetWindow) -> Lines {
         .filter_map(|(dst, r)| {
             let d = r.last()?;
             let shown = d.value.asked || d.value.outcome.ok().is_some();
+            let lost = d.value.details.as_ref().map_or(0, |x| x.syn_retransmits);
             let text = match &d.value.outcome {
+                Outcome::Ok(rtt) if lost > 0 => {
+                    format!("open after {rtt}, mostly the wait to send a lost SYN again")
+                }
                 Outcome::Ok(rtt) => format!("open, {rtt}"),
                 other => refusal_text(other),
             };
@@ -287,6 +291,7 @@ fn http(t: &TargetWindow) -> Lines {
 
 /// One HTTP exchange in a line.
 pub fn http_line(s: &HttpSample) -> String {
+    let d = s.details.as_ref();
     match &s.outcome {
         Outcome::Ok(r) => {
             let p = r.phases;
@@ -294,8 +299,13 @@ pub fn http_line(s: &HttpSample) -> String {
                 .location
                 .as_ref()
                 .map_or(String::new(), |l| format!(" -> {l}"));
+            let unused = d
+                .and_then(|d| d.proxy_unused.as_ref())
+                .map_or(String::new(), |v| {
+                    format!("; the proxy of {v} was not used")
+                });
             format!(
-                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {})",
+                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {}){unused}",
                 s.url,
                 r.status,
                 p.total(),
@@ -305,7 +315,12 @@ pub fn http_line(s: &HttpSample) -> String {
                 p.body
             )
         }
-        other => format!("{}: {}", s.url, refusal_text(other)),
+        other => {
+            let how_far = d
+                .and_then(|d| d.stopped.as_ref())
+                .map_or(String::new(), |w| format!("; {w}"));
+            format!("{}: {}{how_far}", s.url, refusal_text(other))
+        }
     }
 }
 

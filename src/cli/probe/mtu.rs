@@ -32,8 +32,9 @@ pub struct MtuArgs {
     #[arg(long, value_name = "BYTES", conflicts_with = "max",
         value_parser = clap::value_parser!(u32).range(68..=65535))]
     pub size: Option<u32>,
-    /// Way: icmp, udp, or tcp:PORT for what a handshake tells (MSS)
-    #[arg(long, value_name = "WAY")]
+    /// The way: icmp, udp, or tcp[:PORT] for what a handshake tells (MSS); without it the first
+    /// that is answered
+    #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
     /// Repetition and form.
     #[command(flatten)]
@@ -115,7 +116,12 @@ fn ask(args: &MtuArgs, target: &Target) -> Result<Ask, CliError> {
         Some(Via::Udp(None)) => Some(MtuVia::Udp),
         Some(Via::Udp(Some(_))) => {
             return Err(CliError::usage(
-                "path MTU by UDP needs closed ports; write --via udp",
+                "path MTU by UDP needs closed ports; write --method udp",
+            ));
+        }
+        Some(Via::Surge) => {
+            return Err(CliError::usage(
+                "path MTU is measured by icmp, udp or tcp; surge sends no sizes of its own",
             ));
         }
         Some(Via::Tcp(port)) => {

@@ -131,7 +131,7 @@ fn row(s: &TlsSample) -> Vec<String> {
     ]
 }
 
-fn fault_text(f: &TlsFault) -> String {
+pub(super) fn fault_text(f: &TlsFault) -> String {
     use TlsFault as F;
     let day = |t: &jiff::Timestamp| crate::model::time::date_time_utc(*t);
     match f {

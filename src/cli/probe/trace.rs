@@ -30,7 +30,7 @@ pub struct TraceArgs {
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
     /// The way: icmp, udp, tcp[:PORT]; without it ICMP where permitted, else UDP
-    #[arg(long, value_name = "WAY")]
+    #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
     /// Repetition and form.
     #[command(flatten)]
@@ -126,7 +126,7 @@ fn way(
         Some(Via::Icmp) => Ok(TraceVia::Icmp),
         Some(Via::Udp(None)) => Ok(TraceVia::Udp),
         Some(Via::Tcp(port)) => Ok(TraceVia::Tcp { port }),
-        Some(Via::Udp(Some(_)) | Via::System) => {
+        Some(Via::Udp(Some(_)) | Via::System | Via::Surge) => {
             Err(CliError::usage("a path is traced by icmp, udp or tcp:PORT"))
         }
         None if world.rights.icmp(addr.is_ipv6()) => Ok(TraceVia::Icmp),

@@ -145,6 +145,7 @@ impl Scene {
                 seq: 0,
                 sent: Mono::from_millis(sent),
                 outcome,
+                afterwards: Default::default(),
             };
             scene = scene.at(known).see(method, Body::Ping(sample));
         }
@@ -192,6 +193,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
@@ -215,6 +217,9 @@ impl Scene {
             name: name.into(),
             rtype: rtype.into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome: dns_outcome(rcode),
         };
         self.many(n, 2000, Method::DnsUdp, || Body::Dns(sample.clone()))
@@ -240,6 +245,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }

@@ -209,11 +209,11 @@ pub struct Rung {
 }
 
 impl Rung {
-    /// `1400` or `1402-1419`.
+    /// `1400` or `1402 - 1419`.
     pub fn sizes(&self) -> String {
         match self.from == self.to {
             true => self.to.to_string(),
-            false => format!("{}-{}", self.from, self.to),
+            false => format!("{} - {}", self.from, self.to),
         }
     }
 
@@ -229,10 +229,12 @@ impl Rung {
 
 impl Pmtu {
     /// The sizes tried, largest first, those to the destination before those to each hop;
-    /// neighbours that fared alike are one entry.
+    /// neighbours that fared alike are one entry. The two sizes at the edge, the largest that
+    /// passes and the smallest that does not, stand alone.
     pub fn ladder(&self) -> Vec<Rung> {
         let mut tries: Vec<&SizeTry> = self.tries.iter().collect();
         tries.sort_by_key(|t| (t.ttl, std::cmp::Reverse(t.size)));
+        let edge = |size: u32| size == self.mtu || size == self.mtu.saturating_add(1);
         let mut rungs: Vec<Rung> = Vec::new();
         for t in tries {
             let one = Rung {
@@ -243,7 +245,11 @@ impl Pmtu {
                 answered: t.answered,
             };
             match rungs.last_mut() {
-                Some(last) if (last.ttl, last.fate()) == (one.ttl, one.fate()) => {
+                Some(last)
+                    if (last.ttl, last.fate()) == (one.ttl, one.fate())
+                        && !edge(last.from)
+                        && !edge(one.to) =>
+                {
                     last.from = one.from;
                     last.sent += one.sent;
                     last.answered += one.answered;
@@ -328,6 +334,7 @@ mod tests {
             how: PmtuHow::FullSize,
             tries: vec![
                 one(1500, None, 2, 0),
+                one(1402, None, 2, 0),
                 one(100, None, 1, 1),
                 one(1401, None, 8, 0),
                 one(1400, None, 3, 3),
@@ -341,7 +348,8 @@ mod tests {
             .iter()
             .map(|r| (r.sizes(), r.ttl, r.sent, r.answered));
         let want = [
-            ("1401-1500", None, 10, 0),
+            ("1402 - 1500", None, 4, 0),
+            ("1401", None, 8, 0),
             ("1400", None, 3, 3),
             ("1300", None, 2, 1),
             ("100", None, 1, 1),

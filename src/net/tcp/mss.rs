@@ -23,10 +23,10 @@ pub struct Segments {
 impl Attempt {
     /// Sizes of the connection; `None` unless the handshake succeeded.
     pub fn segments(&self, v6: bool) -> Option<Segments> {
-        let info = self.info().filter(|i| KNOWN.contains(&i.tcpi_state))?;
-        let stamped = info.tcpi_options & OPTION_TIMESTAMPS != 0;
+        let info = self.info().filter(|i| KNOWN.contains(&i.state))?;
+        let stamped = info.options & OPTION_TIMESTAMPS != 0;
         let options = if stamped { TIMESTAMPS } else { 0 };
-        Some(Segments::of(info.tcpi_pmtu, info.tcpi_snd_mss, options, v6))
+        Some(Segments::of(info.pmtu, info.snd_mss, options, v6))
     }
 }
 

@@ -88,7 +88,13 @@ async fn attempt(
     last
 }
 
-fn session(done: &capture::Done, name: &Host, roots: &Roots, connect: Rtt) -> TlsSession {
+/// What a finished handshake showed, judged.
+pub(crate) fn session(
+    done: &capture::Done,
+    name: &Host,
+    roots: &Roots,
+    connect: Rtt,
+) -> TlsSession {
     let now = Clock::start().now().wall;
     let chain: &[CertificateDer<'static>] = &done.chain;
     let mut faults = judge(chain, name, roots, now);

@@ -30,12 +30,11 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                 },
             );
         doc.paragraph(line, cols, 1);
-        doc.paragraph(method(&last.how), cols, 1);
         match last.value.outcome.ok() {
             Some(p) => {
-                doc.gap();
                 result(app, p, &mut doc, cols);
                 asides(app, &last.value, &mut doc, cols);
+                doc.paragraph(method(&last.how), cols, 1);
                 tries(app, p, &mut doc, cols);
             }
             None => {
@@ -46,6 +45,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                 );
                 doc.paragraph(text, cols, 1);
                 asides(app, &last.value, &mut doc, cols);
+                doc.paragraph(method(&last.how), cols, 1);
             }
         }
         doc.gap();
@@ -128,7 +128,7 @@ fn tries(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
     let (to_end, to_hops): (Vec<Rung>, Vec<Rung>) =
         p.ladder().into_iter().partition(|r| r.ttl.is_none());
     for (heading, rungs) in [
-        ("SIZES TRIED", to_end),
+        ("SIZES TRIED, LARGEST FIRST", to_end),
         ("SIZES TRIED TO HOPS ON THE WAY", to_hops),
     ] {
         if !rungs.is_empty() {
