@@ -3,6 +3,8 @@
 //! A probe turns a question into observations; rules turn observations into findings. What was
 //! not tried is not in here as a failure: [`Outcome::CannotTry`] says what was missing.
 
+mod pmtu;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ pub use super::service::{
 use super::target::TargetId;
 use super::text::SafeText;
 use super::time::{Mono, Rtt, Stamp};
+pub use pmtu::{Hop, MtuClaim, Pmtu, PmtuHow, PmtuSample, Rung, SizeTry, TcpMtu};
 
 /// Number of an observation within one session; evidence refers to it as `o123`.
 #[derive(
@@ -411,79 +414,4 @@ impl HopAnswer {
             HopAnswer::Silent => None,
         }
     }
-}
-
-/// One path MTU measurement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PmtuSample {
-    /// Where it went.
-    pub dst: IpAddr,
-    /// The result. `Timeout` and `CannotTry` mean that small probes were not answered either, so
-    /// nothing can be said of large ones.
-    pub outcome: Outcome<Pmtu>,
-}
-
-/// A path MTU, in bytes of the whole IP packet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pmtu {
-    /// Largest packet that passed.
-    pub mtu: u32,
-    /// MTU of the first link, the most this host can send.
-    pub link_mtu: u32,
-    /// How the limit showed.
-    pub how: PmtuHow,
-    /// Sizes tried end to end, in the order tried.
-    pub tries: Vec<SizeTry>,
-}
-
-/// How the path MTU was learned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PmtuHow {
-    /// Packets of the first link's full size pass.
-    FullSize,
-    /// A router said so (RFC 1191, RFC 8201).
-    TooBig {
-        /// The router.
-        router: IpAddr,
-        /// Its hop number, where known.
-        hop: Option<u8>,
-    },
-    /// Larger packets vanish without a word.
-    Silent {
-        /// Smallest size that vanished, in bytes.
-        first_bad: u32,
-        /// Probes of `first_bad` bytes sent, none of which was answered.
-        bad_sent: u32,
-        /// Probes of the good size sent and answered after the bad ones vanished.
-        good_sent: u32,
-        /// See `good_sent`.
-        good_answered: u32,
-        /// Last hop that still answered packets of `first_bad` bytes.
-        last_seen: Option<Hop>,
-        /// The next hop, which answers small packets only; `None` where it is silent.
-        beyond: Option<Hop>,
-    },
-}
-
-/// A router or host at a distance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Hop {
-    /// Distance in hops, from 1.
-    pub ttl: u8,
-    /// Its address.
-    pub addr: IpAddr,
-}
-
-/// One size tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SizeTry {
-    /// Packet size in bytes, IP header included.
-    pub size: u32,
-    /// TTL if the probe was meant for a hop on the way; `None` for the destination.
-    pub ttl: Option<u8>,
-    /// Probes sent.
-    pub sent: u32,
-    /// Probes answered as hoped (by the destination, or by the hop of that TTL).
-    pub answered: u32,
 }

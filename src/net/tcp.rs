@@ -1,5 +1,7 @@
 //! One TCP handshake and all that may come of it, ICMP errors from its error queue included.
 
+mod mss;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -18,6 +20,8 @@ use super::tcp_info::{self, ESTABLISHED, SYN_SENT, TcpInfo};
 use crate::model::observation::IcmpError;
 use crate::model::time::{Mono, Rtt};
 use crate::sys::clock::Clock;
+
+pub use mss::Segments;
 
 /// A handshake under way. Dropping it closes with RST, so that nothing lingers on either side.
 #[derive(Debug)]

@@ -23,6 +23,8 @@ pub struct TcpInfo {
     pub state: u8,
     /// `tcpi_retransmits`: unanswered repetitions of what is in flight.
     pub pending_retransmits: u8,
+    /// `tcpi_options`: bits of the options that both sides agreed upon.
+    pub options: u8,
     /// `tcpi_snd_mss`, bytes.
     pub snd_mss: u32,
     /// `tcpi_advmss`, bytes.
@@ -70,6 +72,7 @@ impl TcpInfo {
         Self {
             state: raw[0],
             pending_retransmits: raw[2],
+            options: raw[5],
             snd_mss: word(16),
             pmtu: word(60),
             rtt: time(68),

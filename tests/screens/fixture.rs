@@ -250,10 +250,7 @@ impl World {
     }
 
     fn pmtu(&mut self, target: &str, dst: &str, pmtu: Pmtu) {
-        let body = Body::Pmtu(PmtuSample {
-            dst: ip(dst),
-            outcome: Outcome::Ok(pmtu),
-        });
+        let body = Body::Pmtu(PmtuSample::of(ip(dst), Outcome::Ok(pmtu)));
         self.put(target, 9000, How::best(Method::UdpErrorQueue), body);
     }
 

@@ -1,6 +1,6 @@
 //! `warroom check`: the engine without a screen. Prints what it saw and the findings.
 
-mod json;
+pub mod json;
 pub mod summary;
 mod text;
 

@@ -173,26 +173,36 @@ pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
 }
 
 fn mtu(t: &TargetWindow) -> Lines {
-    t.pmtu
+    let last = t
+        .pmtu
         .iter()
-        .filter_map(|(addr, r)| {
-            let d = r.last()?;
-            let text = match &d.value.outcome {
-                Outcome::Ok(p) => match &p.how {
-                    PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
-                    PmtuHow::TooBig { router, .. } => {
-                        format!("{} bytes, announced by {router}", p.mtu)
-                    }
-                    PmtuHow::Silent { first_bad, .. } => {
-                        format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
-                    }
-                },
-                Outcome::CannotTry { need } => format!("unknown: {need}"),
-                other => format!("unknown: {}", refusal_text(other)),
-            };
-            Some(("mtu", format!("{addr}: {text}  [{}]", d.how.method.label())))
-        })
-        .collect()
+        .filter_map(|(addr, r)| Some((addr, r.last()?)));
+    last.flat_map(|(addr, d)| {
+        let sample = &d.value;
+        let text = match &sample.outcome {
+            Outcome::Ok(p) => match &p.how {
+                PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
+                PmtuHow::AsAsked => format!("{} bytes pass, as asked", p.mtu),
+                PmtuHow::TooBig { router, .. } => {
+                    format!("{} bytes, announced by {router}", p.mtu)
+                }
+                PmtuHow::Silent { first_bad, .. } => {
+                    format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
+                }
+            },
+            Outcome::CannotTry { need } => format!("unknown: {need}"),
+            other => format!("unknown: {}", refusal_text(other)),
+        };
+        let mut lines = vec![("mtu", format!("{addr}: {text}  [{}]", d.how.method.label()))];
+        let place = sample.outcome.ok().and_then(|p| p.how.place());
+        lines.extend(place.map(|p| ("", format!("larger packets end {p}"))));
+        for (claim, fault) in sample.false_claims() {
+            lines.push(("", format!("router {} {fault}", claim.router)));
+        }
+        lines.extend(sample.tcp.map(|tcp| ("", tcp.words())));
+        lines
+    })
+    .collect()
 }
 
 fn tcp(t: &TargetWindow) -> Lines {

@@ -284,7 +284,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             how,
             tries: Vec::new(),
         });
-        Body::Pmtu(PmtuSample { dst, outcome })
+        Body::Pmtu(PmtuSample::of(dst, outcome))
     });
     let rcode = prop::sample::select(vec!["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", ""]);
     let dns = (addr(), any::<bool>(), rcode, outcome(Just(()))).prop_map(|(a, named, rcode, o)| {

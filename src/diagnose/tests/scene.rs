@@ -258,7 +258,7 @@ impl Scene {
             tries: Vec::new(),
         });
         let dst = ip(dst);
-        self.see(Method::IcmpRaw, Body::Pmtu(PmtuSample { dst, outcome }))
+        self.see(Method::IcmpRaw, Body::Pmtu(PmtuSample::of(dst, outcome)))
     }
 
     fn many(mut self, n: u32, every: u64, method: Method, body: impl Fn() -> Body) -> Self {

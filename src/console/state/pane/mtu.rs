@@ -6,7 +6,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::observation::{Hop, Pmtu, PmtuHow, SizeTry};
+use crate::model::observation::{Pmtu, PmtuHow, PmtuSample, Rung};
 
 /// The pane.
 pub fn doc(app: &App, cols: usize) -> Doc {
@@ -33,6 +33,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         match last.value.outcome.ok() {
             Some(p) => {
                 result(app, p, &mut doc, cols);
+                asides(app, &last.value, &mut doc, cols);
                 doc.paragraph(method(&last.how), cols, 1);
                 tries(app, p, &mut doc, cols);
             }
@@ -43,6 +44,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                     format!("{} can't be known: {why}", app.symbols.unknown),
                 );
                 doc.paragraph(text, cols, 1);
+                asides(app, &last.value, &mut doc, cols);
                 doc.paragraph(method(&last.how), cols, 1);
             }
         }
@@ -51,8 +53,18 @@ pub fn doc(app: &App, cols: usize) -> Doc {
     doc
 }
 
-fn hop(h: &Hop) -> String {
-    format!("hop {} ({})", h.ttl, h.addr)
+/// What routers said that is not so, and what TCP says.
+fn asides(app: &App, sample: &PmtuSample, doc: &mut Doc, cols: usize) {
+    for (claim, fault) in sample.false_claims() {
+        let text = Line::of(
+            Role::Warning,
+            format!("{} router {} {fault}", app.symbols.warning, claim.router),
+        );
+        doc.paragraph(text, cols, 1);
+    }
+    if let Some(tcp) = &sample.tcp {
+        doc.paragraph(Line::of(Role::Muted, tcp.words()), cols, 1);
+    }
 }
 
 fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
@@ -63,6 +75,13 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
                 Role::Muted,
                 ", the full size of the first link: nothing is lost to size",
+            );
+            doc.paragraph(text, cols, 1);
+        }
+        PmtuHow::AsAsked => {
+            let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
+                Role::Muted,
+                format!(", larger ones were not tried{of_link}"),
             );
             doc.paragraph(text, cols, 1);
         }
@@ -81,8 +100,7 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             bad_sent,
             good_sent,
             good_answered,
-            last_seen,
-            beyond,
+            ..
         } => {
             let text = Line::of(
                 Role::Critical,
@@ -99,12 +117,7 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
                 p.mtu
             ));
             doc.paragraph(text, cols, 1);
-            let place = match (last_seen, beyond) {
-                (Some(a), Some(b)) => format!("between {} and {}", hop(a), hop(b)),
-                (Some(a), None) => format!("after {}", hop(a)),
-                (None, Some(b)) => format!("before {}", hop(b)),
-                (None, None) => "somewhere on the path".into(),
-            };
+            let place = p.how.place().unwrap_or("somewhere on the path".into());
             let text = Line::of(Role::Muted, "lost ").with(Role::Text, place);
             doc.paragraph(text, cols, 1);
         }
@@ -112,83 +125,20 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
 }
 
 fn tries(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
-    let to_end: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_none()).collect();
-    if !to_end.is_empty() {
-        doc.heading("SIZES TRIED, LARGEST FIRST");
-        doc.lines(table(app, p, &to_end, cols));
-    }
-    let to_hops: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_some()).collect();
-    if !to_hops.is_empty() {
-        doc.heading("SIZES TRIED TO HOPS ON THE WAY");
-        doc.lines(table(app, p, &to_hops, cols));
-    }
-}
-
-/// Neighbouring sizes that fared alike.
-struct Band {
-    ttl: Option<u8>,
-    least: u32,
-    most: u32,
-    sent: u32,
-    answered: u32,
-}
-
-impl Band {
-    /// Whether none, some or all came back.
-    const fn fate(&self) -> u8 {
-        match self.answered {
-            0 => 0,
-            n if n < self.sent => 1,
-            _ => 2,
+    let (to_end, to_hops): (Vec<Rung>, Vec<Rung>) =
+        p.ladder().into_iter().partition(|r| r.ttl.is_none());
+    for (heading, rungs) in [
+        ("SIZES TRIED, LARGEST FIRST", to_end),
+        ("SIZES TRIED TO HOPS ON THE WAY", to_hops),
+    ] {
+        if !rungs.is_empty() {
+            doc.heading(heading);
+            doc.lines(table(app, &rungs, cols));
         }
     }
 }
 
-/// A search tries dozens of sizes: what counts is up to where they pass. The two sizes at that
-/// edge stand alone.
-fn bands(p: &Pmtu, tries: &[&SizeTry]) -> Vec<Band> {
-    let mut sizes: Vec<Band> = Vec::new();
-    let mut sorted = tries.to_vec();
-    sorted.sort_by_key(|t| (t.ttl, std::cmp::Reverse(t.size)));
-    for t in sorted {
-        match sizes.last_mut() {
-            Some(b) if (b.ttl, b.most) == (t.ttl, t.size) => {
-                b.sent += t.sent;
-                b.answered += t.answered;
-            }
-            _ => sizes.push(Band {
-                ttl: t.ttl,
-                least: t.size,
-                most: t.size,
-                sent: t.sent,
-                answered: t.answered,
-            }),
-        }
-    }
-    let first_bad = match &p.how {
-        PmtuHow::Silent { first_bad, .. } => Some(*first_bad),
-        PmtuHow::FullSize | PmtuHow::TooBig { .. } => None,
-    };
-    let edge = |size: u32| size == p.mtu || Some(size) == first_bad;
-    let mut bands: Vec<Band> = Vec::new();
-    for b in sizes {
-        match bands.last_mut() {
-            Some(last)
-                if (last.ttl, last.fate()) == (b.ttl, b.fate())
-                    && !edge(last.least)
-                    && !edge(b.most) =>
-            {
-                last.least = b.least;
-                last.sent += b.sent;
-                last.answered += b.answered;
-            }
-            _ => bands.push(b),
-        }
-    }
-    bands
-}
-
-fn table(app: &App, p: &Pmtu, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
+fn table(app: &App, rungs: &[Rung], cols: usize) -> Vec<Line> {
     let mut table = Table::new([
         Column::new("HOP").right().drop(1),
         Column::new("BYTES").right(),
@@ -196,21 +146,19 @@ fn table(app: &App, p: &Pmtu, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
         Column::new("ANSWERED").right(),
         Column::new("RESULT"),
     ]);
-    for b in bands(p, tries) {
-        let verdict = match b.fate() {
+    for r in rungs {
+        let verdict = match r.answered {
             0 => Line::of(Role::Critical, format!("{} vanish", app.symbols.critical)),
-            1 => Line::of(Role::Warning, format!("{} some pass", app.symbols.warning)),
+            n if n < r.sent => {
+                Line::of(Role::Warning, format!("{} some pass", app.symbols.warning))
+            }
             _ => Line::of(Role::Ok, format!("{} pass", app.symbols.ok)),
         };
-        let bytes = match b.least == b.most {
-            true => b.most.to_string(),
-            false => format!("{} - {}", b.least, b.most),
-        };
         table.row(Row::new(vec![
-            Line::plain(b.ttl.map(|n| n.to_string()).unwrap_or_default()),
-            Line::plain(bytes),
-            Line::plain(b.sent.to_string()),
-            Line::plain(b.answered.to_string()),
+            Line::plain(r.ttl.map(|n| n.to_string()).unwrap_or_default()),
+            Line::plain(r.sizes()),
+            Line::plain(r.sent.to_string()),
+            Line::plain(r.answered.to_string()),
             verdict,
         ]));
     }
