@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use warroom::cli;
 
 fn main() -> ExitCode {
-    let arguments = cli::Cli::parse();
+    let arguments = cli::parse();
     match cli::run(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

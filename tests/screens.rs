@@ -12,6 +12,8 @@ mod hostile;
 mod shots;
 #[path = "screens/sizes.rs"]
 mod sizes;
+#[path = "screens/skim.rs"]
+mod skim;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -63,9 +63,32 @@ impl Common {
     }
 }
 
+/// What the engine may do, of console and check alike.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// Pings a second that all targets share
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// Only these probes, with commas: ping, trace, mtu, tcp, dns, tls, http, device
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub probes: Vec<String>,
+}
+
+impl Default for WatchArgs {
+    fn default() -> Self {
+        Self {
+            rate: 200,
+            probes: Vec::new(),
+        }
+    }
+}
+
 /// Options of the console.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConsoleArgs {
+    /// Pace and probes.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// What to look at
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
@@ -140,6 +163,9 @@ pub enum Sub {
 /// Arguments of `check`.
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
+    /// Pace and probes.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// What to look at; without a target: is it us?
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,

@@ -44,9 +44,10 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         warn(text);
     }
     let facts = Facts::from_env();
-    let terminal = Terminal::open(facts).map_err(CliError::could_not_run)?;
     let clock = Clock::start();
     let rights = Rights::detect();
+    let sockets = setup::sockets(common, clock, false);
+    let terminal = Terminal::open(facts).map_err(CliError::could_not_run)?;
     let vantage = Vantage::here(&rights);
     let place = place(common, args, &config, &targets, resume, clock)?;
     let secrets = Secrets::new();
@@ -61,7 +62,14 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         privileges: SafeText::new(&vantage.privileges),
         targets: targets.iter().map(|t| t.id.clone()).collect(),
     };
-    let mut setup = setup::engine(common, &config, targets.clone(), clock, rights)?;
+    let mut setup = setup::engine(
+        common,
+        &args.watch,
+        &config,
+        targets.clone(),
+        sockets,
+        rights,
+    )?;
     let (handle, news) = Recorder::start(place, clock, secrets, who);
     let (name, dir) = folder_name(&handle);
     setup.recording = Some(Recording { handle, news });

@@ -198,8 +198,8 @@ fn show(folder: &Folder, as_json: bool, as_lines: bool, out: &mut dyn Write) -> 
         severity.unwrap_or_default()
     )?;
     writeln!(out, "{}", shown(&folder.path))?;
-    for finding in incident.open.values() {
-        writeln!(out, "{}", finding_line(finding))?;
+    for (key, finding) in &incident.open {
+        writeln!(out, "{}", finding_line(finding, incident.unseen(key)))?;
     }
     let mut day = String::new();
     for event in &incident.timeline {
@@ -216,10 +216,14 @@ fn show(folder: &Folder, as_json: bool, as_lines: bool, out: &mut dyn Write) -> 
     Ok(0)
 }
 
-fn finding_line(finding: &Finding) -> String {
+fn finding_line(finding: &Finding, unseen: Option<jiff::Timestamp>) -> String {
     let (severity, since) = (finding.severity.label(), clock_utc(finding.since));
+    let state = match unseen {
+        Some(last) => format!("open at {}, not looked at since", clock_utc(last)),
+        None => format!("open since {since}"),
+    };
     format!(
-        "open since {since}: {} [{}, {severity}]",
+        "{state}: {} [{}, {severity}]",
         finding.summary, finding.code
     )
 }

@@ -16,6 +16,7 @@ pub mod probe;
 pub mod runbook;
 mod setup;
 
+use crate::model::text::SafeText;
 pub use args::{Cli, Sub};
 pub use out::Out;
 
@@ -84,8 +85,65 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
         Some(Sub::Explain { code }) => explain::run(code.as_deref(), &mut out),
         Some(Sub::Completions { shell }) => generate::completions(*shell, &mut out),
         Some(Sub::Man) => generate::man(&mut out),
-        None => console::run(&cli.common, &cli.console, None),
+        None => {
+            let typed: Vec<_> = std::env::args_os().skip(1).collect();
+            let after_dashes = typed.iter().rev().take_while(|a| *a != "--").count();
+            let named = match typed.iter().any(|a| a == "--") {
+                true => after_dashes,
+                false => 0,
+            };
+            order(&cli.console.targets, named)?;
+            console::run(&cli.common, &cli.console, None)
+        }
     }
+}
+
+/// The arguments of this process; ends it with the usual words where they are wrong, or where
+/// only help was asked for.
+pub fn parse() -> Cli {
+    use clap::Parser;
+    Cli::try_parse().unwrap_or_else(|error| {
+        // An option of a subcommand that stands behind its targets.
+        if error.kind() == clap::error::ErrorKind::UnknownArgument {
+            let words = std::env::args_os().skip(1).take_while(|a| a != "--");
+            let words = words.map(|a| a.to_string_lossy().into_owned());
+            let words: Vec<_> = words.filter(|a| !a.starts_with('-')).collect();
+            if let Err(hint) = order(&words, 0) {
+                warn(&hint);
+                std::process::exit(i32::from(hint.code));
+            }
+        }
+        error.exit()
+    })
+}
+
+/// A subcommand behind the targets would be taken for a host of that name: say so. The last
+/// `named` targets stand behind `--`: they are meant.
+fn order(targets: &[String], named: usize) -> Result<(), CliError> {
+    use clap::CommandFactory;
+    let command = Cli::command();
+    let known = |t: &&String| t.as_str() == "help" || command.find_subcommand(t.as_str()).is_some();
+    let open = targets.len().saturating_sub(named);
+    // At the front it was one.
+    let word = match targets.first().filter(known) {
+        Some(_) => None,
+        None => targets.iter().take(open).find(known),
+    };
+    let Some(word) = word else {
+        return Ok(());
+    };
+    let others: Vec<_> = targets.iter().filter(|t| *t != word).cloned().collect();
+    let others = SafeText::new(others.join(" "));
+    // A target may hold a secret before its `@`.
+    let others = match others.as_str().contains('@') {
+        true => "TARGET",
+        false => others.as_str(),
+    };
+    Err(CliError::usage(format!(
+        "`{word}` is a subcommand and comes first: warroom {word} {others}\n\
+         To look at a host of that name write `{word}.` or put it behind `--`: \
+         warroom {others} -- {word}"
+    )))
 }
 
 fn incidents(
@@ -111,8 +169,9 @@ fn devices(
     out: &mut Out,
 ) -> Result<u8, CliError> {
     let config = setup::load(common)?;
-    let means =
+    let mut means =
         crate::device::Means::of_host(&common.ca, common.family()).map_err(CliError::usage)?;
+    means.source = setup::source(common);
     let clock = crate::sys::clock::Clock::start();
     let limits = crate::device::Limits::default();
     setup::runtime()?
@@ -127,4 +186,27 @@ fn devices(
 pub fn warn(text: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "warroom: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subcommand_behind_the_targets_is_no_host() {
+        let order = |words: &[&str], named| {
+            let targets: Vec<_> = words.iter().map(|w| (*w).to_owned()).collect();
+            super::order(&targets, named).map_err(|e| (e.code, e.message))
+        };
+        let (code, said) = order(&["db1", "check"], 0).unwrap_err();
+        assert_eq!(code, USAGE);
+        assert!(said.contains("warroom check db1\n"), "{said}");
+        assert!(said.contains("warroom db1 -- check"), "{said}");
+        assert!(order(&["db1", "trace", "db2"], 0).is_err());
+        // Ways to say that it is a host.
+        assert_eq!(order(&["db1", "check"], 1), Ok(()));
+        assert_eq!(order(&["check", "db1"], 2), Ok(()));
+        assert_eq!(order(&["trace", "check"], 0), Ok(()), "a target of trace");
+        assert_eq!(order(&["db1", "check.", "trace:80", "checks"], 0), Ok(()));
+    }
 }

@@ -2,11 +2,13 @@
 //! have in common.
 
 use super::CliError;
-use super::args::Common;
+use super::args::{Common, WatchArgs};
 use crate::config::{self, Config};
 use crate::engine::Setup;
+use crate::engine::plan::Probes;
 use crate::inventory;
 use crate::model::target::Target;
+use crate::model::text::SafeText;
 use crate::net::sockets::Sockets;
 use crate::net::source::Source;
 use crate::probe::tls::Roots;
@@ -62,20 +64,34 @@ pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, CliErro
 /// A certificate file that can't be used.
 pub fn engine(
     common: &Common,
+    watch: &WatchArgs,
     config: &Config,
     targets: Vec<Target>,
-    clock: Clock,
+    sockets: Sockets,
     rights: Rights,
 ) -> Result<Setup, CliError> {
     let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
+    let probes = if watch.probes.is_empty() {
+        Probes::ALL
+    } else {
+        Probes::named(watch.probes.iter().map(String::as_str)).map_err(|name| {
+            CliError::usage(format!(
+                "there is no probe '{}'; there are {}",
+                SafeText::capped(name, 40),
+                Probes::NAMES.join(", ")
+            ))
+        })?
+    };
     Ok(Setup {
-        clock,
+        rate: f64::from(watch.rate),
+        probes,
+        clock: sockets.clock(),
         devices: inventory::devices(config, &targets),
         targets,
         thresholds: config.thresholds.clone(),
         rights,
         roots,
-        sockets: Sockets::new(clock, source(common)),
+        sockets,
         family: common.family(),
         library: library(config),
         recording: None,
@@ -87,6 +103,21 @@ pub fn library(config: &Config) -> Library {
     match &config.runbooks.folder {
         Some(folder) => Library::of(vec![folder.clone(), "runbooks".into()]),
         None => Library::standard(),
+    }
+}
+
+/// The probing sockets. What needs a right is opened now and the right is given up, so that
+/// nothing that happens later can make use of it. Call it before any thread is started.
+pub fn sockets(common: &Common, clock: Clock, fragment: bool) -> Sockets {
+    let sockets = Sockets::opened(clock, source(common), fragment);
+    give_up_rights();
+    sockets
+}
+
+/// See [`crate::sys::capabilities::drop_all`]; to fail in it is worth a warning, no more.
+pub fn give_up_rights() {
+    if let Err(e) = crate::sys::capabilities::drop_all() {
+        super::warn(format!("cannot give up capabilities: {e}"));
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::model::device::Device;
+use crate::model::origin::OriginSources;
 use crate::model::secret::Secret;
 use crate::model::target::{Target, TargetKind};
 use crate::model::text::SafeText;
@@ -50,6 +51,8 @@ pub struct Config {
     pub thresholds: Thresholds,
     /// Devices to poll.
     pub devices: Vec<ConfiguredDevice>,
+    /// Where it is looked up who addresses belong to.
+    pub address_origin: OriginSources,
     /// Runbooks.
     pub runbooks: Runbooks,
     /// The screen.

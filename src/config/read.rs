@@ -236,6 +236,21 @@ impl<'s> Section<'s> {
         out
     }
 
+    /// Yes or no.
+    pub fn boolean(&mut self, key: &'static str, problems: &mut Problems) -> Option<At<bool>> {
+        let entry = self.take(key)?;
+        match entry.value {
+            DeValue::Boolean(value) => Some(At {
+                value,
+                place: entry.place,
+            }),
+            _ => {
+                self.wrong_type(key, "true or false", &entry, problems);
+                None
+            }
+        }
+    }
+
     /// A whole number from 1.
     pub fn count(&mut self, key: &'static str, problems: &mut Problems) -> Option<At<u32>> {
         let entry = self.take(key)?;

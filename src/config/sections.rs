@@ -42,6 +42,21 @@ pub(super) fn read(
     for section in root.sections("device", p) {
         devices::read(section, source, around, config, p);
     }
+    if let Some(mut section) = root.section("origin", p) {
+        let asn = section.string("asn", p);
+        config.address_origin.asn = path("origin.asn", asn, source, around, config, p);
+        let geo = section.string("geo", p);
+        config.address_origin.geo = path("origin.geo", geo, source, around, config, p);
+        if let Some(at) = section.boolean("reverse_names", p) {
+            config.set_origin("origin.reverse_names", at.origin());
+            config.address_origin.reverse_names = at.value;
+        }
+        if let Some(at) = section.boolean("dns_asn", p) {
+            config.set_origin("origin.dns_asn", at.origin());
+            config.address_origin.dns_asn = at.value;
+        }
+        section.finish(elsewhere, p);
+    }
     if let Some(mut section) = root.section("runbooks", p) {
         let folder = section.string("folder", p);
         config.runbooks.folder = path("runbooks.folder", folder, source, around, config, p);
@@ -65,6 +80,7 @@ pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
         "theme" | "time" => "[display]",
         "state" => "[record]",
         "folder" => "[runbooks]",
+        "asn" | "geo" | "reverse_names" | "dns_asn" => "[origin]",
         "name" | "snmp" | "community" | "community_env" | "community_file" | "health" => {
             "[[device]]"
         }

@@ -16,6 +16,7 @@ pub fn lines(config: &Config) -> Vec<String> {
     list("targets", &config.targets, &mut out);
     list("control", &config.control, &mut out);
     thresholds(config, &mut out);
+    origins(config, &mut out);
     out.push("[runbooks]".into());
     let folder = config
         .runbooks
@@ -132,6 +133,25 @@ fn thresholds(config: &Config, out: &mut Vec<String>) {
     ] {
         value(&format!("thresholds.{key}"), &shown, config, out);
     }
+}
+
+fn origins(config: &Config, out: &mut Vec<String>) {
+    let o = &config.address_origin;
+    out.push("[origin]".into());
+    for (key, file, otherwise) in [
+        ("origin.asn", &o.asn, "no table of autonomous systems"),
+        ("origin.geo", &o.geo, "no table of places"),
+    ] {
+        let shown = file.as_ref().map(|p| p.display().to_string());
+        optional(key, shown, otherwise, config, out);
+    }
+    value(
+        "origin.reverse_names",
+        &o.reverse_names.to_string(),
+        config,
+        out,
+    );
+    value("origin.dns_asn", &o.dns_asn.to_string(), config, out);
 }
 
 fn one_device(configured: &ConfiguredDevice, out: &mut Vec<String>) {

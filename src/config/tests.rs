@@ -116,7 +116,7 @@ fn what_show_prints_is_a_configuration_that_says_the_same() {
     write(
         &dir.path().join("here/warroom.toml"),
         "targets = ['a', 'dns:b@10.0.0.53']\ncontrol = ['c']\n[thresholds]\nwindow = '1m30s'\nloss_floor = 0.05\n\
-         [display]\ntheme = 'a\"b'\ntime = 'local'\n[record]\nstate = '/var/x'\n\
+         [display]\ntheme = 'a\"b'\ntime = 'local'\n[origin]\ngeo = '/var/g'\ndns_asn = true\n[record]\nstate = '/var/x'\n\
          [[device]]\nname = 'sw\\1'\nsnmp = '[fd00::1]:1161'\nhealth = 'https://h/x?y=1'\n",
     );
     let config = load_in(None, &around).unwrap();
@@ -128,6 +128,7 @@ fn what_show_prints_is_a_configuration_that_says_the_same() {
         all.map(|t| t.value.id.to_string()).collect()
     };
     assert_eq!(ids(&config), ids(&second));
+    assert_eq!(config.address_origin, second.address_origin);
     assert_eq!(config.thresholds, second.thresholds);
     assert_eq!(config.display, second.display);
     assert_eq!(config.record, second.record);
@@ -194,6 +195,9 @@ fn valid_files_load() {
                 );
                 assert!(config.runbooks.folder.as_ref().unwrap().is_absolute());
                 assert_eq!(config.devices.len(), 3);
+                let origin = &config.address_origin;
+                assert!(origin.asn.as_ref().unwrap().is_absolute() && origin.geo.is_none());
+                assert!(!origin.reverse_names && origin.dns_asn);
                 let secrets = config.secrets();
                 assert_eq!(secrets, [Secret::new("c0nf1g"), Secret::new("fr0menv")]);
             }

@@ -13,6 +13,7 @@ use crate::model::local::ResolverConfig;
 use crate::model::observation::{Body, How, HttpSample, Outcome, Refusal};
 use crate::model::target::{Host, Url};
 use crate::model::text::SafeText;
+use crate::net::source::Source;
 use crate::probe::resolve::{Family, SystemResolvers, resolve};
 use crate::probe::tls::{Roots, RootsError};
 
@@ -59,6 +60,8 @@ pub struct Means {
     pub family: Family,
     /// Which certificates TLS trusts.
     pub roots: Roots,
+    /// The way out of this host for health URLs.
+    pub source: Source,
 }
 
 impl Means {
@@ -71,6 +74,7 @@ impl Means {
             resolvers: SystemResolvers::load(Path::new("/etc/resolv.conf")),
             family,
             roots: Roots::load(ca)?,
+            source: Source::default(),
         })
     }
 
@@ -95,7 +99,7 @@ impl Means {
 
     async fn get(&self, url: Url, addr: IpAddr, timeout: Duration) -> (How, HttpSample) {
         let dst = SocketAddr::new(addr, url.port);
-        crate::probe::http::get(&url, dst, true, &self.roots, timeout).await
+        crate::probe::http::get(&url, dst, true, &self.roots, timeout, &self.source).await
     }
 
     /// Polls the agent of a device, if it has one.
@@ -159,6 +163,7 @@ mod tests {
             resolvers: ResolverConfig::default(),
             family: Family::Any,
             roots: Roots::from_groups(Vec::new()),
+            source: Source::default(),
         };
         movable(poll(&device, &means, &Limits::default()));
     }

@@ -157,7 +157,7 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
         {
             s.note(p.at, p.id);
             s.echo_tried |= is_echo(*method);
-            if let Some((by, why, rtt)) = &p.refusal {
+            if let Some((by, why, rtt)) = p.refusal.as_deref() {
                 s.refusals.push(Said {
                     by: *by,
                     ttl: None,

@@ -43,6 +43,11 @@ impl Build {
         self.0.discriminator = SafeText::new(text.to_string());
         self
     }
+    /// Another severity than it was started with.
+    pub fn severity(mut self, s: Severity) -> Self {
+        self.0.severity = s;
+        self
+    }
     /// 0 to 1.
     pub fn confidence(mut self, c: f64) -> Self {
         self.0.confidence = (c.clamp(0.0, 1.0) * 100.0).round() / 100.0;

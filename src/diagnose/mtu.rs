@@ -22,7 +22,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             continue;
         };
         match &pmtu.how {
-            PmtuHow::FullSize => {}
+            PmtuHow::FullSize | PmtuHow::AsAsked => {}
             PmtuHow::TooBig { router, hop } => {
                 out.push(reduced(t, *addr, last, pmtu, *router, *hop))
             }
@@ -41,16 +41,24 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                     continue;
                 }
                 let place = place(*last_seen, *beyond);
-                let mut b = black_hole(t, *addr, last, pmtu.mtu, *first_bad, place)
-                    .evidence([last.id], format!("{}-byte probes: {good_answered} of {good_sent} answered; {first_bad}-byte probes sent in between: 0 of {bad_sent}", pmtu.mtu))
-                    .evidence([last.id], "no ICMP \"fragmentation needed\" or \"packet too big\" was seen");
+                let mut b = black_hole(t, *addr, last, pmtu.mtu, *first_bad, place).evidence(
+                    [last.id],
+                    format!(
+                        "{}-byte probes: {good_answered} of {good_sent} answered; {first_bad}-byte \
+                         probes sent in between: 0 of {bad_sent}",
+                        pmtu.mtu
+                    ),
+                );
+                if last.value.claims.is_empty() {
+                    b = b.evidence(
+                        [last.id],
+                        "no ICMP \"fragmentation needed\" or \"packet too big\" was seen",
+                    );
+                }
                 if let Some(h) = last_seen {
                     b = b.evidence(
                         [last.id],
-                        format!(
-                            "{first_bad}-byte packets are last seen by hop {} ({})",
-                            h.ttl, h.addr
-                        ),
+                        format!("{first_bad}-byte packets are last seen by {h}"),
                     );
                 }
                 if last_seen.is_none() && beyond.is_none() {
@@ -58,6 +66,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                         [last.id],
                         "where is not known: no hop said anything when asked, as routers that ration their ICMP do",
                     );
+                }
+                for line in asides(&last.value, pmtu.mtu) {
+                    b = b.evidence([last.id], line);
                 }
                 out.push(b.done());
             }
@@ -78,7 +89,14 @@ fn reduced(
     place.to_hop = hop.map(|h| h.saturating_add(1));
     place.to_address = place.to_hop.and_then(|h| address_of_hop(t, addr, h));
     let where_ = place.describe();
-    Build::new(
+    // The word that is right, if there is one: a router may say several things.
+    let claims = &last.value.claims;
+    let word = claims
+        .iter()
+        .find(|c| c.mtu == pmtu.mtu)
+        .or(claims.iter().find(|c| c.router == router))
+        .map_or(pmtu.mtu, |c| c.mtu);
+    let mut b = Build::new(
         code::PMTU_REDUCED,
         Severity::Info,
         &t.target.id,
@@ -95,11 +113,27 @@ fn reduced(
     .evidence(
         [last.id],
         format!(
-            "ICMP \"too big\" with next-hop MTU {} from {router}; first link {} bytes",
-            pmtu.mtu, pmtu.link_mtu
+            "ICMP \"too big\" with next-hop MTU {word} from {router}; first link {} bytes",
+            pmtu.link_mtu
         ),
-    )
-    .done()
+    );
+    for line in asides(&last.value, pmtu.mtu) {
+        b = b.evidence([last.id], line);
+    }
+    b.done()
+}
+
+/// What else bears on it: words of routers that the measurement proved wrong, and whether TCP
+/// keeps below the limit by its MSS.
+fn asides(sample: &PmtuSample, mtu: u32) -> Vec<String> {
+    let faults = sample.false_claims().into_iter();
+    let mut lines: Vec<String> = faults
+        .map(|(claim, fault)| format!("router {} {fault}", claim.router))
+        .collect();
+    if let Some(tcp) = sample.tcp.filter(|t| t.mss.is_some() && t.largest <= mtu) {
+        lines.push(format!("{}: below the limit", tcp.words()));
+    }
+    lines
 }
 
 /// Between the last hop that still sees packets of the first bad size and the one beyond it that

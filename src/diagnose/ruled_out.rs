@@ -108,6 +108,7 @@ fn mtu(t: &TargetWindow, addr: IpAddr) -> Option<String> {
             "path MTU {} to {addr} is properly announced by {router}",
             pmtu.mtu
         )),
+        PmtuHow::AsAsked => Some(format!("{}-byte packets reach {addr}", pmtu.mtu)),
         PmtuHow::Silent { .. } => None,
     }
 }

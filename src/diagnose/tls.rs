@@ -13,6 +13,9 @@ use crate::model::time::human;
 use crate::model::tls::{TlsFault, TlsSession};
 use crate::model::window::{Dated, Recent, TargetWindow};
 
+/// Certificates that live no longer are renewed by machines every few days.
+const SHORT_LIVED: std::time::Duration = std::time::Duration::from_secs(7 * 86_400 + 3600);
+
 /// Pushes what is wrong with the chain, or with the handshake.
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for (dst, recent) in &t.tls {
@@ -122,13 +125,49 @@ fn of_fault(
             .summary(format!("the chain of {name} ({dst}) leads to no trusted root: issuer {issuer} is not known here"))
             .evidence(ids, format!("{} certificates presented; judged against {}", session.chain.len(), session.roots))
             .evidence([], "a private CA that only clients know, or a missing intermediate certificate, look the same; --ca FILE decides the first"),
-        TlsFault::Other { reason } => start(t, dst, code::TLS_UNTRUSTED_ISSUER, last, since)
-            .which(format!("{} {reason}", port_of(dst)))
-            .confidence(0.8)
-            .summary(format!("the chain of {name} ({dst}) is refused: {reason}"))
-            .evidence(ids, reason.clone()),
+        TlsFault::ChainIncomplete { index, issuer, why } => start(t, dst, code::TLS_CHAIN_INCOMPLETE, last, since)
+            .confidence(0.9)
+            .summary(format!("{name} ({dst}) does not send the intermediate {issuer} that issued {}: {why}", who(*index)))
+            .evidence(ids, format!("{} certificates presented; judged against {}", session.chain.len(), session.roots))
+            .evidence([], "a private root that signs servers directly would look the same; --ca FILE decides it"),
+        TlsFault::OldProtocol { version } => start(t, dst, code::TLS_PROTOCOL_OLD, last, since)
+            .summary(format!("{name} ({dst}) speaks nothing newer than {version}, which current clients refuse"))
+            .evidence(ids, format!("TLS 1.2 and 1.3 were refused, a ClientHello of {version} was answered")),
+        TlsFault::Clock { why } => clock(t, dst, last, since, why).evidence(ids, why.clone()),
+        other => start(t, dst, other.finding(), last, since)
+            .which(match other.index() {
+                Some(i) => which(dst, i),
+                None => port_of(dst),
+            } + " " + other.code())
+            .severity(other.severity())
+            .summary(format!("the chain of {name} ({dst}): {}", other.detail()))
+            .evidence(ids, other.detail()),
     }
     .done()
+}
+
+/// The clock is this host's, wherever it was noticed.
+fn clock(
+    t: &TargetWindow,
+    dst: SocketAddr,
+    last: &Dated<TlsSample>,
+    since: jiff::Timestamp,
+    why: &crate::model::text::SafeText,
+) -> Build {
+    let place = Location::of(PlaceKind::Local);
+    Build::new(
+        code::TLS_CLOCK,
+        Severity::Warning,
+        &t.target.id,
+        place,
+        since,
+    )
+    .confidence(0.8)
+    .summary(format!("the clock of this host is probably wrong: {why}"))
+    .evidence(
+        [],
+        format!("seen in the certificates of {} ({dst})", last.value.name),
+    )
 }
 
 fn expiring(
@@ -142,9 +181,18 @@ fn expiring(
     let left = std::time::Duration::try_from(leaf.not_after.duration_since(f.now.wall))
         .ok()
         .filter(|d| !d.is_zero())?;
+    let life = std::time::Duration::try_from(leaf.not_after.duration_since(leaf.not_before))
+        .unwrap_or_default();
+    // What lives a week at most is renewed by machines: parts of its life count.
+    let (soon, urgent) = if life <= SHORT_LIVED {
+        (life / 3, life / 10)
+    } else {
+        let t = &f.thresholds;
+        (t.tls_expiring_warning, t.tls_expiring_critical)
+    };
     let severity = match left {
-        l if l < f.thresholds.tls_expiring_critical => Severity::Critical,
-        l if l < f.thresholds.tls_expiring_warning => Severity::Warning,
+        l if l < urgent => Severity::Critical,
+        l if l < soon => Severity::Warning,
         _ => return None,
     };
     let mut place = Location::at(PlaceKind::Endpoint, dst.ip());

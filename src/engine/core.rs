@@ -2,16 +2,16 @@
 //! console.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::plan::{self, Reach, Task};
 use super::schedule::{self, Fact, World};
+use super::seen::Keeper;
 use crate::diagnose::{self, Change, Facts, Ledger};
 use crate::model::command::{Batch, Command, Verdicts};
 use crate::model::event::EventKind;
@@ -20,10 +20,18 @@ use crate::model::observation::{ObsId, Observation};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::thresholds::Thresholds;
-use crate::model::window::Window;
 
-/// How often the plan and the verdicts are looked at again.
-const JUDGE_EVERY: Duration = Duration::from_millis(200);
+/// Time between two looks at plan and verdicts while nothing is heard: silence is news as well.
+const IDLE: Duration = Duration::from_secs(1);
+/// The same while facts come in.
+const STEADY: Duration = Duration::from_millis(200);
+/// The same while things begin to move: at the start, and after the plan has changed.
+const LIVELY: Duration = Duration::from_millis(20);
+/// How long they are thought to move.
+const LIVELY_FOR: Duration = Duration::from_secs(2);
+/// Share of a core that looking may take, as one in so many; with very many targets it is done
+/// less often instead.
+const ONE_IN: u32 = 20;
 /// Observations held back for a console that does not take its batches; the oldest are dropped
 /// then, the window has them anyway.
 const HELD: usize = 4096;
@@ -31,10 +39,9 @@ const HELD: usize = 4096;
 /// State of the loop.
 pub struct Core {
     world: World,
-    window: Window,
+    window: Keeper,
     reach: Reach,
     thresholds: Thresholds,
-    seen: watch::Sender<Arc<Window>>,
     running: BTreeMap<Task, Running>,
     ledger: Ledger,
     states: BTreeMap<TargetId, TargetState>,
@@ -42,6 +49,9 @@ pub struct Core {
     batch: Vec<Observation>,
     verdicts: Verdicts,
     told: Option<Verdicts>,
+    lively_until: Instant,
+    /// What the last look took.
+    cost: Duration,
 }
 
 /// A probe under way.
@@ -52,19 +62,12 @@ struct Running {
 
 impl Core {
     /// A loop that has not started.
-    pub fn new(
-        world: World,
-        window: Window,
-        reach: Reach,
-        thresholds: Thresholds,
-        seen: watch::Sender<Arc<Window>>,
-    ) -> Self {
+    pub fn new(world: World, window: Keeper, reach: Reach, thresholds: Thresholds) -> Self {
         Self {
             world,
             window,
             reach,
             thresholds,
-            seen,
             running: BTreeMap::new(),
             ledger: Ledger::default(),
             states: BTreeMap::new(),
@@ -72,6 +75,8 @@ impl Core {
             batch: Vec::new(),
             verdicts: Verdicts::default(),
             told: None,
+            lively_until: Instant::now() + LIVELY_FOR,
+            cost: Duration::ZERO,
         }
     }
 
@@ -83,27 +88,29 @@ impl Core {
         batches: mpsc::Sender<Batch>,
         mut desk: Desk,
     ) {
-        let mut ticks = interval(JUDGE_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looked = Instant::now();
+        let mut news = true;
         loop {
+            let next = looked + self.gap(news);
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
                     Some(Command::Leave) | None => break,
-                    Some(command) => desk.take(command, &self.window).await,
+                    Some(command) => desk.take(command, &self.world.seen).await,
                 },
                 () = desk.work() => {}
+                () = sleep_until(next) => {
+                    self.look(&mut desk);
+                    (looked, news) = (Instant::now(), false);
+                }
                 Some(fact) = facts.recv() => {
                     self.take(fact);
                     // Drain what is waiting: one look at the plan serves them all.
                     while let Ok(fact) = facts.try_recv() {
                         self.take(fact);
                     }
-                }
-                _ = ticks.tick() => {
-                    self.replan();
-                    self.judge(&mut desk);
-                    desk.tick(&self.window, self.world.clock.mono());
+                    self.window.tell();
+                    news = true;
                 }
             }
             self.hand_over(&batches, &mut desk);
@@ -111,7 +118,7 @@ impl Core {
         for probe in self.running.values() {
             probe.stop.cancel();
         }
-        let last = desk.leave(&self.window, self.world.clock.now()).await;
+        let last = desk.leave(&self.world.seen).await;
         let mut batch = self.next_batch(last);
         batch.events.extend(desk.events());
         // The last words: whoever still listens gets them, nobody waits for one who does not.
@@ -120,6 +127,7 @@ impl Core {
 
     /// One observation for each target that the fact is about.
     fn take(&mut self, fact: Fact) {
+        let mut window = self.window.write();
         for target in fact.targets {
             let obs = Observation {
                 id: ObsId(self.next_id),
@@ -129,7 +137,7 @@ impl Core {
                 body: fact.body.clone(),
             };
             self.next_id += 1;
-            self.window.take(&obs);
+            window.take(&obs);
             if self.batch.len() >= HELD {
                 self.batch.drain(..HELD / 2);
             }
@@ -137,10 +145,29 @@ impl Core {
         }
     }
 
+    /// How long after the last look the next one is due.
+    fn gap(&self, news: bool) -> Duration {
+        let wanted = match (news, Instant::now() < self.lively_until) {
+            (true, true) => LIVELY,
+            (true, false) => STEADY,
+            (false, _) => IDLE,
+        };
+        wanted.max(self.cost * ONE_IN)
+    }
+
+    fn look(&mut self, desk: &mut Desk) {
+        let begun = Instant::now();
+        self.replan();
+        self.judge(desk);
+        desk.tick(&self.window.borrow(), self.world.clock.mono());
+        self.cost = begun.elapsed();
+    }
+
     fn replan(&mut self) {
-        // Probes adapt to what was seen; a copy on each tick costs less than a lock on each probe.
-        let _ = self.seen.send(Arc::new(self.window.clone()));
-        let wanted = plan::wanted(&self.window, self.reach, self.world.clock.mono()).0;
+        let now = self.world.clock.mono();
+        let wanted = plan::wanted(&self.window.borrow(), self.reach, now)
+            .only(self.world.probes)
+            .0;
         self.running.retain(|task, probe| {
             let keep = wanted.contains_key(task);
             if !keep {
@@ -157,6 +184,7 @@ impl Core {
                 });
                 continue;
             }
+            self.lively_until = Instant::now() + LIVELY_FOR;
             let stop = CancellationToken::new();
             let (audience, listening) = watch::channel(targets);
             let world = World {
@@ -170,25 +198,30 @@ impl Core {
 
     fn judge(&mut self, desk: &mut Desk) {
         let now = self.world.clock.now();
-        let judged = diagnose::judge(&self.window, &self.thresholds, now);
+        let window = self.window.borrow();
+        let judged = diagnose::judge(&window, &self.thresholds, now);
         let facts = Facts {
-            window: &self.window,
+            window: &window,
             thresholds: &self.thresholds,
             now,
         };
-        let pending = self
-            .window
+        let pending = window
             .order
             .iter()
-            .filter_map(|id| self.window.targets.get(id))
+            .filter_map(|id| window.targets.get(id))
             .map(|t| {
                 let missing = diagnose::pending(&facts, t, &judged.findings);
                 (
                     t.target.id.clone(),
-                    missing.into_iter().map(SafeText::from).collect(),
+                    missing
+                        .into_iter()
+                        .filter(|what| self.world.probes.can_tell(what))
+                        .map(SafeText::from)
+                        .collect(),
                 )
             })
             .collect();
+        drop(window);
         for change in self.ledger.update(judged.findings, now) {
             match change {
                 Change::Opened(mut finding) => {

@@ -11,6 +11,7 @@ mod desk;
 pub mod plan;
 pub mod recorder;
 pub mod schedule;
+pub mod seen;
 
 pub use desk::Recording;
 
@@ -57,6 +58,10 @@ pub struct Setup {
     pub roots: Roots,
     /// Probing sockets, and with them the way out of this host.
     pub sockets: Sockets,
+    /// Pings a second that all targets share.
+    pub rate: f64,
+    /// Probes that are switched on.
+    pub probes: plan::Probes,
     /// Address families wanted.
     pub family: Family,
     /// Runbooks.
@@ -83,7 +88,7 @@ pub fn start(setup: Setup) -> Engine {
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (batches_in, batches) = mpsc::channel(BATCHES);
     let window = Window::new(setup.targets.iter().cloned());
-    let (seen_in, seen) = watch::channel(Arc::new(window.clone()));
+    let (keeper, seen) = seen::share(window);
     let reach = plan::Reach {
         icmp_v4: setup.rights.icmp(false),
         icmp_v6: setup.rights.icmp(true),
@@ -100,9 +105,11 @@ pub fn start(setup: Setup) -> Engine {
         facts: facts_in,
         seen,
         targets: setup.targets.len().max(1),
+        rate: setup.rate,
+        probes: setup.probes,
         audience: watch::channel(BTreeSet::new()).1,
     };
-    let core = core::Core::new(world, window, reach, setup.thresholds, seen_in);
+    let core = core::Core::new(world, keeper, reach, setup.thresholds);
     let (ended, left) = oneshot::channel();
     let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));

@@ -16,7 +16,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use task::{Plan, Reach, Task, Via};
+pub use task::{Plan, Probes, Reach, Task, Via};
 
 /// TCP ports tried on a host about which nothing else was said.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
@@ -138,11 +138,8 @@ fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut 
         pings(t, addr, reach, now, tasks);
         traces(t, addr, reach, tasks);
         let alive = diagnose::last_answer(t, addr).is_some();
-        let path_known = t
-            .paths
-            .iter()
-            .any(|((a, _), p)| *a == addr && (p.reached_ttl().is_some() || p.rounds() >= 3));
-        if alive && path_known {
+        // The place of a black hole is found without a traceroute, and both may run at once.
+        if alive {
             tasks.want(Task::Pmtu { addr }, id);
         }
         services(t, addr, tasks);

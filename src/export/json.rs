@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::model::incident::Incident;
 use crate::model::text::SafeText;
 
-/// The document. Times are RFC 3339 in UTC, findings as in `check --json`.
+/// The document. Times are RFC 3339 in UTC, findings as in `check --json`. `unseen_findings` are
+/// the open ones that no session looks at any more (by key, `code|subject|…`); `lapsed_findings`
+/// those whose end nobody saw.
 pub fn folded(name: &SafeText, incident: &Incident) -> Value {
     let milestones: Vec<_> = incident
         .milestones
@@ -41,6 +43,16 @@ pub fn folded(name: &SafeText, incident: &Incident) -> Value {
         .iter()
         .map(|(sha256, title, source)| json!({"sha256": sha256, "title": title, "source": source}))
         .collect();
+    let unseen: Vec<_> = incident
+        .open
+        .keys()
+        .filter_map(|key| Some(json!({"key": key, "last_seen": incident.unseen(key)?})))
+        .collect();
+    let lapsed: Vec<_> = incident
+        .lapsed
+        .iter()
+        .map(|l| json!({"finding": l.finding, "last_seen": l.last_seen, "ok_at": l.ok_at}))
+        .collect();
     json!({
         "schema": "warroom.incident/1",
         "name": name,
@@ -55,6 +67,8 @@ pub fn folded(name: &SafeText, incident: &Incident) -> Value {
         "states": states,
         "open_findings": incident.open.values().collect::<Vec<_>>(),
         "cleared_findings": incident.cleared,
+        "unseen_findings": unseen,
+        "lapsed_findings": lapsed,
         "numbers": incident.numbers,
         "runbooks": runbooks,
         "steps": steps,

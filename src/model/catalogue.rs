@@ -4,6 +4,13 @@
 
 use super::finding::{Code, PlaceKind, Severity};
 
+mod tls;
+
+pub use tls::{
+    TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
+    TLS_REVOKED, TLS_WEAK_KEY, TLS_WEAK_SIGNATURE,
+};
+
 /// One entry of the catalogue.
 #[derive(Debug)]
 pub struct Entry {
@@ -330,6 +337,14 @@ pub static CATALOGUE: &[Entry] = &[
         fooled_by: "a private CA that this host does not know while clients do; a chain that lacks an intermediate looks the same",
         next: "present the full chain; if the CA is private, give its certificate with --ca",
     },
+    tls::CHAIN_INCOMPLETE,
+    tls::CHAIN_ORDER,
+    tls::CHAIN_INVALID,
+    tls::WEAK_KEY,
+    tls::WEAK_SIGNATURE,
+    tls::REVOKED,
+    tls::PROTOCOL_OLD,
+    tls::CLOCK,
     Entry {
         code: TLS_HANDSHAKE_REFUSED,
         place: PlaceKind::Endpoint,

@@ -9,9 +9,14 @@ use jiff::Timestamp;
 use super::event::{
     Basis, Event, EventId, EventKind, Milestone, NoteKind, StepMark, TargetNumbers, WriterId,
 };
-use super::finding::{Finding, FindingKey};
+use super::finding::{Finding, FindingKey, Severity};
 use super::target::TargetId;
 use super::text::SafeText;
+
+mod watch;
+
+pub use watch::Lapsed;
+use watch::Watch;
 
 /// State of an incident after some events.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,10 +33,12 @@ pub struct Incident {
     pub writers: BTreeMap<WriterId, Writer>,
     /// Targets anybody looked at.
     pub targets: BTreeSet<TargetId>,
-    /// Findings that are open.
+    /// Findings that are open, or were when somebody last looked: see [`Incident::unseen`].
     pub open: BTreeMap<FindingKey, Finding>,
     /// Findings that were open and cleared, oldest first.
     pub cleared: Vec<Finding>,
+    /// Findings whose end nobody saw.
+    pub lapsed: Vec<Lapsed>,
     /// Last state of each target and since when.
     pub states: BTreeMap<TargetId, (SafeText, SafeText, Timestamp)>,
     /// Figures of each target, oldest first.
@@ -44,6 +51,7 @@ pub struct Incident {
     pub timeline: Vec<Event>,
     /// What was taken in, to know a late event and a second copy.
     order: Order,
+    watch: Watch,
 }
 
 /// What a fold remembers of the order of its events.
@@ -195,6 +203,7 @@ impl Incident {
     /// The fold itself: one event that comes next on the timeline.
     fn take(&mut self, event: Event) {
         self.remember(&event);
+        self.watch.hear(&event.writer, event.at);
         let when = event.when();
         match &event.kind {
             EventKind::Joined {
@@ -211,6 +220,10 @@ impl Incident {
                     self.title = title.clone();
                 }
                 self.targets.extend(targets.iter().cloned());
+                // Who only leaves a note looks at nothing.
+                if !targets.is_empty() {
+                    self.watch.join();
+                }
                 self.writers.insert(
                     event.writer.clone(),
                     Writer {
@@ -225,6 +238,7 @@ impl Incident {
                 if let Some(w) = self.writers.get_mut(&event.writer) {
                     w.left = Some(when);
                 }
+                self.watch.leave(&event.writer, event.at);
             }
             EventKind::Renamed { title } => self.title = title.clone(),
             EventKind::SeveritySet { level } => self.severity = Some(*level),
@@ -244,14 +258,19 @@ impl Incident {
                     self.milestones.insert(*milestone, entry);
                 }
             }
-            EventKind::FindingOpened { finding } => {
-                self.open.insert(finding.key(), (**finding).clone());
-            }
+            EventKind::FindingOpened { finding } => self.see((**finding).clone(), &event.writer),
             EventKind::FindingCleared { finding } => {
-                self.open.remove(&finding.key());
-                self.cleared.push((**finding).clone());
+                let mut finding = (**finding).clone();
+                if let Some(open) = self.open.remove(&finding.key()) {
+                    finding.since = finding.since.min(open.since);
+                }
+                self.watch.forget(&finding.key());
+                self.cleared.push(finding);
             }
             EventKind::TargetState { target, state, why } => {
+                if state.as_str() == "ok" {
+                    self.lapse(target, &event.writer, when);
+                }
                 self.states
                     .insert(target.clone(), (state.clone(), why.clone(), when));
             }
@@ -295,6 +314,57 @@ impl Incident {
         self.timeline.push(event);
     }
 
+    /// A finding is seen. The same one seen by somebody else, or again soon after a session broke
+    /// off, lasted since then; after a longer time without a look it is counted anew.
+    fn see(&mut self, mut finding: Finding, writer: &WriterId) {
+        let key = finding.key();
+        if let Some(old) = self.open.remove(&key) {
+            match self.watch.was_gap(&key, finding.since) {
+                Some(last_seen) => self.lapsed.push(Lapsed {
+                    finding: old,
+                    last_seen,
+                    ok_at: None,
+                }),
+                None => finding.since = finding.since.min(old.since),
+            }
+        }
+        self.watch.open(key.clone(), writer);
+        self.open.insert(key, finding);
+    }
+
+    /// A target is in order: what an earlier session on the same host left open there has ended.
+    fn lapse(&mut self, target: &TargetId, by: &WriterId, ok_at: Timestamp) {
+        let host = |w: &WriterId| self.writers.get(w).map(|w| &w.host);
+        let here = host(by);
+        let unseen = self.watch.all_unseen();
+        let gone: Vec<FindingKey> = unseen
+            .filter(|(_, seen_by)| here.is_some() && seen_by.iter().all(|w| host(w) == here))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            let fault = |f: &&Finding| f.subject == *target && f.severity > Severity::Info;
+            if self.open.get(&key).filter(fault).is_none() {
+                continue;
+            }
+            let last_seen = self.watch.unseen(&key).unwrap_or(ok_at);
+            self.watch.forget(&key);
+            if let Some(finding) = self.open.remove(&key) {
+                let ok_at = Some(ok_at);
+                self.lapsed.push(Lapsed {
+                    finding,
+                    last_seen,
+                    ok_at,
+                });
+            }
+        }
+    }
+
+    /// Since when nobody has looked whether an open finding is still there; `None` while a
+    /// session stands behind it.
+    pub fn unseen(&self, key: &FindingKey) -> Option<Timestamp> {
+        self.watch.unseen(key)
+    }
+
     /// The latest milestone, which is the phase the incident is in.
     pub fn phase(&self) -> Option<Milestone> {
         self.milestones.keys().next_back().copied()
@@ -312,9 +382,7 @@ impl Incident {
     pub fn worth_keeping(&self) -> bool {
         self.writers.len() > 1
             || self.timeline.iter().any(|e| match &e.kind {
-                EventKind::FindingOpened { finding } => {
-                    finding.severity > super::finding::Severity::Info
-                }
+                EventKind::FindingOpened { finding } => finding.severity > Severity::Info,
                 EventKind::MilestoneSet { basis, .. } => *basis == Basis::Stated,
                 EventKind::Joined { .. }
                 | EventKind::Left {}
@@ -356,83 +424,4 @@ pub fn merge(writers: impl IntoIterator<Item = Vec<Event>>) -> Vec<Event> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::event::FORMAT;
-    use super::super::time::Mono;
-    use super::*;
-
-    fn note(writer: &str, seq: u64, second: i64, text: &str) -> Event {
-        Event {
-            v: FORMAT,
-            seq,
-            writer: WriterId(writer.into()),
-            at: Timestamp::from_second(second).unwrap(),
-            mono: Mono(seq),
-            happened: None,
-            prev: "0".repeat(64),
-            kind: EventKind::Note {
-                note: NoteKind::Note,
-                text: text.into(),
-            },
-        }
-    }
-
-    fn words(incident: &Incident) -> Vec<String> {
-        let notes = incident.notes(NoteKind::Note);
-        notes.map(|(_, text)| text.to_string()).collect()
-    }
-
-    #[test]
-    fn a_late_event_finds_its_place_however_it_comes() {
-        let events = [
-            note("ana", 0, 10, "a"),
-            note("ben", 0, 11, "b"),
-            note("ana", 1, 12, "c"),
-            note("ben", 1, 13, "d"),
-        ];
-        let straight = Incident::fold(events.clone());
-        assert_eq!(words(&straight), ["a", "b", "c", "d"]);
-        let mut one_by_one = Incident::default();
-        for i in [0, 2, 1, 3] {
-            one_by_one.apply(events[i].clone());
-        }
-        assert_eq!(one_by_one, straight);
-        let mut backwards = Incident::default();
-        for event in events.iter().rev() {
-            backwards.apply(event.clone());
-        }
-        assert_eq!(backwards, straight);
-    }
-
-    #[test]
-    fn a_clock_that_steps_back_does_not_reorder_its_writer() {
-        let incident = Incident::fold([
-            note("ana", 0, 100, "a"),
-            note("ana", 1, 40, "b"),
-            note("ben", 0, 50, "x"),
-        ]);
-        assert_eq!(words(&incident), ["x", "a", "b"]);
-    }
-
-    #[test]
-    fn a_second_copy_counts_once_and_marks_it_saved() {
-        let mut waiting = note("ana", 1, 11, "b");
-        waiting.prev.clear();
-        let mut incident = Incident::fold([note("ana", 0, 10, "a"), waiting]);
-        assert!(!incident.timeline[1].is_saved());
-        incident.apply(note("ana", 1, 11, "b"));
-        assert_eq!(words(&incident), ["a", "b"]);
-        assert!(incident.timeline[1].is_saved());
-    }
-
-    #[test]
-    fn only_what_people_would_miss_is_kept() {
-        let mut quiet = note("ana", 1, 10, "");
-        quiet.kind = EventKind::MilestoneSet {
-            milestone: Milestone::Acknowledged,
-            basis: Basis::Measured,
-        };
-        assert!(!Incident::fold([quiet.clone()]).worth_keeping());
-        assert!(Incident::fold([quiet, note("ana", 2, 11, "x")]).worth_keeping());
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod command;
 pub mod device;
+pub mod dns;
 pub mod event;
 pub mod finding;
 pub mod hop;
@@ -12,6 +13,7 @@ pub mod incident;
 pub mod local;
 pub mod note;
 pub mod observation;
+pub mod origin;
 pub mod runbook;
 pub mod secret;
 pub mod service;

@@ -3,6 +3,8 @@
 //! A probe turns a question into observations; rules turn observations into findings. What was
 //! not tried is not in here as a failure: [`Outcome::CannotTry`] says what was missing.
 
+mod pmtu;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -13,12 +15,13 @@ pub use super::hop::{
 };
 use super::local::LocalState;
 pub use super::service::{
-    DnsAnswer, DnsRecord, DnsSample, HttpPhases, HttpResponse, HttpSample, ServerRole, TcpSample,
-    TlsSample,
+    DnsAnswer, DnsRecord, DnsSample, HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample,
+    HttpTls, ServerRole, TcpDetails, TcpSample, TcpState, TlsSample,
 };
 use super::target::TargetId;
 use super::text::SafeText;
 use super::time::{Mono, Rtt, Stamp};
+pub use pmtu::{Hop, MtuClaim, Pmtu, PmtuHow, PmtuSample, Rung, SizeTry, TcpMtu};
 
 /// Number of an observation within one session; evidence refers to it as `o123`.
 #[derive(
@@ -76,10 +79,16 @@ pub enum Method {
     TcpConnect,
     /// The host's own `ping` program, as the last resort.
     SystemPing,
+    /// ICMP echo by the library surge-ping.
+    SurgePing,
     /// A DNS message over UDP.
     DnsUdp,
     /// A DNS message over TCP.
     DnsTcp,
+    /// A DNS message over TLS (RFC 7858).
+    DnsTls,
+    /// A DNS message over HTTPS (RFC 8484).
+    DnsHttps,
     /// A TLS handshake that captures the presented chain.
     TlsHandshake,
     /// An HTTP request.
@@ -103,8 +112,11 @@ impl Method {
             Method::UdpErrorQueue => "UDP + error queue",
             Method::TcpConnect => "TCP connect",
             Method::SystemPing => "ping(8)",
+            Method::SurgePing => "surge-ping",
             Method::DnsUdp => "DNS/UDP",
             Method::DnsTcp => "DNS/TCP",
+            Method::DnsTls => "DNS/TLS",
+            Method::DnsHttps => "DNS/HTTPS",
             Method::TlsHandshake => "TLS handshake",
             Method::HttpRequest => "HTTP",
             Method::SnmpV2c => "SNMP v2c",
@@ -290,15 +302,43 @@ pub struct PingSample {
     pub sent: Mono,
     /// The answer.
     pub outcome: Outcome<Echo>,
+    /// What came of earlier pings of the same series since its last sample.
+    #[serde(default, skip_serializing_if = "Afterwards::is_empty")]
+    pub afterwards: Afterwards,
+}
+
+/// News of pings whose outcome was told already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Afterwards {
+    /// Answers that came after their time was over: sequence number and round-trip time. What is
+    /// late is not lost.
+    #[serde(default)]
+    pub late: Vec<(u32, Rtt)>,
+    /// Answers beyond the first one of each ping.
+    #[serde(default)]
+    pub duplicates: u32,
+}
+
+impl Afterwards {
+    /// Nothing came.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A ping's answer. A port-unreachable (UDP) and a SYN/ACK or RST (TCP) from the target count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Echo {
     /// Round-trip time.
     pub rtt: Rtt,
     /// TTL or hop limit of the answer as it arrived, where the socket gives it.
     pub reply_ttl: Option<u8>,
+    /// Type of service or traffic class of the answer as it arrived, where the socket gives it.
+    #[serde(default)]
+    pub reply_tos: Option<u8>,
+    /// What was echoed differs from what was sent.
+    #[serde(default)]
+    pub corrupt: bool,
 }
 
 /// One round of a traceroute: one probe for each TTL that was asked.
@@ -395,79 +435,4 @@ impl HopAnswer {
             HopAnswer::Silent => None,
         }
     }
-}
-
-/// One path MTU measurement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PmtuSample {
-    /// Where it went.
-    pub dst: IpAddr,
-    /// The result. `Timeout` and `CannotTry` mean that small probes were not answered either, so
-    /// nothing can be said of large ones.
-    pub outcome: Outcome<Pmtu>,
-}
-
-/// A path MTU, in bytes of the whole IP packet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pmtu {
-    /// Largest packet that passed.
-    pub mtu: u32,
-    /// MTU of the first link, the most this host can send.
-    pub link_mtu: u32,
-    /// How the limit showed.
-    pub how: PmtuHow,
-    /// Sizes tried end to end, in the order tried.
-    pub tries: Vec<SizeTry>,
-}
-
-/// How the path MTU was learned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PmtuHow {
-    /// Packets of the first link's full size pass.
-    FullSize,
-    /// A router said so (RFC 1191, RFC 8201).
-    TooBig {
-        /// The router.
-        router: IpAddr,
-        /// Its hop number, where known.
-        hop: Option<u8>,
-    },
-    /// Larger packets vanish without a word.
-    Silent {
-        /// Smallest size that vanished, in bytes.
-        first_bad: u32,
-        /// Probes of `first_bad` bytes sent, none of which was answered.
-        bad_sent: u32,
-        /// Probes of the good size sent and answered after the bad ones vanished.
-        good_sent: u32,
-        /// See `good_sent`.
-        good_answered: u32,
-        /// Last hop that still answered packets of `first_bad` bytes.
-        last_seen: Option<Hop>,
-        /// The next hop, which answers small packets only; `None` where it is silent.
-        beyond: Option<Hop>,
-    },
-}
-
-/// A router or host at a distance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Hop {
-    /// Distance in hops, from 1.
-    pub ttl: u8,
-    /// Its address.
-    pub addr: IpAddr,
-}
-
-/// One size tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SizeTry {
-    /// Packet size in bytes, IP header included.
-    pub size: u32,
-    /// TTL if the probe was meant for a hop on the way; `None` for the destination.
-    pub ttl: Option<u8>,
-    /// Probes sent.
-    pub sent: u32,
-    /// Probes answered as hoped (by the destination, or by the hop of that TTL).
-    pub answered: u32,
 }

@@ -4,21 +4,20 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::dns::{
+    CdRetry, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage, DnsTransport,
+    DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
+};
 use super::observation::Outcome;
 use super::text::SafeText;
 use super::time::Rtt;
 use super::tls::TlsSession;
 
-/// One TCP connection attempt to a port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TcpSample {
-    /// Address and port.
-    pub dst: SocketAddr,
-    /// True if the user named this port; false if it was only tried to see what answers.
-    pub asked: bool,
-    /// Handshake time, or why not.
-    pub outcome: Outcome<Rtt>,
-}
+mod http;
+mod tcp;
+
+pub use http::{HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample, HttpTls};
+pub use tcp::{TcpDetails, TcpSample, TcpState};
 
 /// Which servers a DNS question went to and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +27,8 @@ pub enum ServerRole {
     Configured,
     /// A resolver that the user named.
     Named,
+    /// A server of the zone itself, asked without recursion.
+    Authoritative,
 }
 
 /// One question to one DNS server.
@@ -43,8 +44,18 @@ pub struct DnsSample {
     pub rtype: SafeText,
     /// True if the question only asked whether the server is alive; its rcode means nothing then.
     pub liveness_only: bool,
+    /// What else the question said, and the way it went.
+    #[serde(default)]
+    pub asked: DnsAsked,
     /// The answer. A SERVFAIL or NXDOMAIN is an answer.
     pub outcome: Outcome<DnsAnswer>,
+    /// What is known of DNSSEC after it. A rule that wants to tell a validation failure from a
+    /// dead zone reads [`DnsSecurity::state`].
+    #[serde(default)]
+    pub security: DnsSecurity,
+    /// The connection below, if it is more than UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Box<DnsChannel>>,
 }
 
 /// A DNS answer, whatever its rcode.
@@ -66,6 +77,9 @@ pub struct DnsAnswer {
     pub records: Vec<DnsRecord>,
     /// SOA of the authority section, which a negative answer carries (RFC 2308).
     pub soa: Option<SafeText>,
+    /// What else it says.
+    #[serde(default)]
+    pub detail: Box<DnsDetail>,
 }
 
 /// One record.
@@ -93,58 +107,4 @@ pub struct TlsSample {
     pub asked: bool,
     /// What was presented.
     pub outcome: Outcome<TlsSession>,
-}
-
-/// One HTTP exchange.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HttpSample {
-    /// The URL, credentials masked.
-    pub url: SafeText,
-    /// Address and port that it went to.
-    pub dst: SocketAddr,
-    /// True if the user asked for this URL; false if it was only tried.
-    pub asked: bool,
-    /// The response.
-    pub outcome: Outcome<HttpResponse>,
-}
-
-/// An HTTP response, whatever its status.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HttpResponse {
-    /// Status code.
-    pub status: u16,
-    /// `HTTP/1.1`, `HTTP/2`.
-    pub version: SafeText,
-    /// Time of each phase.
-    pub phases: HttpPhases,
-    /// `Server` header.
-    pub server: Option<SafeText>,
-    /// `Location` header.
-    pub location: Option<SafeText>,
-    /// `Date` header, as sent.
-    pub date: Option<SafeText>,
-    /// Body bytes read (capped).
-    pub body_bytes: u64,
-    /// First line of the body where it is text.
-    pub body_start: Option<SafeText>,
-}
-
-/// Phases of an HTTP exchange; they add up to [`HttpPhases::total`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpPhases {
-    /// TCP handshake.
-    pub connect: Rtt,
-    /// TLS handshake, zero for plain HTTP.
-    pub tls: Rtt,
-    /// From request sent to first byte of the response.
-    pub first_byte: Rtt,
-    /// Rest of the body.
-    pub body: Rtt,
-}
-
-impl HttpPhases {
-    /// Sum of the phases.
-    pub const fn total(self) -> Rtt {
-        Rtt(self.connect.0 + self.tls.0 + self.first_byte.0 + self.body.0)
-    }
 }

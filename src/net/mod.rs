@@ -4,6 +4,7 @@
 //! UDP and TCP sockets (`IP_RECVERR`), times come from the kernel (`SO_TIMESTAMPING`). This
 //! module asks no questions of its own and judges nothing; probes do the first, rules the second.
 
+pub mod batch;
 pub mod event;
 pub mod exchange;
 pub mod extension;
@@ -18,4 +19,5 @@ pub mod sockets;
 pub mod source;
 pub mod stamp;
 pub mod tcp;
+pub mod tcp_info;
 pub mod wire;

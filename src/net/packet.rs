@@ -3,6 +3,7 @@
 //! Everything that is parsed here came from the network. Lengths inside a packet are lies until
 //! checked; nothing here panics, and nothing that was echoed back is used but to compare it.
 
+use super::socket::Kind;
 use pnet_packet::icmp::echo_request::MutableEchoRequestPacket;
 use pnet_packet::icmp::{IcmpPacket, IcmpTypes, checksum};
 
@@ -97,6 +98,19 @@ pub fn token(payload: &[u8]) -> Option<(u64, u32)> {
     let (nonce, rest) = payload.split_first_chunk::<8>()?;
     let (id, _) = rest.split_first_chunk::<4>()?;
     Some((u64::from_be_bytes(*nonce), u32::from_be_bytes(*id)))
+}
+
+/// Probe number of an answer or of a quoted packet, by its token: `bytes` is what a socket of
+/// `kind` delivers, as data (`reply`) or quoted in an ICMP error.
+pub fn number(kind: Kind, v6: bool, nonce: u64, bytes: &[u8], reply: bool) -> Option<u32> {
+    let payload = match kind {
+        Kind::Udp => bytes,
+        Kind::IcmpRaw if reply && !v6 => parse_echo(v6, strip_ipv4(bytes)?)?.payload,
+        _ => parse_echo(v6, bytes)?.payload,
+    };
+    token(payload)
+        .filter(|(n, _)| *n == nonce)
+        .map(|(_, id)| id)
 }
 
 /// An echo request. The kernel fills in the ICMPv6 checksum (RFC 3542 3.1).

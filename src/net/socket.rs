@@ -71,7 +71,7 @@ impl RawSocket {
     ///
     /// # Errors
     /// Those of `socket(2)`, `bind(2)` and of the options that the probes cannot do without.
-    pub fn open(kind: Kind, v6: bool, source: &Source) -> io::Result<Self> {
+    pub fn open(kind: Kind, v6: bool, fragment: bool, source: &Source) -> io::Result<Self> {
         let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
         let icmp = if v6 {
             Protocol::ICMPV6
@@ -89,7 +89,11 @@ impl RawSocket {
         }
         want_errors(&socket, v6)?;
         want_stamps(&socket);
-        probe_mtu(&socket, v6)?;
+        if fragment {
+            allow_fragments(&socket, v6)?;
+        } else {
+            probe_mtu(&socket, v6)?;
+        }
         if kind == Kind::IcmpRaw {
             want_little(&socket, v6)?;
         }
@@ -105,13 +109,37 @@ impl RawSocket {
     }
 }
 
+impl RawSocket {
+    /// Kernel stamps of what is received only, and large buffers: for sweeps, which read TX stamps
+    /// of nobody.
+    pub fn for_sweeps(self) -> Self {
+        let socket = socket2::SockRef::from(&self.fd);
+        let flags = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+        let _ = setsockopt(&self.fd, sockopt::Timestamping, &flags);
+        let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl AsFd for RawSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl ProbeSocket {
     /// Opens a socket. Needs tokio's context.
     ///
     /// # Errors
     /// Those of [`RawSocket::open`].
-    pub fn open(kind: Kind, v6: bool, source: &Source) -> io::Result<Self> {
-        Self::of(RawSocket::open(kind, v6, source)?)
+    pub fn open(kind: Kind, v6: bool, fragment: bool, source: &Source) -> io::Result<Self> {
+        Self::of(RawSocket::open(kind, v6, fragment, source)?)
     }
 
     /// A socket that is open already. Needs tokio's context.
@@ -330,6 +358,24 @@ fn probe_mtu(socket: &Socket, v6: bool) -> io::Result<()> {
             libc::IP_PMTUDISC_PROBE,
         )
     }
+}
+
+/// Packets larger than a link may be cut up, by this host and (IPv4) by routers.
+fn allow_fragments(socket: &Socket, v6: bool) -> io::Result<()> {
+    let (level, name, value) = if v6 {
+        (
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_DONT,
+        )
+    } else {
+        (
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_DONT,
+        )
+    };
+    set_int(socket.as_fd(), level, name, value)
 }
 
 /// A raw ICMP socket gets a copy of every ICMP message of the host; we want echo replies, and

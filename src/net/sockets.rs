@@ -11,8 +11,8 @@ use super::socket::{Kind, ProbeSocket, RawSocket};
 use super::source::Source;
 use crate::sys::clock::Clock;
 
-/// Kind, family, and a number where several of one kind are wanted.
-type Key = (Kind, bool, u16);
+/// Kind, IPv6, whether packets may be fragmented, and a number where several are wanted.
+type Key = (Kind, bool, bool, u16);
 
 /// Opens sockets as they are wanted and hands them out again. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,12 +40,12 @@ impl Sockets {
     }
 
     /// The same with the raw sockets opened now, as far as that is permitted, so that the right
-    /// can be given up.
-    pub fn opened(clock: Clock, source: Source) -> Self {
-        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, &source).ok();
+    /// can be given up. `fragment` as in [`Sockets::exchange`].
+    pub fn opened(clock: Clock, source: Source, fragment: bool) -> Self {
+        let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, fragment, &source).ok();
         let ready = [false, true]
             .into_iter()
-            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, 0), open(v6)?)))
+            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, fragment, 0), open(v6)?)))
             .collect();
         let inner = Inner {
             ready: Mutex::new(ready),
@@ -68,21 +68,25 @@ impl Sockets {
         &self.source
     }
 
-    /// Towards `dst` by a socket of this kind. Needs tokio's context.
+    /// Towards `dst` by a socket of this kind; with `fragment` too large packets are cut up instead
+    /// of being refused. Needs tokio's context.
     ///
     /// # Errors
     /// Those of [`RawSocket::open`], and of the random source.
-    pub fn exchange(&self, kind: Kind, dst: IpAddr) -> io::Result<Exchange> {
-        self.exchange_by(kind, dst, 0)
+    pub fn exchange(&self, kind: Kind, dst: IpAddr, fragment: bool) -> io::Result<Exchange> {
+        self.exchange_of((kind, dst.is_ipv6(), fragment, 0), dst)
     }
 
-    /// The same by socket `number` of this kind: another source port, and so another flow.
-    /// Number 0 is the one that all share.
+    /// The same, unfragmented, by socket `number` of this kind: another source port, and so
+    /// another flow. Number 0 is the one that all share.
     ///
     /// # Errors
     /// Those of [`Sockets::exchange`].
     pub fn exchange_by(&self, kind: Kind, dst: IpAddr, number: u16) -> io::Result<Exchange> {
-        let key = (kind, dst.is_ipv6(), number);
+        self.exchange_of((kind, dst.is_ipv6(), false, number), dst)
+    }
+
+    fn exchange_of(&self, key: Key, dst: IpAddr) -> io::Result<Exchange> {
         let mut hubs = lock(&self.inner.hubs);
         let hub = match hubs.get(&key) {
             Some(hub) => Arc::clone(hub),
@@ -95,11 +99,12 @@ impl Sockets {
         Ok(Exchange::new(hub, dst))
     }
 
-    fn open(&self, (kind, v6, number): Key) -> io::Result<Hub<ProbeSocket>> {
-        let ready = lock(&self.inner.ready).remove(&(kind, v6, number));
+    fn open(&self, key: Key) -> io::Result<Hub<ProbeSocket>> {
+        let (kind, v6, fragment, _) = key;
+        let ready = lock(&self.inner.ready).remove(&key);
         let wire = match ready {
             Some(raw) => ProbeSocket::of(raw)?,
-            None => ProbeSocket::open(kind, v6, &self.source)?,
+            None => ProbeSocket::open(kind, v6, fragment, &self.source)?,
         };
         Hub::new(wire, self.source.clone(), self.clock)
     }

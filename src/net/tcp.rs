@@ -1,5 +1,6 @@
 //! One TCP handshake and all that may come of it, ICMP errors from its error queue included.
-#![allow(unsafe_code)]
+
+mod mss;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,12 +16,12 @@ use super::event::{Event, IcmpEvent};
 use super::socket::{read_message, want_errors, want_stamps};
 use super::source::Source;
 use super::stamp::{Stamps, Wall};
+use super::tcp_info::{self, ESTABLISHED, SYN_SENT, TcpInfo};
 use crate::model::observation::{IcmpError, IcmpExtension};
 use crate::model::time::{Mono, Rtt};
 use crate::sys::clock::Clock;
 
-const SYN_SENT: u8 = 2;
-const ESTABLISHED: u8 = 1;
+pub use mss::Segments;
 
 /// A handshake under way. Dropping it closes with RST, so that nothing lingers on either side.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Attempt {
     io: UdpSocket,
     sent_wall: Wall,
     clock: Clock,
+    v6: bool,
 }
 
 /// What may be chosen of a SYN.
@@ -118,6 +120,9 @@ impl Attempt {
         want_errors(&socket, v6)?;
         want_stamps(&socket);
         bind(&socket, v6, syn.port, source)?;
+        if v6 {
+            tcp_info::want_hop_limit(&socket);
+        }
         socket.set_linger(Some(Duration::ZERO))?;
         match (syn.tos, v6) {
             (Some(tos), true) => socket.set_tclass_v6(tos.into())?,
@@ -142,6 +147,7 @@ impl Attempt {
             io,
             sent_wall,
             clock,
+            v6,
         })
     }
 
@@ -195,14 +201,11 @@ impl Attempt {
             code => return Ok(End::Kernel(io::Error::from_raw_os_error(code))),
         }
         let info = self.info().ok_or_else(io::Error::last_os_error)?;
-        match info.tcpi_state {
-            SYN_SENT => Err(io::ErrorKind::WouldBlock.into()),
-            ESTABLISHED if info.tcpi_rtt > 0 && info.tcpi_total_retrans == 0 => {
-                let kernel = Rtt(u64::from(info.tcpi_rtt) * 1_000);
-                Ok(End::Open {
-                    rtt: kernel.min(rtt),
-                })
-            }
+        match (info.state, info.handshake_rtt()) {
+            (SYN_SENT, _) => Err(io::ErrorKind::WouldBlock.into()),
+            (ESTABLISHED, Some(kernel)) => Ok(End::Open {
+                rtt: kernel.min(rtt),
+            }),
             // Established and closed again by the other side counts as open.
             _ => Ok(End::Open { rtt }),
         }
@@ -230,27 +233,32 @@ impl Attempt {
         Ended {
             end,
             after: Rtt::from_duration(self.clock.mono().since(self.sent)),
-            retransmits: self.info().map_or(0, |i| i.tcpi_total_retrans),
+            retransmits: self.info().map_or(0, |i| i.syn_retransmits()),
         }
     }
 
-    fn info(&self) -> Option<libc::tcp_info> {
-        // SAFETY: `tcp_info` is plain integers, for which all zeros is a value.
-        let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-        let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
-        // SAFETY: the descriptor is open as long as `self.io` is; the kernel writes at most
-        // `len` bytes, the size of `info`, and keeps no pointer. An older kernel writes fewer,
-        // which leaves zeros.
-        let rc = unsafe {
-            libc::getsockopt(
-                self.io.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                (&raw mut info).cast(),
-                &raw mut len,
-            )
-        };
-        (rc == 0).then_some(info)
+    /// What the kernel knows of the connection now.
+    pub fn info(&self) -> Option<TcpInfo> {
+        TcpInfo::of(&self.io)
+    }
+
+    /// Hop limit of the answer, over IPv6 only.
+    pub fn hop_limit(&self) -> Option<u8> {
+        self.v6.then(|| tcp_info::hop_limit(&self.io)).flatten()
+    }
+
+    /// What the other side says of itself once the connection stands, up to `most` bytes in one
+    /// piece. `None` if it says nothing within `limit`.
+    pub async fn banner(&self, most: usize, limit: Duration) -> Option<Vec<u8>> {
+        let mut buffer = vec![0u8; most];
+        // The socket is TCP; recv(2) does not care how its wrapper is called.
+        match tokio::time::timeout(limit, self.io.recv(&mut buffer)).await {
+            Ok(Ok(n)) if n > 0 => {
+                buffer.truncate(n);
+                Some(buffer)
+            }
+            _ => None,
+        }
     }
 }
 

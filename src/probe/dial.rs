@@ -13,6 +13,8 @@ use crate::model::observation::{Outcome, Refusal};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::net::icmp_queue;
+use crate::net::source::Source;
+use crate::net::tcp_info::TcpInfo;
 
 /// A connection and how long its handshake took.
 #[derive(Debug)]
@@ -21,6 +23,9 @@ pub struct Dialled {
     pub stream: TcpStream,
     /// From SYN to established, as this program saw it.
     pub took: Rtt,
+    /// What the kernel knew of it then; its round-trip time leaves out the wait for a repeated
+    /// SYN, which `took` holds.
+    pub info: Option<TcpInfo>,
 }
 
 /// Why there is no connection.
@@ -71,6 +76,18 @@ impl DialError {
 /// # Errors
 /// [`DialError`], with the ICMP message and its sender where one came.
 pub async fn dial(dst: SocketAddr, limit: Duration) -> Result<Dialled, DialError> {
+    dial_from(dst, &Source::default(), limit).await
+}
+
+/// [`dial`] by the way out that the user chose.
+///
+/// # Errors
+/// See [`dial`]; also if the source address or the interface is not one of this host.
+pub async fn dial_from(
+    dst: SocketAddr,
+    source: &Source,
+    limit: Duration,
+) -> Result<Dialled, DialError> {
     let no_socket = |e: io::Error| DialError::NoSocket { why: e.to_string() };
     let socket = Socket::new(
         Domain::for_address(dst),
@@ -81,8 +98,15 @@ pub async fn dial(dst: SocketAddr, limit: Duration) -> Result<Dialled, DialError
     let v6 = dst.is_ipv6();
     // Without the error queue a refusal still arrives, only its sender is not known.
     let _ = icmp_queue::watch(&socket, v6, true);
+    source.apply(&socket, v6).map_err(|e| DialError::NoSocket {
+        why: unusable(source, &e),
+    })?;
     let started = Instant::now();
-    if let Err(e) = socket.connect(&dst.into())
+    let to = match dst {
+        SocketAddr::V6(a) if a.scope_id() != 0 => dst,
+        _ => source.socket_addr(dst.ip(), dst.port()),
+    };
+    if let Err(e) = socket.connect(&to.into())
         && e.raw_os_error() != Some(libc::EINPROGRESS)
     {
         return Err(refused(&socket, dst, &e, started));
@@ -104,7 +128,16 @@ pub async fn dial(dst: SocketAddr, limit: Duration) -> Result<Dialled, DialError
     }
     let _ = icmp_queue::watch(&stream, v6, false);
     let _ = stream.set_nodelay(true);
-    Ok(Dialled { stream, took })
+    let info = TcpInfo::of(&stream);
+    Ok(Dialled { stream, took, info })
+}
+
+/// Why a way out cannot be taken.
+pub fn unusable(source: &Source, e: &io::Error) -> String {
+    let mut what = Vec::new();
+    what.extend(source.device.as_ref().map(|d| format!("interface {d}")));
+    what.extend(source.addr.map(|a| format!("source address {a}")));
+    format!("{}: {}", what.join(", "), kernel_words(e))
 }
 
 fn refused(

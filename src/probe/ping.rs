@@ -1,16 +1,20 @@
 //! Is it there, and how far in time? One echo, or what comes nearest to one, at a time.
 
 mod program;
+mod surge;
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::model::observation::{Echo, How, IcmpError, Method, Outcome, PingSample, Refusal};
+use crate::model::observation::{
+    Afterwards, Echo, How, IcmpError, Method, Outcome, PingSample, Refusal,
+};
 use crate::model::text::SafeText;
 use crate::model::time::{Mono, Rtt};
 use crate::net::exchange::{Answer, Exchange, Said, Shot};
+use crate::net::packet::Fill;
 use crate::net::refusal;
 use crate::net::socket::Kind;
 use crate::net::sockets::Sockets;
@@ -20,6 +24,7 @@ use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
 
 use program::Program;
+use surge::Surge;
 
 /// A UDP port that hardly anybody listens on: the first of the traceroute range.
 pub const CLOSED_UDP_PORT: u16 = 33434;
@@ -47,6 +52,32 @@ pub enum PingVia {
     },
     /// The host's own `ping` program.
     System,
+    /// ICMP echo by the library surge-ping: portable, with times of user space.
+    Surge,
+}
+
+/// What a ping looks like on the wire, as far as the method lets one choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Size of the whole IP packet in bytes; `None` for the usual one of the method. Echo and UDP.
+    pub size: Option<u32>,
+    /// Type of service or traffic class: DSCP and ECN (RFC 2474, RFC 3168). Echo and UDP.
+    pub tos: Option<u8>,
+    /// What follows the probe's token. Echo and UDP.
+    pub fill: Fill,
+    /// Packets that are too large may be cut up on the way; else Don't Fragment is set.
+    pub fragment: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            size: None,
+            tos: None,
+            fill: Fill::USUAL,
+            fragment: false,
+        }
+    }
 }
 
 /// Pings one destination by one method, as often and as much at a time as wanted.
@@ -56,6 +87,7 @@ pub struct Pinger {
     how: How,
     clock: Clock,
     source: Source,
+    shape: Shape,
     way: Way,
 }
 
@@ -72,22 +104,38 @@ enum Way {
         port: u16,
     },
     Program(Program),
+    Surge(Surge),
 }
 
 impl Pinger {
-    /// Opens what the method needs. Call it within a tokio runtime.
+    /// Opens what the method needs, with packets of the usual shape. Call it within a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// Why this method can't be used: missing rights, no such program, no such source address.
+    /// See [`Pinger::shaped`].
     pub fn open(
         dst: IpAddr,
         via: PingVia,
         sockets: &Sockets,
         rights: &Rights,
     ) -> Result<Self, SafeText> {
+        Self::shaped(dst, via, Shape::default(), sockets, rights)
+    }
+
+    /// The same with packets of any shape.
+    ///
+    /// # Errors
+    /// Why this method can't be used: missing rights, no such program, no such source address.
+    pub fn shaped(
+        dst: IpAddr,
+        via: PingVia,
+        shape: Shape,
+        sockets: &Sockets,
+        rights: &Rights,
+    ) -> Result<Self, SafeText> {
         let v6 = dst.is_ipv6();
         let exchange = |kind| {
-            sockets.exchange(kind, dst).map_err(|e| {
+            sockets.exchange(kind, dst, shape.fragment).map_err(|e| {
                 let words = refusal::words(&e);
                 SafeText::new(format!("cannot open a socket to ping {dst}: {words}"))
             })
@@ -113,6 +161,11 @@ impl Pinger {
             }
             PingVia::Tcp { port } => (Way::Tcp { port }, Method::TcpConnect, no_icmp),
             PingVia::System => (Way::Program(Program::find()?), Method::SystemPing, no_icmp),
+            PingVia::Surge => (
+                Way::Surge(Surge::open(dst, sockets.source(), rights)?),
+                Method::SurgePing,
+                Some("asked for by name; its times are those of user space".into()),
+            ),
         };
         let how = How {
             method,
@@ -123,6 +176,7 @@ impl Pinger {
             how,
             clock: sockets.clock(),
             source: sockets.source().clone(),
+            shape,
             way,
         })
     }
@@ -141,7 +195,7 @@ impl Pinger {
     /// under way at once.
     pub async fn ping(&self, seq: u32, timeout: Duration) -> (How, PingSample) {
         let (sent, outcome) = match &self.way {
-            Way::Echo(exchange) => self.exchange(exchange, ECHO_SIZE, 0, timeout).await,
+            Way::Echo(exchange) => self.exchange(exchange, seq, ECHO_SIZE, 0, timeout).await,
             Way::Udp {
                 exchange,
                 port,
@@ -156,9 +210,13 @@ impl Pinger {
                     0
                 };
                 let port = port.wrapping_add(step).max(1);
-                self.exchange(exchange, UDP_SIZE, port, timeout).await
+                self.exchange(exchange, seq, UDP_SIZE, port, timeout).await
             }
             Way::Tcp { port } => self.handshake(*port, timeout).await,
+            Way::Surge(surge) => {
+                let sent = self.clock.mono();
+                (sent, surge.ping(seq, timeout).await)
+            }
             Way::Program(program) => {
                 let sent = self.clock.mono();
                 let outcome = program
@@ -177,22 +235,44 @@ impl Pinger {
             seq,
             sent,
             outcome,
+            afterwards: self.afterwards(),
         };
         (self.how.clone(), sample)
+    }
+
+    /// What came of earlier pings meanwhile.
+    fn afterwards(&self) -> Afterwards {
+        let (Way::Echo(exchange) | Way::Udp { exchange, .. }) = &self.way else {
+            return Afterwards::default();
+        };
+        let good = |answer: &Answer| judge(self.dst, *answer).ok().is_some();
+        let late = exchange.late().into_iter().filter(|(_, a)| good(a));
+        Afterwards {
+            late: late.map(|(seq, a)| (seq, a.rtt)).collect(),
+            duplicates: exchange
+                .duplicates()
+                .iter()
+                .filter(|(_, a)| good(a))
+                .count() as u32,
+        }
     }
 
     async fn exchange(
         &self,
         exchange: &Exchange,
+        seq: u32,
         size: usize,
         port: u16,
         timeout: Duration,
     ) -> (Mono, Outcome<Echo>) {
         // The same payload for both families.
         let size = if self.dst.is_ipv6() { size + 20 } else { size };
+        let size = self.shape.size.map_or(size, |s| s as usize);
         let shot = Shot {
             port,
-            ..Shot::of(0, size)
+            tos: self.shape.tos,
+            fill: self.shape.fill,
+            ..Shot::of(seq, size)
         };
         let before = self.clock.mono();
         match exchange.launch_patiently(shot).await {
@@ -234,6 +314,8 @@ fn judge(dst: IpAddr, answer: Answer) -> Outcome<Echo> {
     let echo = Echo {
         rtt: answer.rtt,
         reply_ttl: answer.ttl,
+        reply_tos: answer.tos,
+        corrupt: answer.corrupt,
     };
     match answer.said {
         Said::Reply { .. } => Outcome::Ok(echo),
@@ -256,7 +338,7 @@ fn judge_tcp(ended: Ended) -> Outcome<Echo> {
         End::Open { .. } | End::Reset { .. } if ended.retransmits > 0 => lost,
         End::Open { rtt } | End::Reset { rtt } => Outcome::Ok(Echo {
             rtt,
-            reply_ttl: None,
+            ..Echo::default()
         }),
         End::Icmp { by, error, rtt, .. } => Outcome::Refused {
             by,

@@ -2,93 +2,182 @@
 //!
 //! Positive answers decide: a size has passed when the destination answered it. Silence means
 //! something only beside a smaller packet of the same moment that was answered, because hosts
-//! ration their ICMP errors and paths lose packets.
+//! ration their ICMP errors and paths lose packets. What a router says is a hint that is tried,
+//! never a result by itself.
 
 mod place;
+mod program;
+mod search;
 mod sizes;
+mod tcp;
 mod volley;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::observation::{
-    How, IcmpError, Method, Outcome, Pmtu, PmtuHow, PmtuSample, Refusal,
-};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::observation::{How, Method, Outcome, Pmtu, PmtuSample};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
-use crate::net::exchange::Exchange;
+use crate::net::exchange::{Exchange, Shot};
 use crate::net::pace::Budget;
 use crate::net::refusal;
 use crate::net::socket::{Kind, ProbeSocket};
 use crate::net::sockets::Sockets;
 use crate::sys::privileges::Rights;
 
-use sizes::{Bounds, SMALL, candidates, limit};
-use volley::{Gunner, Heard};
+use program::Program;
+use search::{Look, Search};
+use sizes::Bounds;
+use volley::Gunner;
 
 /// The most that one measurement may take.
 const MOST_TIME: Duration = Duration::from_secs(12);
-/// Times that small packets are tried before a method is given up.
-const CONTROLS: u32 = 3;
-/// Bad packets that must vanish before a size is called bad.
-const BAD: u32 = 8;
+/// Head start of each method before the next is tried as well.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// Longest wait for a TCP port where nothing else was answered, and least where something was.
+const TCP_WAITS: (Duration, Duration) = (Duration::from_millis(1000), Duration::from_millis(60));
+
+/// Which packets to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MtuVia {
+    /// ICMP echo, by a socket or by the host's own `ping`.
+    Icmp,
+    /// UDP to closed ports.
+    Udp,
+    /// None: a TCP handshake tells what it can.
+    Tcp,
+}
+
+/// What is wanted of a measurement.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// Distance as a traceroute found it; it makes naming the place cheaper.
+    pub known_hops: Option<u8>,
+    /// Largest size to try, in bytes of the whole packet; `None` for all that the first link
+    /// takes.
+    pub most: Option<u32>,
+    /// The one way to use; `None` for the best that is answered.
+    pub via: Option<MtuVia>,
+    /// TCP ports that may be open, for what a handshake tells of sizes. Four are tried.
+    pub ports: Vec<u16>,
+}
 
 /// Measures the path MTU towards `dst` by ICMP echo where permitted and answered, else by UDP
-/// to a closed port. Takes one second mostly, 12 s and 120 packets at most. `known_hops` is the
-/// distance as a traceroute found it; it makes naming the place cheaper.
+/// to a closed port, else by the host's own ping. Takes less than a second mostly, 12 s and 160
+/// packets at most.
 pub async fn measure(
     dst: IpAddr,
     sockets: &Sockets,
     rights: &Rights,
     budget: &Budget,
-    known_hops: Option<u8>,
+    ask: &Ask,
 ) -> (How, PmtuSample) {
-    let (clock, source) = (sockets.clock(), sockets.source());
-    let v6 = dst.is_ipv6();
-    let mut unanswered = Vec::new();
-    let mut refused = None;
+    let clock = sockets.clock();
+    let begun = clock.mono();
+    let mut found = search(dst, sockets, rights, budget, ask).await;
+    let patience = match found.sample.outcome {
+        Outcome::Ok(_) => TCP_WAITS.1.max(found.patience),
+        _ => TCP_WAITS.0,
+    };
+    // Afterwards, so that the kernel knows what routers said.
+    found.sample.tcp = tcp::ask(dst, &ask.ports, patience, clock, sockets.source()).await;
+    found.sample.took = Rtt::from_duration(clock.mono().since(begun));
+    (found.how, found.sample)
+}
+
+struct Found {
+    how: How,
+    sample: PmtuSample,
+    patience: Duration,
+}
+
+impl Found {
+    fn only(how: How, dst: IpAddr, outcome: Outcome<Pmtu>) -> Self {
+        Self {
+            how,
+            sample: PmtuSample::of(dst, outcome),
+            patience: Duration::ZERO,
+        }
+    }
+}
+
+/// One way of asking.
+#[derive(Clone, Debug)]
+struct Way {
+    method: Method,
+    kind: Kind,
+    program: Option<Program>,
+}
+
+async fn search(
+    dst: IpAddr,
+    sockets: &Sockets,
+    rights: &Rights,
+    budget: &Budget,
+    ask: &Ask,
+) -> Found {
+    let (clock, v6) = (sockets.clock(), dst.is_ipv6());
+    let ways = ways(rights, v6, ask.via, sockets);
     let mut how = How {
-        method: Method::UdpErrorQueue,
+        method: ways.first().map_or(Method::TcpConnect, |w| w.method),
         why_not_better: rights.why_no_icmp(v6),
     };
+    if ask.via == Some(MtuVia::Tcp) {
+        let need = "packets of chosen sizes, which TCP does not send: a handshake tells what MSS \
+                    the other side announced and what path MTU this kernel believes";
+        return Found::only(how, dst, Outcome::CannotTry { need: need.into() });
+    }
     let end = clock.mono().plus(MOST_TIME);
-    for (kind, why) in methods(rights, v6) {
-        how = How {
-            method: method_of(kind),
-            why_not_better: why,
-        };
-        if !unanswered.is_empty() {
-            how.why_not_better = Some(SafeText::new(unanswered.join(", ")));
-        }
-        let exchange = match sockets.exchange(kind, dst) {
+    let mut link_mtu = None;
+    let mut searches: Vec<Option<Search<'_>>> = Vec::new();
+    for way in &ways {
+        let exchange = match sockets.exchange(way.kind, dst, false) {
             Ok(exchange) => exchange,
-            Err(e) => {
-                let outcome = refusal::outcome_of(&e, Rtt(0));
-                return (how, PmtuSample { dst, outcome });
+            Err(e) => return Found::only(how, dst, refusal::outcome_of(&e, Rtt(0))),
+        };
+        let link = link_mtu.or_else(|| ProbeSocket::link_mtu(sockets.source(), dst));
+        let Some(link) = link else {
+            return Found::only(how, dst, no_route(&exchange));
+        };
+        link_mtu = Some(link);
+        let rationed = way.kind == Kind::Udp;
+        let mut gunner = Gunner::new(exchange, clock, budget, rationed, end);
+        if let Some(program) = &way.program {
+            gunner.hand_over(program.clone());
+        }
+        let spare = Program::find(sockets.source())
+            .filter(|_| rationed && way.program.is_none() && ask.via != Some(MtuVia::Udp));
+        let search = Search::new(gunner, link, ask.most, ask.known_hops, spare);
+        searches.push(Some(search));
+    }
+    let looks = race(&mut searches).await;
+    let mut unanswered = Vec::new();
+    let mut refused = None;
+    for ((look, way), search) in looks.into_iter().zip(&ways).zip(searches) {
+        how.method = way.method;
+        match (look, search) {
+            (Some(Look::Open(bounds)), Some(search)) => {
+                how.why_not_better = match unanswered.as_slice() {
+                    [] => why_not_better(rights, v6, way.kind),
+                    list => Some(SafeText::new(list.join(", "))),
+                };
+                return finish(search, bounds, how, dst).await;
             }
-        };
-        let Some(link_mtu) = ProbeSocket::link_mtu(source, dst) else {
-            let outcome = no_route(&exchange);
-            return (how, PmtuSample { dst, outcome });
-        };
-        let rationed = (kind == Kind::Udp).then_some(budget);
-        let gunner = Gunner::new(&exchange, clock, rationed, end);
-        let mut search = Search {
-            gunner,
-            link_mtu,
-            known_hops,
-        };
-        match search.run().await {
-            Some(outcome @ Outcome::Refused { .. }) if kind != Kind::Udp => {
-                unanswered.push(format!("{} is refused", how.method.label()));
+            (Some(Look::Refused(outcome)), _) => {
+                unanswered.push(format!("{} is refused", way.method.label()));
                 refused = refused.or(Some((how.clone(), outcome)));
             }
-            Some(outcome) => return (how, PmtuSample { dst, outcome }),
-            None => unanswered.push(format!("{} is not answered", how.method.label())),
+            // Nothing, or nothing until another way was answered.
+            (Some(Look::Unanswered) | None, _) => {
+                unanswered.push(format!("{} is not answered", way.method.label()));
+            }
+            (Some(Look::Open(_)), None) => {}
         }
     }
     if let Some((how, outcome)) = refused {
-        return (how, PmtuSample { dst, outcome });
+        return Found::only(how, dst, outcome);
     }
     let mut need = format!(
         "small packets that {dst} answers: {}",
@@ -97,244 +186,101 @@ pub async fn measure(
     if let Some(why) = rights.why_no_icmp(v6) {
         need = format!("{need}; {why}");
     }
-    let outcome = Outcome::CannotTry {
-        need: SafeText::new(need),
-    };
-    (how, PmtuSample { dst, outcome })
+    let socket = ways.iter().rev().find(|w| w.program.is_none());
+    how.method = socket.map_or(how.method, |w| w.method);
+    let need = SafeText::new(need);
+    Found::only(how, dst, Outcome::CannotTry { need })
 }
 
-/// Kinds of socket to try in turn, each with the reason why not the one before.
-fn methods(rights: &Rights, v6: bool) -> Vec<(Kind, Option<SafeText>)> {
+async fn finish(mut search: Search<'_>, bounds: Bounds, mut how: How, dst: IpAddr) -> Found {
+    let outcome = search.run(bounds).await;
+    let (claims, by_program, patience) = search.done();
+    if by_program && how.method != Method::SystemPing {
+        let why = format!("{dst} rations its answers to {}", how.method.label());
+        how = How {
+            method: Method::SystemPing,
+            why_not_better: Some(SafeText::new(why)),
+        };
+    }
+    let mut sample = PmtuSample::of(dst, outcome);
+    sample.claims = claims;
+    Found {
+        how,
+        sample,
+        patience,
+    }
+}
+
+/// The first looks of all ways, each with a head start before the next, until one is answered.
+/// A way that was cut short has no look.
+async fn race(searches: &mut [Option<Search<'_>>]) -> Vec<Option<Look>> {
+    let found = CancellationToken::new();
+    let one = async |search: Option<&mut Search<'_>>, turn: u32| {
+        let search = search?;
+        let look = async {
+            tokio::time::sleep(HEAD_START * turn).await;
+            search.first_look().await
+        };
+        let look = found.run_until_cancelled(look).await;
+        if matches!(look, Some(Look::Open(_))) {
+            found.cancel();
+        }
+        look
+    };
+    let mut each = searches.iter_mut().map(Option::as_mut);
+    let (a, b, c) = (
+        each.next().flatten(),
+        each.next().flatten(),
+        each.next().flatten(),
+    );
+    let (a, b, c) = tokio::join!(one(a, 0), one(b, 1), one(c, 2));
+    vec![a, b, c]
+}
+
+/// Ways to try, best first: three at most.
+fn ways(rights: &Rights, v6: bool, via: Option<MtuVia>, sockets: &Sockets) -> Vec<Way> {
+    let socket = |method, kind| Way {
+        method,
+        kind,
+        program: None,
+    };
     let echo = match (rights.raw(v6), rights.dgram(v6)) {
-        (Ok(()), _) => Some((Kind::IcmpRaw, None)),
-        (Err(why), Ok(())) => Some((Kind::IcmpDatagram, Some(why.clone()))),
+        (Ok(()), _) => Some(socket(Method::IcmpRaw, Kind::IcmpRaw)),
+        (Err(_), Ok(())) => Some(socket(Method::IcmpDatagram, Kind::IcmpDatagram)),
         (Err(_), Err(_)) => None,
     };
-    echo.into_iter()
-        .chain([(Kind::Udp, rights.why_no_icmp(v6))])
-        .collect()
+    let program = match echo {
+        Some(_) => None,
+        None => Program::find(sockets.source()).map(|program| Way {
+            method: Method::SystemPing,
+            kind: Kind::Udp,
+            program: Some(program),
+        }),
+    };
+    let udp = Some(socket(Method::UdpErrorQueue, Kind::Udp));
+    let all = match via {
+        None => [echo, udp, program],
+        Some(MtuVia::Icmp) => [echo, program, None],
+        Some(MtuVia::Udp) => [udp, None, None],
+        Some(MtuVia::Tcp) => [None, None, None],
+    };
+    all.into_iter().flatten().collect()
 }
 
-const fn method_of(kind: Kind) -> Method {
+fn why_not_better(rights: &Rights, v6: bool, kind: Kind) -> Option<SafeText> {
     match kind {
-        Kind::Udp => Method::UdpErrorQueue,
-        Kind::IcmpDatagram => Method::IcmpDatagram,
-        Kind::IcmpRaw => Method::IcmpRaw,
+        Kind::IcmpRaw => None,
+        Kind::IcmpDatagram => rights.raw(v6).clone().err(),
+        Kind::Udp => rights.why_no_icmp(v6),
     }
 }
 
 /// What the kernel says to a packet that has nowhere to go.
 fn no_route(exchange: &Exchange) -> Outcome<Pmtu> {
-    match exchange.launch(volley::shot(SMALL, None)) {
+    match exchange.launch(Shot::of(0, sizes::SMALL as usize)) {
         Err(e) => refusal::outcome_of(&e, Rtt(0)),
         Ok(_) => Outcome::CannotTry {
             need: "the MTU of the first link, which this kernel does not tell".into(),
         },
     }
-}
-
-/// One measurement by one method.
-struct Search<'a> {
-    gunner: Gunner<'a>,
-    link_mtu: u32,
-    known_hops: Option<u8>,
-}
-
-impl Search<'_> {
-    /// `None` if nothing came back at all.
-    async fn run(&mut self) -> Option<Outcome<Pmtu>> {
-        let mut bounds = match self.first_look().await {
-            Look::Unanswered => return None,
-            Look::Refused { by, error, after } => {
-                return Some(Outcome::Refused {
-                    by,
-                    why: Refusal::Icmp(error),
-                    after,
-                });
-            }
-            Look::Bounds(bounds) => bounds,
-        };
-        if bounds.good >= self.link_mtu {
-            return Some(Outcome::Ok(self.result(bounds.good, PmtuHow::FullSize)));
-        }
-        let mut confirmed = Confirmed::default();
-        // A bad size that is answered after all sends the search upwards again, twice at most.
-        for _ in 0..3 {
-            self.narrow(&mut bounds).await;
-            if let Some((router, _)) = bounds.said.filter(|(_, mtu)| *mtu == bounds.good) {
-                let hop = self.gunner.router_hop(self.link_mtu, self.known_hops).await;
-                let how = PmtuHow::TooBig { router, hop };
-                return Some(Outcome::Ok(self.result(bounds.good, how)));
-            }
-            confirmed = self.confirm(&bounds).await;
-            match confirmed.passed {
-                None => break,
-                Some(size) => {
-                    bounds.good = size;
-                    bounds.bad = self.link_mtu + 1;
-                    bounds.said = None;
-                }
-            }
-        }
-        if bounds.good >= self.link_mtu {
-            return Some(Outcome::Ok(self.result(bounds.good, PmtuHow::FullSize)));
-        }
-        if confirmed.passed.is_some() {
-            return Some(Outcome::CannotTry {
-                need: "a path that treats one size alike twice: packets of sizes that were not \
-                       answered were answered on repetition"
-                    .into(),
-            });
-        }
-        let (last_seen, beyond) = if confirmed.good_answered > 0 {
-            self.gunner.place(bounds.bad, SMALL, self.known_hops).await
-        } else {
-            (None, None)
-        };
-        let how = PmtuHow::Silent {
-            first_bad: bounds.bad,
-            bad_sent: confirmed.bad_sent,
-            good_sent: confirmed.good_sent,
-            good_answered: confirmed.good_answered,
-            last_seen,
-            beyond,
-        };
-        Some(Outcome::Ok(self.result(bounds.good, how)))
-    }
-
-    fn result(&mut self, mtu: u32, how: PmtuHow) -> Pmtu {
-        Pmtu {
-            mtu,
-            link_mtu: self.link_mtu,
-            how,
-            tries: std::mem::take(&mut self.gunner.tries),
-        }
-    }
-
-    /// A small packet and one of the first link's full size, a few times.
-    async fn first_look(&mut self) -> Look {
-        let full = self.link_mtu;
-        let mut small_passed = false;
-        for look in 0..CONTROLS {
-            // Where answers are rationed, one small one will do for the start.
-            let enough = small_passed && self.gunner.rationed();
-            let shots = [(full, None), (SMALL, None)];
-            let heard = self
-                .gunner
-                .fire(shots.get(..1 + usize::from(!enough)).unwrap_or(&shots))
-                .await;
-            let (large, small) = (heard.first(), heard.get(1));
-            match (small, large) {
-                (_, Some(Heard::Passed)) => return Look::between(full, full + 1, None),
-                (Some(Heard::Refused { by, error, after }), _) => {
-                    return Look::Refused {
-                        by: *by,
-                        error: *error,
-                        after: *after,
-                    };
-                }
-                (small, large) => {
-                    small_passed |= small == Some(&Heard::Passed);
-                    if let (true, Some((by, mtu))) = (small_passed, limit(large, SMALL, full)) {
-                        return Look::between(SMALL, mtu + 1, Some((by, mtu)));
-                    }
-                }
-            }
-            // Two silences are enough to begin with: whatever is called bad is confirmed later.
-            if self.gunner.out_of_time() || (small_passed && look > 0) {
-                break;
-            }
-        }
-        if small_passed {
-            Look::between(SMALL, full, None)
-        } else {
-            Look::Unanswered
-        }
-    }
-
-    /// Brings the bounds together: what a router said, then common sizes, then what is between.
-    async fn narrow(&mut self, bounds: &mut Bounds) {
-        for _ in 0..24 {
-            if bounds.exact() || self.gunner.out_of_time() {
-                return;
-            }
-            let sizes = candidates(bounds, self.gunner.rationed());
-            let shots: Vec<_> = sizes.iter().map(|s| (*s, None)).collect();
-            let heard = self.gunner.fire(&shots).await;
-            let results = sizes.iter().copied().zip(heard.iter());
-            for (size, heard) in results.clone() {
-                if *heard == Heard::Passed {
-                    bounds.good = bounds.good.max(size);
-                }
-            }
-            // Only what is above the largest that passed counts as bad, however many smaller
-            // ones were not answered: those were rationed or lost.
-            for (size, heard) in results {
-                if let Some((by, mtu)) = limit(Some(heard), bounds.good, size) {
-                    bounds.bad = bounds.bad.min(mtu + 1);
-                    bounds.said = Some((by, mtu));
-                } else if size > bounds.good && *heard != Heard::NotSent {
-                    bounds.bad = bounds.bad.min(size);
-                }
-            }
-            bounds.bad = bounds.bad.max(bounds.good + 1);
-        }
-    }
-
-    /// Bad and good packets in turn: the bad must all vanish while the good are answered. A good
-    /// one costs a destination that rations its answers, a bad one nothing.
-    async fn confirm(&mut self, bounds: &Bounds) -> Confirmed {
-        let mut seen = Confirmed::default();
-        let (good, bad) = ((bounds.good, None), (bounds.bad, None));
-        let round = if self.gunner.rationed() {
-            vec![bad, good, bad, bad]
-        } else {
-            vec![bad, good, bad]
-        };
-        for _ in 0..8 {
-            let heard = self.gunner.fire(&round).await;
-            for ((size, _), heard) in round.iter().zip(heard) {
-                let sent = u32::from(heard != Heard::NotSent);
-                let passed = heard == Heard::Passed;
-                if *size == bounds.good {
-                    seen.good_sent += sent;
-                    seen.good_answered += u32::from(passed);
-                } else {
-                    seen.bad_sent += sent;
-                    seen.passed = seen.passed.or(passed.then_some(bounds.bad));
-                }
-            }
-            let enough = seen.bad_sent >= BAD && seen.good_answered >= BAD / 3;
-            if enough || seen.passed.is_some() || self.gunner.out_of_time() {
-                break;
-            }
-        }
-        seen
-    }
-}
-
-/// What the first packets showed.
-enum Look {
-    Unanswered,
-    Refused {
-        by: Option<IpAddr>,
-        error: IcmpError,
-        after: Rtt,
-    },
-    Bounds(Bounds),
-}
-
-impl Look {
-    fn between(good: u32, bad: u32, said: Option<(IpAddr, u32)>) -> Self {
-        Self::Bounds(Bounds { good, bad, said })
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Confirmed {
-    bad_sent: u32,
-    good_sent: u32,
-    good_answered: u32,
-    /// A size that was thought bad and was answered.
-    passed: Option<u32>,
 }

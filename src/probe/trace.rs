@@ -182,10 +182,13 @@ impl Tracer {
     ) -> Result<Self, SafeText> {
         let v6 = dst.is_ipv6();
         let exchange = |kind| {
-            sockets.exchange(kind, dst).map(Arc::new).map_err(|e| {
-                let words = refusal::words(&e);
-                SafeText::new(format!("cannot open a socket to trace {dst}: {words}"))
-            })
+            sockets
+                .exchange(kind, dst, false)
+                .map(Arc::new)
+                .map_err(|e| {
+                    let words = refusal::words(&e);
+                    SafeText::new(format!("cannot open a socket to trace {dst}: {words}"))
+                })
         };
         let no_icmp = rights.why_no_icmp(v6);
         let (way, method, why_not_better) = match via {

@@ -1,5 +1,6 @@
 //! The operating system: terminal, signals, processes, privileges.
 
+pub mod capabilities;
 pub mod clock;
 pub mod privileges;
 pub mod process;

@@ -77,7 +77,7 @@ fn everything_done_is_in_the_draft() {
     s.send("p");
     s.wait_text("saved: pin: HTTP");
     s.send("e");
-    s.wait_text("saved: exported");
+    s.wait_text("postmortem draft saved:");
     s.send("9");
     s.wait_text("exit 0");
     leave(&mut s);

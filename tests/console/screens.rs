@@ -86,7 +86,7 @@ fn a_small_screen_shows_state_and_findings() {
     };
     let mut s = night.launch(&[&night.ill()]).size(40, 12).start();
     s.wait_screen("state and finding", |x| {
-        waits(x, &["STATE", "down", "FINDINGS", "HTTP 503"])
+        waits(x, &["STATE", "✖ http-server-error", "FINDINGS", "HTTP 503"])
     });
     leave(&mut s);
 }

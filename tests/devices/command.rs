@@ -21,6 +21,7 @@ fn means() -> Means {
         resolvers: ResolverConfig::default(),
         family: Family::Any,
         roots: Roots::from_groups(Vec::new()),
+        source: warroom::net::source::Source::default(),
     }
 }
 

@@ -189,6 +189,17 @@ impl Lab {
         ip(&all);
     }
 
+    /// What a command in a node prints.
+    pub fn output(&self, node: &str, command: &str) -> String {
+        let out = Command::new("ip")
+            .args(["netns", "exec", &self.ns(node)])
+            .args(command.split_whitespace())
+            .output()
+            .expect("ip runs");
+        assert!(out.status.success(), "{command}");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
     /// Sets a kernel parameter in a node.
     pub fn set(&self, node: &str, name: &str, value: &str) {
         let (ns, setting) = (self.ns(node), format!("{name}={value}"));

@@ -6,7 +6,10 @@
 mod lab;
 mod ping;
 mod pmtu;
+mod quality;
+mod rights;
 mod short_quote;
+mod sweep;
 mod tcp;
 mod trace;
 mod trace_flows;

@@ -10,7 +10,7 @@ use hickory_proto::rr::{Name, RData};
 use warroom::model::observation::{
     DnsAnswer, DnsSample, How, IcmpError, Method, Outcome, Refusal, ServerRole,
 };
-use warroom::probe::dns::{ask, reverse_name};
+use warroom::probe::dns::{Options, ask, reverse_name};
 
 use crate::script::{Script, a, answer_to, asked_name, with_code, with_records};
 
@@ -18,7 +18,14 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(5);
 
 async fn ask_for(server: SocketAddr, name: &str, rtype: &str, limit: Duration) -> (How, DnsSample) {
-    ask(server, ServerRole::Named, name, rtype, false, limit).await
+    ask(
+        server,
+        ServerRole::Named,
+        name,
+        rtype,
+        &Options::within(limit),
+    )
+    .await
 }
 
 fn answer(sample: DnsSample) -> DnsAnswer {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use warroom::model::observation::{HttpResponse, HttpSample, Outcome, Refusal};
 use warroom::model::target::{Host, Scheme, Url};
+use warroom::net::source::Source;
 use warroom::probe::http::get;
 use warroom::probe::tls::Roots;
 
@@ -27,7 +28,9 @@ async fn probe(scheme: Scheme, dst: SocketAddr, path: &str, limit: Duration) -> 
         port: dst.port(),
         path: path.into(),
     };
-    get(&url, dst, true, &no_roots(), limit).await.1
+    get(&url, dst, true, &no_roots(), limit, &Source::default())
+        .await
+        .1
 }
 
 fn response(sample: HttpSample) -> HttpResponse {
@@ -120,7 +123,7 @@ async fn the_request_says_what_it_must_and_no_more() {
         port: at.addr.port(),
         path: "/a?b=c".into(),
     };
-    let (_, sample) = get(&url, at.addr, false, &no_roots(), LONG).await;
+    let (_, sample) = get(&url, at.addr, false, &no_roots(), LONG, &Source::default()).await;
     assert!(!sample.asked);
     assert_eq!(response(sample).status, 204);
     let head = heard.recv().await.unwrap().to_lowercase();
@@ -172,7 +175,7 @@ async fn phases_are_timed_apart() {
     assert!(p.total().duration() <= started.elapsed(), "{p:?}");
     assert_eq!(
         p.total().0,
-        p.connect.0 + p.tls.0 + p.first_byte.0 + p.body.0
+        p.connect.0 + p.tls.0 + p.request.0 + p.first_byte.0 + p.body.0
     );
 }
 
@@ -240,7 +243,7 @@ async fn hostile_text_is_made_safe() {
 async fn what_is_not_http_is_refused_in_words() {
     for (raw, want) in [
         (&b"SSH-2.0-OpenSSH_9.6\r\n"[..], "not HTTP/1.1"),
-        (b"\0\0\x12\x04\0\0\0\0\0", "not HTTP/1.1"),
+        (b"\0\0\x12\x04\0\0\0\0\0", "the answer is HTTP/2"),
         (
             b"HTTP/1.1 200 OK\r\nServer: \x1b]52;c;ZQ==\x07\r\n\r\n",
             "not HTTP/1.1",

@@ -231,10 +231,10 @@ async fn refusals_keep_their_words() {
 }
 
 /// `openssl s_server` with a certificate by `openssl req -x509`.
-struct OpenSsl {
+pub struct OpenSsl {
     child: Child,
-    addr: SocketAddr,
-    dir: tempfile::TempDir,
+    pub addr: SocketAddr,
+    pub dir: tempfile::TempDir,
 }
 
 impl Drop for OpenSsl {
@@ -245,7 +245,7 @@ impl Drop for OpenSsl {
 }
 
 impl OpenSsl {
-    async fn start(key: &str, more: &[&str]) -> Self {
+    pub async fn start(key: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name).display().to_string();
         let made = Command::new("openssl")
@@ -319,7 +319,7 @@ async fn a_short_key_is_shown_not_refused() {
     assert!(
         matches!(
             s.faults.as_slice(),
-            [TlsFault::SelfSigned, TlsFault::Other { reason }] if reason.as_str().contains("2048")
+            [TlsFault::SelfSigned, TlsFault::WeakKey { index: 0, key }] if key.as_str() == "RSA 1024"
         ),
         "{:?}",
         s.faults
@@ -327,11 +327,19 @@ async fn a_short_key_is_shown_not_refused() {
 }
 
 #[tokio::test]
-async fn an_old_protocol_is_refused_with_an_alert() {
-    let old = ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"];
-    let server = OpenSsl::start("rsa:2048", &old).await;
-    let sample = probe(server.addr, "a.example", &roots(&[]), LONG).await;
-    assert_eq!(refusal(&sample), "alert protocol_version (70)");
+async fn an_old_protocol_is_named_and_its_chain_judged() {
+    for (option, name) in [("-tls1", "TLSv1.0"), ("-tls1_1", "TLSv1.1")] {
+        let old = [option, "-cipher", "DEFAULT@SECLEVEL=0"];
+        let server = OpenSsl::start("rsa:2048", &old).await;
+        let s = session(probe(server.addr, "a.example", &roots(&[]), LONG).await);
+        assert_eq!(s.version.as_str(), name);
+        let old = TlsFault::OldProtocol {
+            version: name.into(),
+        };
+        assert_eq!(s.faults, [old, TlsFault::SelfSigned]);
+        assert_eq!(s.chain[0].key.as_str(), "RSA 2048");
+        assert!(s.seen.unfinished.is_some(), "the key is not proved");
+    }
 }
 
 /// `SSL_CERT_FILE` takes the place of the system's roots. The environment belongs to a process,
@@ -375,4 +383,93 @@ async fn names_with_underscores_and_single_labels_are_probed() {
         "{:?}",
         s.faults
     );
+}
+
+/// A TLS 1.0 ServerHello, and a Certificate message with these certificates, in records.
+fn old_answer(certs: &[Vec<u8>]) -> Vec<u8> {
+    let message = |kind: u8, body: &[u8]| {
+        let length = (body.len() as u32).to_be_bytes();
+        [&[kind], &length[1..], body].concat()
+    };
+    let mut hello = vec![3, 1];
+    hello.extend_from_slice(&[7; 32]);
+    hello.extend_from_slice(&[0, 0, 0x2f, 0]);
+    let list: Vec<u8> = certs
+        .iter()
+        .flat_map(|c| [&(c.len() as u32).to_be_bytes()[1..], c].concat())
+        .collect();
+    let list = [&(list.len() as u32).to_be_bytes()[1..], &list].concat();
+    let all = [message(2, &hello), message(11, &list)].concat();
+    all.chunks(1 << 14)
+        .flat_map(|c| [&[22, 3, 1], &(c.len() as u16).to_be_bytes()[..], c].concat())
+        .collect()
+}
+
+/// Refuses what is current with an alert, and answers old hellos with `bytes` (again and again if
+/// `endless`).
+async fn old_server(bytes: Vec<u8>, endless: bool) -> serve::Server {
+    serve::tcp("127.0.0.1", move |mut stream| {
+        let bytes = bytes.clone();
+        async move {
+            let mut hello = [0u8; 4096];
+            let n = stream.read(&mut hello).await.unwrap_or(0);
+            // supported_versions is in the hello of the library only.
+            if hello[..n].windows(5).any(|w| w == [0, 43, 0, 5, 4]) {
+                let _ = stream.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).await;
+                return;
+            }
+            while stream.write_all(&bytes).await.is_ok() && endless {}
+            let _ = stream.read(&mut hello).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn hostile_answers_are_bounded_and_named() {
+    let leaf = server(&["a.example"]).self_signed();
+    let good = leaf.cert.der().to_vec();
+    let at = old_server(
+        old_answer(&[good.clone(), vec![0x30, 0x84, 255, 255, 255, 255]]),
+        false,
+    )
+    .await;
+    let s = session(probe(at.addr, "a.example", &roots(&[&leaf]), LONG).await);
+    assert_eq!(s.chain.len(), 2);
+    assert!(
+        matches!(
+            s.faults.as_slice(),
+            [
+                TlsFault::OldProtocol { .. },
+                TlsFault::Malformed { index: 1, .. }
+            ]
+        ),
+        "{:?}",
+        s.faults
+    );
+    // More certificates than are looked at, over several records.
+    let at = old_server(old_answer(&vec![good.clone(); 60]), false).await;
+    let s = session(probe(at.addr, "a.example", &roots(&[&leaf]), LONG).await);
+    assert_eq!(s.chain.len(), 60);
+    assert!(
+        s.notes.iter().any(|n| n.code.as_str() == "cut"),
+        "{:?}",
+        s.notes
+    );
+    // A hello that never ends, and one that stops in the middle.
+    let started = Instant::now();
+    let endless = [
+        &[22, 3, 1, 0x40, 0][..],
+        &[2, 0xff, 0xff, 0xff],
+        &[0; (1 << 14) - 4],
+    ]
+    .concat();
+    let at = old_server(endless, true).await;
+    let sample = probe(at.addr, "a.example", &roots(&[]), LONG).await;
+    assert_eq!(refusal(&sample), "alert protocol_version (70)");
+    assert!(started.elapsed() < LONG, "{:?}", started.elapsed());
+    let half = old_answer(&[good])[..60].to_vec();
+    let at = old_server(half, false).await;
+    let sample = probe(at.addr, "a.example", &roots(&[]), SHORT).await;
+    assert_eq!(refusal(&sample), "alert protocol_version (70)");
 }

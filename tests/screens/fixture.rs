@@ -8,7 +8,9 @@ use warroom::console::state::{App, AppInit, message::Message};
 use warroom::model::catalogue as codes;
 use warroom::model::command::{Batch, Notice, Verdicts};
 use warroom::model::device::{DeviceAnswer, DeviceReport, SnmpInterface, SnmpStatus};
-use warroom::model::event::{Basis, Event, EventKind, Milestone, NoteKind, WriterId};
+use warroom::model::event::{
+    Basis, Event, EventKind, Milestone, NoteKind, TargetNumbers, WriterId,
+};
 use warroom::model::finding::{
     Code, Evidence, Finding, Location, PlaceKind, RuledOut, Severity, TargetState,
 };
@@ -152,6 +154,7 @@ impl World {
                 Outcome::Ok(Echo {
                     rtt: rtt(us + jitter),
                     reply_ttl: Some(55),
+                    ..Echo::default()
                 })
             } else {
                 Outcome::Timeout {
@@ -169,6 +172,7 @@ impl World {
                 seq: n as u32,
                 sent: stamp(NOW_MS - before).mono,
                 outcome,
+                afterwards: Default::default(),
             });
             self.put(target, before, how, body);
         }
@@ -214,6 +218,7 @@ impl World {
             dst: sock(dst),
             asked: true,
             outcome: Outcome::Ok(rtt(us)),
+            details: None,
         });
         self.put(target, 4000, How::best(Method::TcpConnect), body);
     }
@@ -232,16 +237,16 @@ impl World {
             name: name.into(),
             rtype: rtype.into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome,
         });
         self.put(target, 3000, How::best(Method::DnsUdp), body);
     }
 
     fn pmtu(&mut self, target: &str, dst: &str, pmtu: Pmtu) {
-        let body = Body::Pmtu(PmtuSample {
-            dst: ip(dst),
-            outcome: Outcome::Ok(pmtu),
-        });
+        let body = Body::Pmtu(PmtuSample::of(ip(dst), Outcome::Ok(pmtu)));
         self.put(target, 9000, How::best(Method::UdpErrorQueue), body);
     }
 
@@ -259,6 +264,7 @@ impl World {
                         tls: rtt(ms[1] * 1000),
                         first_byte: rtt((ms[2] + n * 5 % 17) * 1000),
                         body: rtt(ms[3] * 1000),
+                        ..HttpPhases::default()
                     },
                     server: Some("nginx/1.24.0".into()),
                     location: None,
@@ -266,6 +272,7 @@ impl World {
                     body_bytes: 157,
                     body_start: Some("<html><head><title>502 Bad Gateway</title></head>".into()),
                 }),
+                details: None,
             });
             self.put(
                 target,
@@ -353,6 +360,7 @@ impl World {
                 data: "203.0.113.20".into(),
             }],
             soa: None,
+            detail: Default::default(),
         };
         self.ask(API, "10.0.0.53:53", API, "A", Outcome::Ok(a.clone()));
         self.ask(
@@ -489,6 +497,8 @@ impl World {
                 chain: vec![leaf, middle],
                 faults,
                 roots: "system roots (142)".into(),
+                notes: Vec::new(),
+                seen: Default::default(),
             }),
         });
         self.put(target, 5000, How::best(Method::TlsHandshake), body);
@@ -530,6 +540,7 @@ impl World {
                 data: data.into(),
             }],
             soa: None,
+            detail: Default::default(),
         };
         self.ask(DNS, "10.0.0.53:53", name, "A", Outcome::Ok(a("192.0.2.80")));
         for _ in 0..3 {
@@ -624,7 +635,7 @@ fn state_pending() -> (TargetId, Vec<SafeText>) {
     )
 }
 
-fn verdicts() -> Verdicts {
+pub fn verdicts() -> Verdicts {
     let mut expired = finding(
         codes::TLS_EXPIRED,
         Severity::Critical,
@@ -695,10 +706,10 @@ fn verdicts() -> Verdicts {
         findings: vec![black_hole(), expired, error, loss, resolver, silent],
         states: vec![
             (TargetId::local(), TargetState::Ok),
-            state(API, TargetState::Down("PMTU black hole".into())),
-            state(SHOP, TargetState::Down("certificate expired".into())),
-            state(DB, TargetState::Degraded("12 % loss".into())),
-            state(DNS, TargetState::Degraded("one resolver of two".into())),
+            state(API, TargetState::Down("pmtu-black-hole".into())),
+            state(SHOP, TargetState::Down("tls-expired".into())),
+            state(DB, TargetState::Degraded("packet-loss".into())),
+            state(DNS, TargetState::Degraded("resolver-down".into())),
             state(SWITCH, TargetState::Unknown("only SNMP asked".into())),
         ],
         pending: vec![state_pending()],
@@ -734,6 +745,25 @@ pub fn note(seq: u64, before_s: i64, sort: NoteKind, text: &str) -> Event {
     )
 }
 
+fn numbers(seq: u64, before_s: i64, target: &str, p50: f64) -> Event {
+    let at = |before: i64| stamp(NOW_MS).wall - SignedDuration::from_secs(before);
+    event(
+        seq,
+        before_s,
+        EventKind::TargetNumbers {
+            numbers: TargetNumbers {
+                target: Target::parse(target).unwrap().id,
+                from: at(before_s + 300),
+                to: at(before_s),
+                sent: 300,
+                lost: 0,
+                rtt_ms: Some((p50, p50 * 1.5, p50 * 3.0)),
+                method: "TCP handshake".into(),
+            },
+        },
+    )
+}
+
 fn events() -> Vec<Event> {
     let ids = |t: &[&str]| t.iter().map(|t| Target::parse(t).unwrap().id).collect();
     vec![
@@ -764,12 +794,14 @@ fn events() -> Vec<Event> {
             EventKind::TargetState {
                 target: Target::parse(API).unwrap().id,
                 state: "down".into(),
-                why: "PMTU black hole".into(),
+                why: "pmtu-black-hole".into(),
             },
         ),
         note(4, 211, NoteKind::Note, "rolled back change 31 on fw-2"),
+        numbers(5, 190, API, 14.1),
+        numbers(6, 190, DB, 0.94),
         event(
-            5,
+            7,
             112,
             EventKind::MilestoneSet {
                 milestone: Milestone::Identified,
@@ -777,7 +809,7 @@ fn events() -> Vec<Event> {
             },
         ),
         note(
-            6,
+            8,
             60,
             NoteKind::Decision,
             "clamp the MSS on tunnel 7 until the filter is fixed, then take it back out; ben asks the provider",

@@ -10,7 +10,7 @@ use warroom::model::event::{Milestone, NoteKind, StepMark};
 use crate::fixture::{NOW_MS, empty, night, note, notice, runbook, runbook_list, stamp, with};
 use crate::{press, text};
 
-fn tick(app: &mut App, after_ms: u64) {
+pub fn tick(app: &mut App, after_ms: u64) {
     // Time goes on in steps, as it does.
     app.update(Message::Tick(stamp(NOW_MS + after_ms.saturating_sub(400))));
     app.update(Message::Tick(stamp(NOW_MS + after_ms)));
@@ -46,7 +46,7 @@ fn a_note_is_pending_until_its_event_comes_back() {
     let mut batch = empty(NOW_MS + 100);
     batch
         .events
-        .push(note(7, 0, NoteKind::Decision, "clamp it"));
+        .push(note(9, 0, NoteKind::Decision, "clamp it"));
     app = with(app, batch);
     let shown = text(&app);
     assert!(shown.contains("decision: clamp it"), "{shown}");

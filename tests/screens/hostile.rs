@@ -25,7 +25,7 @@ const HOSTILE: [&str; 12] = [
 
 fn with_note(raw: &str, keys: &str) -> App {
     let mut batch = empty(NOW_MS);
-    batch.events.push(note(7, 5, NoteKind::Note, raw));
+    batch.events.push(note(9, 5, NoteKind::Note, raw));
     let mut app = with(night(80, 24), batch);
     press(&mut app, keys);
     app
@@ -34,7 +34,8 @@ fn with_note(raw: &str, keys: &str) -> App {
 #[test]
 fn the_rest_of_the_screen_is_unchanged() {
     for raw in HOSTILE {
-        for keys in ["", "9"] {
+        // Not selected: what is selected is shown in full, on as many rows as it needs.
+        for keys in ["", "9g"] {
             let wide = SafeText::new(raw).width();
             let hostile = cells(&with_note(raw, keys));
             let harmless = cells(&with_note(&"x".repeat(wide), keys));

@@ -110,7 +110,12 @@ fn the_frame_may_be_smaller_than_the_state_knows() {
 fn forty_by_twelve_shows_state_and_findings() {
     let app = night(40, 12);
     let shown = crate::text(&app);
-    for word in ["api.example.com", "down", "FINDINGS", "PMTU black hole"] {
+    for word in [
+        "api.example.com",
+        "pmtu-black-hole",
+        "FINDINGS",
+        "PMTU black hole",
+    ] {
         assert!(shown.contains(word), "{word} in\n{shown}");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Report;
 use crate::cli::Out;
 use crate::model::finding::{Finding, Location, TargetState};
-use crate::model::observation::{HopAnswer, Outcome, PmtuHow};
+use crate::model::observation::{HopAnswer, Method, Outcome, PmtuSample};
 use crate::model::target::{TargetId, TargetKind};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
@@ -99,6 +99,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         }))).collect::<Vec<_>>(),
         "http": t.http.iter().filter_map(|(dst, r)| r.last().map(|d| json!({
             "dst": dst, "url": d.value.url, "asked": d.value.asked, "outcome": d.value.outcome,
+            "details": d.value.details,
         }))).collect::<Vec<_>>(),
         "devices": t.devices.iter().filter_map(|((name, m), r)| r.last().map(|d| json!({
             "device": name, "method": m, "at": d.at.wall.to_string(), "outcome": d.value.outcome,
@@ -174,33 +175,49 @@ fn path(addr: &std::net::IpAddr, p: &PathWindow) -> Value {
 }
 
 fn mtu(t: &TargetWindow) -> Vec<Value> {
-    t.pmtu
+    let last = t.pmtu.values().filter_map(|r| r.last());
+    last.map(|d| mtu_of(d.how.method, &d.value)).collect()
+}
+
+/// One path MTU measurement.
+pub fn mtu_of(method: Method, sample: &PmtuSample) -> Value {
+    let claims: Vec<Value> = sample
+        .claims
         .iter()
-        .filter_map(|(addr, r)| {
-            let d = r.last()?;
-            Some(match &d.value.outcome {
-                Outcome::Ok(p) => json!({
-                    "address": addr,
-                    "method": d.how.method,
-                    "mtu": p.mtu,
-                    "link_mtu": p.link_mtu,
-                    "how": match &p.how {
-                        PmtuHow::FullSize => "full-size",
-                        PmtuHow::TooBig { .. } => "icmp-too-big",
-                        PmtuHow::Silent { .. } => "silent",
-                    },
-                    "detail": p.how,
-                }),
-                Outcome::CannotTry { need } => json!({"address": addr, "unknown": need}),
-                Outcome::Refused { why, .. } => {
-                    json!({"address": addr, "unknown": format!("{why:?}")})
-                }
-                Outcome::Timeout { .. } => {
-                    json!({"address": addr, "unknown": "small probes are not answered either"})
-                }
+        .map(|c| {
+            let mtu = sample.outcome.ok().map(|p| p.mtu);
+            json!({
+                "router": c.router,
+                "mtu": c.mtu,
+                "about_size": c.size,
+                "fault": c.fault(sample.dst.is_ipv6(), mtu),
             })
         })
-        .collect()
+        .collect();
+    let mut all = json!({
+        "address": sample.dst,
+        "method": method,
+        "seconds": sample.took.duration().as_secs_f64(),
+        "claims": claims,
+        "tcp": sample.tcp,
+    });
+    let found = match &sample.outcome {
+        Outcome::Ok(p) => json!({
+            "mtu": p.mtu,
+            "link_mtu": p.link_mtu,
+            "how": p.how.label(),
+            "place": p.how.place(),
+            "detail": p.how,
+            "tries": p.tries,
+        }),
+        Outcome::CannotTry { need } => json!({"unknown": need}),
+        Outcome::Refused { why, .. } => json!({"unknown": format!("{why:?}")}),
+        Outcome::Timeout { .. } => json!({"unknown": "small probes are not answered either"}),
+    };
+    if let (Value::Object(all), Value::Object(found)) = (&mut all, found) {
+        all.extend(found);
+    }
+    all
 }
 
 fn tcp(t: &TargetWindow) -> Vec<Value> {
@@ -214,7 +231,7 @@ fn tcp(t: &TargetWindow) -> Vec<Value> {
                 Outcome::Timeout { .. } => ("no answer", None),
                 Outcome::CannotTry { .. } => ("not tried", None),
             };
-            Some(json!({"dst": dst, "asked": d.value.asked, "state": state, "rtt_ms": rtt, "attempts": r.total(), "outcome": d.value.outcome}))
+            Some(json!({"dst": dst, "asked": d.value.asked, "state": state, "rtt_ms": rtt, "attempts": r.total(), "outcome": d.value.outcome, "details": d.value.details}))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! `warroom check`: the engine without a screen. Prints what it saw and the findings.
 
-mod json;
+pub mod json;
 pub mod summary;
 mod text;
 
@@ -58,6 +58,7 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     let config = setup::load(common)?;
     let clock = Clock::start();
     let rights = Rights::detect();
+    let sockets = setup::sockets(common, clock, false);
     let vantage = Vantage::here(&rights);
     let targets = setup::targets(&config, &args.targets)?;
     for warning in targets
@@ -67,7 +68,7 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     {
         super::warn(warning);
     }
-    let setup = setup::engine(common, &config, targets, clock, rights)?;
+    let setup = setup::engine(common, &args.watch, &config, targets, sockets, rights)?;
     let window = Window::new(setup.targets.iter().cloned());
     let started = clock.now().wall;
     let runtime = setup::runtime()?;

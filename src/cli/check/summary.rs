@@ -159,26 +159,36 @@ pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
 }
 
 fn mtu(t: &TargetWindow) -> Lines {
-    t.pmtu
+    let last = t
+        .pmtu
         .iter()
-        .filter_map(|(addr, r)| {
-            let d = r.last()?;
-            let text = match &d.value.outcome {
-                Outcome::Ok(p) => match &p.how {
-                    PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
-                    PmtuHow::TooBig { router, .. } => {
-                        format!("{} bytes, announced by {router}", p.mtu)
-                    }
-                    PmtuHow::Silent { first_bad, .. } => {
-                        format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
-                    }
-                },
-                Outcome::CannotTry { need } => format!("unknown: {need}"),
-                other => format!("unknown: {}", refusal_text(other)),
-            };
-            Some(("mtu", format!("{addr}: {text}  [{}]", d.how.method.label())))
-        })
-        .collect()
+        .filter_map(|(addr, r)| Some((addr, r.last()?)));
+    last.flat_map(|(addr, d)| {
+        let sample = &d.value;
+        let text = match &sample.outcome {
+            Outcome::Ok(p) => match &p.how {
+                PmtuHow::FullSize => format!("{} bytes, the full first link", p.mtu),
+                PmtuHow::AsAsked => format!("{} bytes pass, as asked", p.mtu),
+                PmtuHow::TooBig { router, .. } => {
+                    format!("{} bytes, announced by {router}", p.mtu)
+                }
+                PmtuHow::Silent { first_bad, .. } => {
+                    format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
+                }
+            },
+            Outcome::CannotTry { need } => format!("unknown: {need}"),
+            other => format!("unknown: {}", refusal_text(other)),
+        };
+        let mut lines = vec![("mtu", format!("{addr}: {text}  [{}]", d.how.method.label()))];
+        let place = sample.outcome.ok().and_then(|p| p.how.place());
+        lines.extend(place.map(|p| ("", format!("larger packets end {p}"))));
+        for (claim, fault) in sample.false_claims() {
+            lines.push(("", format!("router {} {fault}", claim.router)));
+        }
+        lines.extend(sample.tcp.map(|tcp| ("", tcp.words())));
+        lines
+    })
+    .collect()
 }
 
 fn tcp(t: &TargetWindow) -> Lines {
@@ -187,7 +197,11 @@ fn tcp(t: &TargetWindow) -> Lines {
         .filter_map(|(dst, r)| {
             let d = r.last()?;
             let shown = d.value.asked || d.value.outcome.ok().is_some();
+            let lost = d.value.details.as_ref().map_or(0, |x| x.syn_retransmits);
             let text = match &d.value.outcome {
+                Outcome::Ok(rtt) if lost > 0 => {
+                    format!("open after {rtt}, mostly the wait to send a lost SYN again")
+                }
                 Outcome::Ok(rtt) => format!("open, {rtt}"),
                 other => refusal_text(other),
             };
@@ -239,6 +253,9 @@ fn tls(t: &TargetWindow) -> Lines {
                         s.version, s.cipher, s.connect, s.handshake, s.roots
                     ),
                 ));
+                if let Some(why) = &s.seen.unfinished {
+                    lines.push(("", format!("the handshake did not end: {why}")));
+                }
                 for (i, c) in s.chain.iter().enumerate() {
                     let until = crate::model::time::date_time_utc(c.not_after);
                     lines.push((
@@ -263,6 +280,7 @@ fn http(t: &TargetWindow) -> Lines {
 
 /// One HTTP exchange in a line.
 pub fn http_line(s: &HttpSample) -> String {
+    let d = s.details.as_ref();
     match &s.outcome {
         Outcome::Ok(r) => {
             let p = r.phases;
@@ -270,8 +288,13 @@ pub fn http_line(s: &HttpSample) -> String {
                 .location
                 .as_ref()
                 .map_or(String::new(), |l| format!(" -> {l}"));
+            let unused = d
+                .and_then(|d| d.proxy_unused.as_ref())
+                .map_or(String::new(), |v| {
+                    format!("; the proxy of {v} was not used")
+                });
             format!(
-                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {})",
+                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {}){unused}",
                 s.url,
                 r.status,
                 p.total(),
@@ -281,7 +304,12 @@ pub fn http_line(s: &HttpSample) -> String {
                 p.body
             )
         }
-        other => format!("{}: {}", s.url, refusal_text(other)),
+        other => {
+            let how_far = d
+                .and_then(|d| d.stopped.as_ref())
+                .map_or(String::new(), |w| format!("; {w}"));
+            format!("{}: {}{how_far}", s.url, refusal_text(other))
+        }
     }
 }
 

@@ -8,6 +8,8 @@ pub mod mtu;
 pub mod ping;
 mod printer;
 mod session;
+mod shape;
+pub mod sweep;
 pub mod tcp;
 pub mod tls;
 pub mod trace;

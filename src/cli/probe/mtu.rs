@@ -1,17 +1,23 @@
 //! `warroom mtu`.
 
+use std::time::Duration;
+
 use clap::Args;
-use serde_json::{Map, json};
+use serde_json::{Map, Value};
 
 use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::via::Via;
 use crate::cli::args::Common;
-use crate::cli::check::summary;
+use crate::cli::check::{json, summary};
 use crate::cli::{CliError, Out};
-use crate::model::observation::{Body, Outcome, Pmtu, PmtuHow, PmtuSample};
+use crate::model::observation::{Body, How, Pmtu, PmtuHow, PmtuSample, Rung};
 use crate::model::target::Target;
 use crate::model::window::Window;
 use crate::net::pace::Budget;
-use crate::probe::pmtu;
+use crate::probe::pmtu::{self, Ask, MtuVia};
+
+/// TCP ports tried for what a handshake tells, where the target names none.
+const USUAL_PORTS: [u16; 3] = [443, 80, 22];
 
 /// Arguments of `warroom mtu`.
 #[derive(Clone, Debug, Args)]
@@ -19,17 +25,31 @@ pub struct MtuArgs {
     /// Where to: a host, an address, host:port or a URL
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
+    /// Largest packet to try, in bytes; without it all that the first link takes
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65535))]
+    pub max: Option<u32>,
+    /// Does this size pass? If not, what does?
+    #[arg(long, value_name = "BYTES", conflicts_with = "max",
+        value_parser = clap::value_parser!(u32).range(68..=65535))]
+    pub size: Option<u32>,
+    /// The way: icmp, udp, or tcp[:PORT] for what a handshake tells (MSS); without it the first
+    /// that is answered
+    #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
+    pub via: Option<String>,
     /// Repetition and form.
     #[command(flatten)]
     pub repeat: Repeat,
 }
 
-/// Runs it. Exit 1 also where large packets vanish without a word.
+/// Runs it. Exit 1 also where large packets vanish without a word, or a size that was asked for
+/// does not pass.
 ///
 /// # Errors
 /// Usage, and what could not be run.
 pub fn run(common: &Common, args: &MtuArgs, out: &mut Out) -> Result<u8, CliError> {
-    let header = &["address", "method", "mtu", "link_mtu", "result"];
+    let header = &[
+        "address", "method", "mtu", "link_mtu", "seconds", "place", "result",
+    ];
     let given = args.clone();
     session::run(
         common,
@@ -48,12 +68,10 @@ async fn mtu(
     target: Target,
     voice: Voice,
 ) -> Result<Verdict, CliError> {
+    let ask = ask(&args, &target)?;
     let (addr, line) = world.address(&target, super::TIMEOUT).await?;
     voice.note(line).await;
-    let interval = args
-        .repeat
-        .interval
-        .unwrap_or(std::time::Duration::from_secs(5));
+    let interval = args.repeat.interval.unwrap_or(Duration::from_secs(5));
     let budget = Budget::new();
     let mut window = Window::new([target.clone()]);
     let mut verdict = Verdict::default();
@@ -62,64 +80,131 @@ async fn mtu(
     while args.repeat.again(n, 1) && voice.wait_until(next).await {
         next += interval;
         n += 1;
-        let measured = pmtu::measure(addr, &world.sockets, &world.rights, &budget, None);
+        let measured = pmtu::measure(addr, &world.sockets, &world.rights, &budget, &ask);
         let Some((how, sample)) = voice.unless_stopped(measured).await else {
             break;
         };
         for line in sample.outcome.ok().map(tries).unwrap_or_default() {
             voice.note(line).await;
         }
-        let why = how.why_not_better.clone();
         let obs = voice
             .sample(Sample {
                 plain: None,
-                rows: vec![row(how.method.label(), &sample)],
-                how,
+                rows: vec![row(&how, &sample)],
+                how: how.clone(),
                 body: Body::Pmtu(sample.clone()),
             })
             .await;
         window.take(&obs);
-        verdict.good = sample
-            .outcome
-            .ok()
-            .is_some_and(|p| !matches!(p.how, PmtuHow::Silent { .. }));
-        verdict.lines = super::summary_lines(&window, &["mtu"]);
-        verdict
-            .lines
-            .extend(why.map(|w| format!("not a better way because: {w}")));
-        verdict.json = Map::new();
-        verdict.json.insert("address".into(), json!(addr));
-        verdict.json.insert("method".into(), json!(obs.how.method));
-        verdict.json.insert("outcome".into(), json!(sample.outcome));
+        verdict = judge(&args, &window, &how, &sample);
     }
     Ok(verdict)
 }
 
+/// What the options mean.
+fn ask(args: &MtuArgs, target: &Target) -> Result<Ask, CliError> {
+    let port = target.tcp_port();
+    let mut ports = port.map_or(USUAL_PORTS.to_vec(), |p| vec![p]);
+    let via = match args
+        .via
+        .as_deref()
+        .map(|v| Via::parse(v, port))
+        .transpose()?
+    {
+        None => None,
+        Some(Via::Icmp | Via::System) => Some(MtuVia::Icmp),
+        Some(Via::Udp(None)) => Some(MtuVia::Udp),
+        Some(Via::Udp(Some(_))) => {
+            return Err(CliError::usage(
+                "path MTU by UDP needs closed ports; write --method udp",
+            ));
+        }
+        Some(Via::Surge) => {
+            return Err(CliError::usage(
+                "path MTU is measured by icmp, udp or tcp; surge sends no sizes of its own",
+            ));
+        }
+        Some(Via::Tcp(port)) => {
+            ports = vec![port];
+            Some(MtuVia::Tcp)
+        }
+    };
+    Ok(Ask {
+        known_hops: None,
+        most: args.max.or(args.size),
+        via,
+        ports,
+    })
+}
+
+fn judge(args: &MtuArgs, window: &Window, how: &How, sample: &PmtuSample) -> Verdict {
+    let mut lines = super::summary_lines(window, &["mtu"]);
+    let pmtu = sample.outcome.ok();
+    let fits = |size: u32| pmtu.is_some_and(|p| p.mtu >= size);
+    if let (Some(size), Some(p)) = (args.size, pmtu) {
+        lines.push(match (fits(size), p.link_mtu < size) {
+            (true, _) => format!("{size} bytes: pass"),
+            (_, true) => format!(
+                "{size} bytes: do not leave, the first link takes {}",
+                p.link_mtu
+            ),
+            _ => format!("{size} bytes: do not pass, {} do", p.mtu),
+        });
+    }
+    lines.push(format!("{:.2} s", sample.took.duration().as_secs_f64()));
+    let why = how.why_not_better.as_ref();
+    lines.extend(why.map(|w| format!("not a better way because: {w}")));
+    let open = match args.via.as_deref() {
+        // All that a handshake can tell.
+        Some(via) if via.starts_with("tcp") => sample.tcp.is_some(),
+        _ => pmtu.is_some_and(|p| !matches!(p.how, PmtuHow::Silent { .. })),
+    };
+    let mut members = match json::mtu_of(how.method, sample) {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    members.insert("why_not_better".into(), serde_json::json!(why));
+    members.insert("outcome".into(), serde_json::json!(sample.outcome));
+    Verdict {
+        good: args.size.map_or(open, fits),
+        lines,
+        json: members,
+    }
+}
+
+/// What was tried, as a ladder: one line for sizes that fared alike.
 fn tries(p: &Pmtu) -> Vec<String> {
-    let line = |t: &crate::model::observation::SizeTry| {
-        let to = t
+    let line = |r: &Rung| {
+        let to = r
             .ttl
             .map_or("target".to_owned(), |ttl| format!("hop {ttl}"));
         format!(
-            "{:>5} bytes to {to}: {} of {} answered",
-            t.size, t.answered, t.sent
+            "{:>11} bytes to {to}: {} of {} answered",
+            r.sizes(),
+            r.answered,
+            r.sent
         )
     };
-    p.tries.iter().map(line).collect()
+    p.ladder().iter().map(line).collect()
 }
 
-fn row(method: &str, s: &PmtuSample) -> Vec<String> {
-    let (mtu, link, result) = match &s.outcome {
-        Outcome::Ok(p) => (
-            p.mtu.to_string(),
-            p.link_mtu.to_string(),
-            match p.how {
-                PmtuHow::FullSize => "full size".into(),
-                PmtuHow::TooBig { router, .. } => format!("too big, says {router}"),
-                PmtuHow::Silent { .. } => "larger packets vanish".into(),
-            },
-        ),
-        other => (String::new(), String::new(), summary::refusal_text(other)),
+fn row(how: &How, s: &PmtuSample) -> Vec<String> {
+    let pmtu = s.outcome.ok();
+    let number = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
+    let result = match pmtu.map(|p| &p.how) {
+        Some(PmtuHow::FullSize) => "full size".into(),
+        Some(PmtuHow::AsAsked) => "as asked".into(),
+        Some(PmtuHow::TooBig { router, .. }) => format!("too big, says {router}"),
+        Some(PmtuHow::Silent { .. }) => "larger packets vanish".into(),
+        None => summary::refusal_text(&s.outcome),
     };
-    vec![s.dst.to_string(), method.to_owned(), mtu, link, result]
+    vec![
+        s.dst.to_string(),
+        how.method.label().to_owned(),
+        number(pmtu.map(|p| p.mtu)),
+        number(pmtu.map(|p| p.link_mtu)),
+        format!("{:.3}", s.took.duration().as_secs_f64()),
+        pmtu.and_then(|p| p.how.place()).unwrap_or_default(),
+        result,
+    ]
 }

@@ -6,15 +6,18 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{Form, Needs, Repeat, Sample, Verdict, Voice, World};
+use super::shape::ShapeArgs;
+use super::sweep::{self, SweepArgs};
 use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::check::summary;
 use crate::cli::{CliError, Out};
 use crate::model::observation::{Body, How, Outcome, PingSample};
 use crate::model::target::Target;
+use crate::model::time::Rtt;
 use crate::model::window::{PingKey, PingSeries, Window};
-use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
+use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger, Shape};
 
 /// TCP ports tried on a host that names none.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
@@ -29,9 +32,15 @@ pub struct PingArgs {
     /// What to ping: a host, an address, host:port or a URL
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// The way: icmp, udp[:PORT], tcp[:PORT], system; without it the first that is answered
-    #[arg(long, value_name = "WAY")]
+    /// The way: icmp, udp[:PORT], tcp[:PORT], system, surge; without it the first that is answered
+    #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
+    /// Many at once.
+    #[command(flatten)]
+    pub sweep: SweepArgs,
+    /// How the packets look.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
     /// Repetition and form.
     #[command(flatten)]
     pub repeat: Repeat,
@@ -42,6 +51,15 @@ pub struct PingArgs {
 /// # Errors
 /// Usage, and what could not be run.
 pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliError> {
+    if args.sweep.sweep {
+        return sweep::run(common, &args.sweep, &args.repeat, &args.targets, out);
+    }
+    if let Some(range) = args.targets.iter().find(|t| sweep::is_range(t)) {
+        return Err(CliError::usage(format!(
+            "{} is a range; to ask each of its addresses once, add --sweep",
+            crate::model::text::SafeText::capped(range, 60)
+        )));
+    }
     let header = &[
         "address",
         "method",
@@ -52,15 +70,24 @@ pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliErr
         "result",
     ];
     let given = args.clone();
-    session::run(
+    let form = Form {
         common,
-        &args.repeat,
-        "ping",
+        repeat: &args.repeat,
+        name: "ping",
         header,
-        &args.targets,
-        out,
-        move |world, target, voice| Box::pin(ping(given.clone(), world, target, voice)),
-    )
+        needs: needs(args),
+    };
+    form.run(&args.targets, out, move |world, target, voice| {
+        Box::pin(ping(given.clone(), world, target, voice))
+    })
+}
+
+fn needs(args: &PingArgs) -> Needs {
+    match args.via.as_deref() {
+        Some("surge") => Needs::Rights,
+        _ if args.shape.fragment => Needs::Fragments,
+        _ => Needs::Usual,
+    }
 }
 
 async fn ping(
@@ -101,8 +128,14 @@ async fn choose(
 ) -> Result<Pinger, CliError> {
     let mut chosen = None;
     let mut why = String::new();
+    let shape = args.shape.shape(addr.is_ipv6())?;
     for via in ways(args, world, target, addr)? {
-        match Pinger::open(addr, via, &world.sockets, &world.rights) {
+        let own = matches!(via, PingVia::Icmp | PingVia::Udp { .. });
+        if shape != Shape::default() && !own {
+            why = "size, type of service, pattern and fragmentation go with ICMP and UDP".into();
+            continue;
+        }
+        match Pinger::shaped(addr, via, shape, &world.sockets, &world.rights) {
             Ok(pinger) => {
                 let first = pinger.ping(*seq, args.repeat.timeout.unwrap_or(FIRST));
                 let Some((how, sample)) = voice.unless_stopped(first).await else {
@@ -137,6 +170,7 @@ fn ways(
             },
             Via::Tcp(port) => PingVia::Tcp { port },
             Via::System => PingVia::System,
+            Via::Surge => PingVia::Surge,
         }]);
     }
     let mut ways = Vec::new();
@@ -172,7 +206,8 @@ fn line(how: &How, s: &PingSample) -> String {
     match &s.outcome {
         Outcome::Ok(e) => {
             let ttl = e.reply_ttl.map_or(String::new(), |t| format!(", TTL {t}"));
-            format!("seq {} {}{ttl}  [{way}]", s.seq, e.rtt)
+            let changed = if e.corrupt { ", CORRUPT" } else { "" };
+            format!("seq {} {}{ttl}{changed}  [{way}]", s.seq, e.rtt)
         }
         other => format!("seq {} {}  [{way}]", s.seq, summary::refusal_text(other)),
     }
@@ -212,17 +247,44 @@ fn verdict(window: &Window, addr: IpAddr) -> Verdict {
 }
 
 fn lines((_, method, port): &PingKey, s: &PingSeries) -> Vec<String> {
-    let lost = s.sent() - s.answered();
+    let lost = s.sent().saturating_sub(s.answered());
+    let share = f64::from(lost) * 100.0 / f64::from(s.sent().max(1));
     let port = port.map_or(String::new(), |p| format!(" port {p}"));
+    let q = s.quality();
+    let odd: Vec<String> = [
+        (q.late, "late"),
+        (q.duplicates, "duplicate"),
+        (q.reordered, "reordered"),
+        (q.corrupt, "corrupt"),
+    ]
+    .iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!(", {n} {what}"))
+    .collect();
     let mut lines = vec![format!(
-        "{} sent, {lost} lost by {}{port}",
+        "{} sent, {} answered, {lost} lost ({share:.1} %){} by {}{port}",
         s.sent(),
+        s.answered(),
+        odd.concat(),
         method.label()
     )];
-    if let Some(r) = s.summary() {
+    if let (Some(min), Some(max)) = (q.min(), q.max()) {
+        let p = |share| q.percentile(share).unwrap_or_default();
         lines.push(format!(
-            "RTT min {} / median {} / p95 {} / max {} / stdev {}",
-            r.min, r.p50, r.p95, r.max, r.stdev
+            "RTT min {min} / p50 {} / p90 {} / p95 {} / p99 {} / max {max}",
+            p(0.5),
+            p(0.9),
+            p(0.95),
+            p(0.99)
+        ));
+        let ms = |x: Option<f64>| Rtt((x.unwrap_or_default() * 1e6) as u64);
+        let jitter = q
+            .jitter()
+            .map_or(String::new(), |j| format!(", jitter {j}"));
+        lines.push(format!(
+            "    mean {}, standard deviation {}{jitter}",
+            ms(q.mean_ms()),
+            ms(q.stdev_ms())
         ));
     }
     if let Some(why) = s.how().and_then(|h| h.why_not_better.as_ref()) {
@@ -232,20 +294,34 @@ fn lines((_, method, port): &PingKey, s: &PingSeries) -> Vec<String> {
 }
 
 fn document((addr, method, port): &PingKey, s: &PingSeries) -> Map<String, serde_json::Value> {
-    let rtt = s.summary().map(|r| {
+    let q = s.quality();
+    let p = |share| q.percentile(share).map(Rtt::as_ms);
+    let rtt = q.min().map(|min| {
         json!({
-            "min": r.min.as_ms(), "p50": r.p50.as_ms(), "p95": r.p95.as_ms(),
-            "max": r.max.as_ms(), "stdev": r.stdev.as_ms(),
+            "min": min.as_ms(), "p50": p(0.5), "p90": p(0.9), "p95": p(0.95), "p99": p(0.99),
+            "max": q.max().map(Rtt::as_ms), "mean": q.mean_ms(), "stdev": q.stdev_ms(),
+            "jitter": q.jitter().map(Rtt::as_ms),
         })
     });
-    let mut doc = Map::new();
-    doc.insert("address".into(), json!(addr));
-    doc.insert("method".into(), json!(method));
-    doc.insert("port".into(), json!(port));
-    doc.insert("sent".into(), json!(s.sent()));
-    doc.insert("answered".into(), json!(s.answered()));
-    doc.insert("rtt_ms".into(), json!(rtt));
-    let why = s.how().and_then(|h| h.why_not_better.as_ref());
-    doc.insert("why_not_better".into(), json!(why));
-    doc
+    let lost = s.sent().saturating_sub(s.answered());
+    let doc = json!({
+        "address": addr,
+        "method": method,
+        "port": port,
+        "sent": s.sent(),
+        "answered": s.answered(),
+        "lost": lost,
+        "loss_percent": f64::from(lost) * 100.0 / f64::from(s.sent().max(1)),
+        "late": q.late,
+        "duplicates": q.duplicates,
+        "reordered": q.reordered,
+        "corrupt": q.corrupt,
+        "reply_ttl": s.reply_ttl(),
+        "rtt_ms": rtt,
+        "why_not_better": s.how().and_then(|h| h.why_not_better.as_ref()),
+    });
+    match doc {
+        serde_json::Value::Object(doc) => doc,
+        _ => Map::new(),
+    }
 }

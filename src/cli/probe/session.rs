@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -162,6 +162,17 @@ impl Voice {
     }
 }
 
+/// What a run needs of the process's rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Sockets that are opened before the rights are given up.
+    Usual,
+    /// The same, for packets that may be fragmented.
+    Fragments,
+    /// The rights themselves: a library opens its own sockets.
+    Rights,
+}
+
 /// A boxed probe of one target.
 pub type Work = Pin<Box<dyn Future<Output = Result<Verdict, CliError>> + Send>>;
 
@@ -169,7 +180,7 @@ pub type Work = Pin<Box<dyn Future<Output = Result<Verdict, CliError>> + Send>>;
 /// names of the cells that follow time and target.
 ///
 /// # Errors
-/// What no target can do without; with several targets a fault of one is printed in its place.
+/// See [`Form::run`].
 pub fn run(
     common: &Common,
     repeat: &Repeat,
@@ -179,69 +190,118 @@ pub fn run(
     out: &mut Out,
     work: impl Fn(World, Target, Voice) -> Work,
 ) -> Result<u8, CliError> {
-    let targets = parse(typed)?;
-    let clock = Clock::start();
-    let rights = Rights::detect();
-    let vantage = Vantage::here(&rights);
-    let world = World {
-        clock,
-        rights: Arc::new(rights),
-        sockets: Sockets::new(clock, setup::source(common)),
-        common: common.clone(),
-        resolvers: Arc::new(SystemResolvers::load(std::path::Path::new(
-            "/etc/resolv.conf",
-        ))),
+    let needs = Needs::Usual;
+    let form = Form {
+        common,
+        repeat,
+        name,
+        header,
+        needs,
     };
-    let names = targets.iter().map(|t| t.id.clone()).collect();
-    let printer = Printer::new(repeat.format(), name, header, names, &vantage, clock.now());
-    printer.begin(out);
-    let runtime = setup::runtime()?;
-    let (to, mut said) = mpsc::channel(WAITING);
-    let stop = CancellationToken::new();
-    let results = runtime.block_on(async {
-        tokio::spawn(stop_when_asked(stop.clone()));
-        let next = Arc::new(AtomicU64::new(0));
-        let tasks: Vec<_> = targets
-            .into_iter()
-            .enumerate()
-            .map(|(index, target)| {
-                let voice = Voice {
-                    target: target.id.clone(),
-                    index,
-                    next: Arc::clone(&next),
-                    clock,
-                    to: to.clone(),
-                    stop: stop.clone(),
-                };
-                tokio::spawn(work(world.clone(), target, voice))
-            })
-            .collect();
-        drop(to);
-        while let Some((index, said)) = said.recv().await {
-            printer.said(index, said, out);
+    form.run(typed, out, work)
+}
+
+/// A run of a subcommand, before its targets.
+pub struct Form<'a> {
+    /// Options that every subcommand knows.
+    pub common: &'a Common,
+    /// Options of every single probe.
+    pub repeat: &'a Repeat,
+    /// The subcommand.
+    pub name: &'static str,
+    /// Names of the table's cells that follow time and target.
+    pub header: &'static [&'static str],
+    /// Rights.
+    pub needs: Needs,
+}
+
+impl Form<'_> {
+    /// Probes all targets at once and prints.
+    ///
+    /// # Errors
+    /// What no target can do without; with several targets a fault of one is printed in its place.
+    pub fn run(
+        &self,
+        typed: &[String],
+        out: &mut Out,
+        work: impl Fn(World, Target, Voice) -> Work,
+    ) -> Result<u8, CliError> {
+        let Self {
+            common,
+            repeat,
+            name,
+            header,
+            needs,
+        } = *self;
+        let targets = parse(typed)?;
+        let clock = Clock::start();
+        let rights = Rights::detect();
+        let vantage = Vantage::here(&rights);
+        let sockets = match needs {
+            Needs::Usual => setup::sockets(common, clock, false),
+            Needs::Fragments => setup::sockets(common, clock, true),
+            Needs::Rights => Sockets::new(clock, setup::source(common)),
+        };
+        let world = World {
+            clock,
+            rights: Arc::new(rights),
+            sockets,
+            common: common.clone(),
+            resolvers: Arc::new(SystemResolvers::load(std::path::Path::new(
+                "/etc/resolv.conf",
+            ))),
+        };
+        let names = targets.iter().map(|t| t.id.clone()).collect();
+        let printer = Printer::new(repeat.format(), name, header, names, &vantage, clock.now());
+        printer.begin(out);
+        let runtime = setup::runtime()?;
+        let (to, mut said) = mpsc::channel(WAITING);
+        let stop = CancellationToken::new();
+        let results = runtime.block_on(async {
+            tokio::spawn(stop_when_asked(stop.clone()));
+            let next = Arc::new(AtomicU64::new(0));
+            let tasks: Vec<_> = targets
+                .into_iter()
+                .enumerate()
+                .map(|(index, target)| {
+                    let voice = Voice {
+                        target: target.id.clone(),
+                        index,
+                        next: Arc::clone(&next),
+                        clock,
+                        to: to.clone(),
+                        stop: stop.clone(),
+                    };
+                    tokio::spawn(work(world.clone(), target, voice))
+                })
+                .collect();
+            drop(to);
+            while let Some((index, said)) = said.recv().await {
+                printer.said(index, said, out);
+            }
+            let mut results = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                results.push(task.await.unwrap_or_else(|e| {
+                    Err(CliError::could_not_run(format!(
+                        "the probe ended by itself: {e}"
+                    )))
+                }));
+            }
+            results
+        });
+        runtime.shutdown_timeout(Duration::from_millis(50));
+        let interrupted = stop.is_cancelled();
+        // With one target and nobody parsing, its fault is the fault of the command.
+        if let ([Err(_)], Format::Plain) = (results.as_slice(), repeat.format()) {
+            return results
+                .into_iter()
+                .next()
+                .map_or(Ok(FOUND), |r| r.map(|_| FOUND));
         }
-        let mut results = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            results.push(task.await.unwrap_or_else(|e| {
-                Err(CliError::could_not_run(format!(
-                    "the probe ended by itself: {e}"
-                )))
-            }));
-        }
-        results
-    });
-    runtime.shutdown_timeout(Duration::from_millis(50));
-    let interrupted = stop.is_cancelled();
-    // With one target and nobody parsing, its fault is the fault of the command.
-    if let ([Err(_)], Format::Plain) = (results.as_slice(), repeat.format()) {
-        return results
-            .into_iter()
-            .next()
-            .map_or(Ok(FOUND), |r| r.map(|_| FOUND));
+        let code = results.iter().map(exit_code).max().unwrap_or(HEALTHY);
+        printer.end(results, interrupted, clock.now(), out);
+        Ok(code)
     }
-    let code = results.iter().map(exit_code).max().unwrap_or(HEALTHY);
-    printer.end(results, interrupted, clock.now(), out);
-    Ok(code)
 }
 
 fn exit_code(result: &Result<Verdict, CliError>) -> u8 {
@@ -288,6 +348,34 @@ async fn stop_when_asked(stop: CancellationToken) {
         again = true;
         stop.cancel();
     }
+}
+
+/// A flag that ^C raises, for work that does not wait on tokio.
+///
+/// # Errors
+/// The process may not start threads.
+pub fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&flag);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::could_not_run(format!("cannot wait for signals: {e}")))?;
+    let wait = move || {
+        runtime.block_on(async {
+            let stop = CancellationToken::new();
+            tokio::spawn(stop_when_asked(stop.clone()));
+            stop.cancelled().await;
+            raised.store(true, Ordering::Relaxed);
+            // The second ^C ends the program.
+            std::future::pending::<()>().await;
+        });
+    };
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(wait)
+        .map_err(|e| CliError::could_not_run(format!("cannot start threads: {e}")))?;
+    Ok(flag)
 }
 
 impl World {

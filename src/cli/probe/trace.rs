@@ -37,9 +37,9 @@ pub struct TraceArgs {
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
     /// The way: icmp, udp[:PORT], tcp[:PORT]; without it ICMP where permitted, else UDP
-    #[arg(long, value_name = "WAY")]
+    #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
-    /// Destination port, with --via udp or tcp
+    /// Destination port, with --method udp or tcp
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Flows to tell parallel paths apart (1 to 16), each with its own statistics
@@ -208,20 +208,20 @@ fn way(
             TraceVia::Udp
         }
         Some(Via::Tcp(port)) => TraceVia::Tcp { port },
-        Some(Via::System) => {
+        Some(Via::System | Via::Surge) => {
             return Err(CliError::usage(
                 "a path is traced by icmp, udp[:PORT] or tcp:PORT",
             ));
         }
         None if args.port.is_some() => {
-            return Err(CliError::usage("--port needs --via udp or --via tcp"));
+            return Err(CliError::usage("--port needs --method udp or tcp"));
         }
         None if world.rights.icmp(addr.is_ipv6()) => TraceVia::Icmp,
         None => TraceVia::Udp,
     };
     if via == TraceVia::Icmp && args.port.is_some() {
         return Err(CliError::usage(
-            "ICMP has no ports; --port needs --via udp or --via tcp",
+            "ICMP has no ports; --port needs --method udp or tcp",
         ));
     }
     if args.size.is_some() && matches!(via, TraceVia::Tcp { .. }) {

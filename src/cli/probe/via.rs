@@ -1,4 +1,4 @@
-//! `--via`: the way to ping or trace.
+//! `--method`: the way to ping or trace.
 
 use crate::cli::CliError;
 use crate::model::text::SafeText;
@@ -14,10 +14,12 @@ pub enum Via {
     Tcp(u16),
     /// The host's own `ping`.
     System,
+    /// The library surge-ping.
+    Surge,
 }
 
 impl Via {
-    /// Reads `icmp`, `udp`, `udp:PORT`, `tcp`, `tcp:PORT` or `system`; `tcp` alone means the
+    /// Reads `icmp`, `udp`, `udp:PORT`, `tcp`, `tcp:PORT`, `system` or `surge`; `tcp` alone means the
     /// port of the target.
     ///
     /// # Errors
@@ -30,15 +32,16 @@ impl Via {
         match (name, given) {
             ("icmp", None) => Ok(Self::Icmp),
             ("system", None) => Ok(Self::System),
+            ("surge", None) => Ok(Self::Surge),
             ("udp", None) => Ok(Self::Udp(None)),
             ("udp", Some(Some(p))) => Ok(Self::Udp(Some(p))),
             ("tcp", Some(Some(p))) => Ok(Self::Tcp(p)),
             ("tcp", None) if port.is_some() => Ok(Self::Tcp(port.unwrap_or_default())),
             ("tcp", None) => Err(CliError::usage(
-                "which TCP port? write --via tcp:PORT, or the target as host:port",
+                "which TCP port? write --method tcp:PORT, or the target as host:port",
             )),
             _ => Err(CliError::usage(format!(
-                "--via takes icmp, udp, udp:PORT, tcp, tcp:PORT or system, not '{}'",
+                "--method takes icmp, udp, udp:PORT, tcp, tcp:PORT, system or surge, not '{}'",
                 SafeText::capped(text, 40)
             ))),
         }

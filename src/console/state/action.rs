@@ -159,6 +159,8 @@ pub enum Action {
     Choose,
     /// Show only timeline lines that hold a word.
     Filter,
+    /// Show or hide the figures in the timeline.
+    Figures,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -247,6 +249,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Export, &[Char('e')], SCREENS, 14, "export", "write the postmortem draft"),
     entry(A::Severity, &[Char('v')], SCREENS, 0, "severity", "declare the severity, SEV1 to SEV5"),
     entry(A::Filter, &[Char('/')], TIMELINE, 1, "filter", "show only timeline lines that hold a word"),
+    entry(A::Figures, &[Char('a')], TIMELINE, 16, "figures", "show or hide the loss and times written down every few minutes"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),

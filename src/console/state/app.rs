@@ -14,7 +14,8 @@ use super::runbooks::{Run, Runbooks};
 use super::screen::Screen;
 use super::symbols::Symbols;
 use crate::model::command::{Command, Verdicts};
-use crate::model::finding::{Finding, TargetState};
+use crate::model::event::EventId;
+use crate::model::finding::{Finding, FindingKey, TargetState};
 use crate::model::incident::Incident;
 use crate::model::target::{Target, TargetId};
 use crate::model::text::SafeText;
@@ -42,11 +43,23 @@ pub struct AppInit {
     pub size: (u16, u16),
 }
 
+/// What is selected on the overview: a thing, not a row, so that it stays selected when rows move.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pick {
+    /// A target.
+    Target(TargetId),
+    /// A finding.
+    Finding {
+        /// Which.
+        key: FindingKey,
+        /// Whose.
+        subject: TargetId,
+    },
+}
+
 /// Where somebody is on one screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// The item that keys act on.
-    pub item: usize,
     /// First line shown, where lines are scrolled.
     pub scroll: usize,
 }
@@ -60,6 +73,8 @@ pub struct Remark {
     pub trouble: bool,
     /// When it came.
     pub at: Stamp,
+    /// Whether it stays until the next key: trouble, and what people copy.
+    pub stays: bool,
 }
 
 /// How the recorder is.
@@ -86,11 +101,14 @@ pub struct App {
     pub(crate) size: (u16, u16),
     pub(crate) screen: Screen,
     pub(crate) cursors: [Cursor; Screen::ALL.len()],
+    pub(crate) pick: Pick,
     /// Place of the current target in the window's order.
     pub(crate) target: usize,
     pub(crate) layers: Vec<Layer>,
-    /// Selected event, by its place among those shown; `None` follows the newest.
-    pub(crate) event: Option<usize>,
+    /// Selected event; `None` follows the newest.
+    pub(crate) event: Option<EventId>,
+    /// Whether the timeline shows the figures that are written now and then.
+    pub(crate) figures: bool,
     pub(crate) filter: String,
     pub(crate) runbooks: Runbooks,
     pub(crate) parameters: BTreeMap<String, String>,
@@ -113,8 +131,7 @@ impl App {
         let local = TargetId::local();
         let asked = init.targets.iter().position(|t| t.id != local);
         let target = asked.unwrap_or(0);
-        let mut cursors = [Cursor::default(); Screen::ALL.len()];
-        cursors[Screen::Overview.index()].item = target;
+        let picked = init.targets.get(target).map_or(local, |t| t.id.clone());
         Self {
             symbols,
             window: Window::new(init.targets.iter().cloned()),
@@ -126,10 +143,12 @@ impl App {
             now: init.started,
             size: init.size,
             screen: Screen::default(),
-            cursors,
+            cursors: [Cursor::default(); Screen::ALL.len()],
+            pick: Pick::Target(picked),
             target,
             layers: Vec::new(),
             event: None,
+            figures: false,
             filter: String::new(),
             runbooks: Runbooks::default(),
             parameters: BTreeMap::new(),
@@ -216,15 +235,22 @@ impl App {
     pub(crate) fn cursor(&self) -> Cursor {
         self.cursors[self.screen.index()]
     }
-    pub(super) fn cursor_mut(&mut self) -> &mut Cursor {
-        &mut self.cursors[self.screen.index()]
-    }
     /// The finding selected on the overview.
     pub(crate) fn selected_finding(&self) -> Option<&Finding> {
-        let at = self.cursors[Screen::Overview.index()].item;
-        self.verdicts
-            .findings
-            .get(at.checked_sub(self.window.order.len())?)
+        match &self.pick {
+            Pick::Finding { key, .. } => self.finding(key),
+            Pick::Target(_) => None,
+        }
+    }
+    /// A finding that is open, or was when somebody last looked.
+    pub(crate) fn finding(&self, key: &FindingKey) -> Option<&Finding> {
+        let now = self.verdicts.findings.iter().find(|f| f.key() == *key);
+        now.or_else(|| {
+            self.incident
+                .open
+                .get(key)
+                .filter(|_| self.incident.unseen(key).is_some())
+        })
     }
     /// Whether a command runs.
     pub fn running(&self) -> bool {
@@ -243,7 +269,7 @@ impl App {
         }
         self.dirty |= self.now.wall.as_second() != before || self.armed() != armed;
         let forget = |r: &Remark| {
-            !r.trouble && stamp.mono.since(r.at.mono) >= std::time::Duration::from_secs(6)
+            !r.stays && stamp.mono.since(r.at.mono) >= std::time::Duration::from_secs(6)
         };
         if self.remark.as_ref().is_some_and(forget) {
             self.remark = None;
@@ -256,8 +282,17 @@ impl App {
             text: text.into(),
             trouble,
             at: self.now,
+            stays: trouble,
         });
         self.dirty = true;
+    }
+
+    /// The same until the next key, so that it can be read and copied.
+    pub(super) fn say_and_wait(&mut self, text: impl Into<SafeText>) {
+        self.say(text, false);
+        if let Some(remark) = &mut self.remark {
+            remark.stays = true;
+        }
     }
 }
 
@@ -278,6 +313,13 @@ impl App {
     /// Now.
     pub fn now(&self) -> Stamp {
         self.now
+    }
+    /// Age of the incident; of this console where nothing is on record.
+    pub fn age(&self) -> std::time::Duration {
+        match self.incident.opened {
+            Some(_) => self.incident.age(self.now.wall),
+            None => self.now.mono.since(self.init.started.mono),
+        }
     }
     /// Who is here.
     pub fn who(&self) -> &SafeText {
@@ -318,6 +360,9 @@ impl App {
                 steps && self.runbooks.fences().len() > 1
             }
             A::Next | A::Previous => self.window.order.len() > 1,
+            A::Open if self.screen == Screen::Runbook && steps && self.layers.is_empty() => {
+                !self.runbooks.fences().is_empty()
+            }
             A::Stop => self.running(),
             A::Edit => matches!(self.layer(), Some(Layer::ConfirmRun(c)) if !c.env.is_empty()),
             A::Open if self.screen.of_target() || self.screen == Screen::Devices => {

@@ -183,6 +183,12 @@ impl Wrapping {
                 }
                 return; // a single cluster wider than the line: nothing sensible can be shown
             }
+            // A path goes on after one of its slashes, so that its names stay whole.
+            let slashes = kept
+                .grapheme_indices(true)
+                .filter(|(at, c)| *at > 0 && *c == "/");
+            let slash = slashes.map(|(at, _)| at + 1).next_back();
+            let kept = slash.map_or(kept, |at| &kept[..at]);
             let kept_len = kept.len();
             self.put(role, kept);
             rest = &rest[kept_len..];
@@ -330,6 +336,20 @@ mod tests {
         assert_eq!(
             shown(&Line::plain("abcdefgh x").wrap(3, 0)),
             ["abc", "def", "gh", "x"]
+        );
+    }
+
+    #[test]
+    fn a_path_breaks_after_its_slashes() {
+        let line = Line::plain("saved: /home/ana/incidents/2026-11-22-slow/postmortem.md");
+        assert_eq!(
+            shown(&line.wrap(30, 2)),
+            [
+                "saved:",
+                "  /home/ana/incidents/",
+                "  2026-11-22-slow/",
+                "  postmortem.md"
+            ]
         );
     }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::app::App;
 use super::doc::{Line, Role};
 use crate::model::finding::TargetState;
-use crate::model::observation::{DnsSample, Outcome, PmtuHow, Refusal};
+use crate::model::observation::{DnsSample, HopAnswer, Outcome, PmtuHow, Refusal};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Rtt, Stamp, human};
 use crate::model::tls::{TlsFault, TlsSession};
-use crate::model::window::{PingKey, PingSeries, TargetWindow};
+use crate::model::window::{PathWindow, PingKey, PingSeries, TargetWindow};
 
 /// How far back loss looks.
 const LOSS_WINDOW: Duration = Duration::from_secs(60);
@@ -152,6 +152,33 @@ pub fn state(app: &App, id: &TargetId) -> Line {
     line
 }
 
+/// The same where there is little room: the sign stands for the word before a reason.
+pub fn short_state(app: &App, id: &TargetId) -> Line {
+    let s = app.symbols;
+    let full = state(app, id);
+    let Some(first) = full.pieces.first() else {
+        return full;
+    };
+    if let Some((stale, _)) = first.text.as_str().split_once(" (was ") {
+        return Line::of(first.role, stale);
+    }
+    match app.state_of(id) {
+        TargetState::Degraded(_) | TargetState::Down(_) if full.pieces.len() > 1 => {
+            let sign = first.text.as_str().split(' ').next().unwrap_or_default();
+            let why = full.pieces.iter().skip(1).map(|p| p.text.as_str());
+            Line::of(first.role, sign).text(why.collect::<String>())
+        }
+        TargetState::Learning => {
+            let words = first.text.as_str();
+            match words.strip_suffix(" for first answer") {
+                Some(waiting) => Line::of(Role::Muted, waiting),
+                None => Line::of(Role::Muted, format!("{} learning", s.pending)),
+            }
+        }
+        _ => full,
+    }
+}
+
 /// Learning, and what is still missing.
 fn learning(app: &App, id: &TargetId) -> Line {
     let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));
@@ -218,12 +245,22 @@ pub fn gateway(app: &App) -> Option<std::net::IpAddr> {
     local.value.default_routes.iter().find_map(|r| r.gateway)
 }
 
+/// Distance of the last router that is known. One that says "unreachable" says so to every
+/// larger TTL, too: those are no routers further on.
+pub fn last_router(path: &PathWindow) -> Option<u8> {
+    let answers = || path.kept().flat_map(|(_, _, round)| &round.hops);
+    let passed = answers().filter(|h| matches!(h.answer, HopAnswer::TimeExceeded { .. }));
+    let refused = answers().filter(|h| matches!(h.answer, HopAnswer::Unreachable { .. }));
+    let passed = passed.map(|h| h.ttl).max();
+    passed.or_else(|| refused.map(|h| h.ttl).min())
+}
+
 /// Length of the path, or how far it is known.
 pub fn path_cell(app: &App, t: &TargetWindow) -> Line {
     let Some((_, path)) = t.best_path() else {
         return nothing(app);
     };
-    match (path.reached_ttl(), path.farthest()) {
+    match (path.reached_ttl(), last_router(path)) {
         (Some(n), _) => Line::plain(n.to_string()),
         (None, Some(n)) => Line::of(Role::Muted, format!("{n}+?")),
         (None, None) => Line::of(Role::Muted, "?"),
@@ -267,7 +304,16 @@ pub const fn fault_word(fault: &TlsFault) -> &'static str {
         TlsFault::NameMismatch { .. } => "name",
         TlsFault::SelfSigned => "self-sgn",
         TlsFault::UntrustedIssuer { .. } => "issuer",
-        TlsFault::Other { .. } => "invalid",
+        TlsFault::ChainIncomplete { .. } => "no inter",
+        TlsFault::ChainOrder { .. } => "order",
+        TlsFault::WeakKey { .. } => "weak key",
+        TlsFault::WeakSignature { .. } => "weak sig",
+        TlsFault::RootExpired { .. } => "old root",
+        TlsFault::Expiring { .. } => "expiring",
+        TlsFault::Clock { .. } => "clock?",
+        TlsFault::Revoked { .. } => "revoked",
+        TlsFault::OldProtocol { .. } => "old TLS",
+        _ => "invalid",
     }
 }
 
@@ -278,12 +324,22 @@ pub fn days_left(session: &TlsSession, now: Stamp) -> Option<i64> {
     Some(left.div_euclid(86_400))
 }
 
+/// Whether no finding about a certificate is open at a target.
+fn no_fault(app: &App, t: &TargetWindow) -> bool {
+    let mut findings = app.verdicts.findings.iter();
+    !findings.any(|f| f.subject == t.target.id && f.code.as_str().starts_with("tls"))
+}
+
 /// Days left, or the first fault.
 pub fn tls_cell(app: &App, t: &TargetWindow) -> Line {
     let mut best: Option<Line> = None;
     for last in t.tls.values().filter_map(|r| r.last()) {
         let line = match &last.value.outcome {
             Outcome::Ok(session) => match session.faults.first() {
+                // At a port that nobody asked for it is no fault of the target.
+                Some(fault) if !last.value.asked && no_fault(app, t) => {
+                    Line::of(Role::Muted, fault_word(fault))
+                }
                 Some(fault) => Line::of(
                     Role::Critical,
                     format!("{} {}", app.symbols.critical, fault_word(fault)),

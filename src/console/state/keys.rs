@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::action::{self, Action};
-use super::app::App;
+use super::app::{App, Pick};
 use super::input::Input;
 use super::key::Key;
 use super::layer::Layer;
@@ -107,6 +107,10 @@ impl App {
                     self.say("stopping the command …", false);
                     return vec![Command::StopRun];
                 }
+            }
+            Action::Figures => {
+                self.figures = !self.figures;
+                self.event = None;
             }
             Action::Filter => self.layers.push(Layer::Filter(Input::with(&self.filter))),
             Action::Palette => self.layers.push(Layer::Palette {
@@ -214,16 +218,13 @@ impl App {
     /// Enter on a screen: one level deeper.
     fn deeper(&mut self) -> Vec<Command> {
         match self.screen {
-            Screen::Overview => {
-                let key = self.selected_finding().map(|f| f.key());
-                match key {
-                    Some(key) => self.layers.push(Layer::Finding { key, scroll: 0 }),
-                    None => {
-                        self.target = self.cursor().item;
-                        self.screen = Screen::Path;
-                    }
+            Screen::Overview => match self.pick.clone() {
+                Pick::Finding { key, .. } => self.layers.push(Layer::Finding { key, scroll: 0 }),
+                Pick::Target(id) => {
+                    self.select_target(&id);
+                    self.screen = Screen::Path;
                 }
-            }
+            },
             Screen::Runbook => {
                 if !self.runbooks.shows_list() {
                     return self.try_command();

@@ -1,6 +1,6 @@
 //! Moving: selections, scrolling, targets.
 
-use super::app::App;
+use super::app::{App, Pick};
 use super::key::Key;
 use super::layer::Layer;
 use super::screen::Screen;
@@ -92,18 +92,21 @@ impl App {
         let page = room.body.saturating_sub(2);
         match self.screen {
             Screen::Overview => {
-                let count = self.window.order.len() + self.verdicts.findings.len();
-                let item = motion.from(self.cursor().item, count.saturating_sub(1), page);
-                self.cursor_mut().item = item;
-                if item < self.window.order.len() {
-                    self.target = item;
+                let mut items = pane::overview::items(self);
+                let here = items.iter().position(|i| *i == self.pick).unwrap_or(0);
+                let to = motion.from(here, items.len().saturating_sub(1), page);
+                if to < items.len() {
+                    self.pick = items.swap_remove(to);
+                }
+                if to < self.window.order.len() {
+                    self.target = to;
                 }
             }
             Screen::Timeline => {
-                let last = pane::timeline::count(self).saturating_sub(1);
-                let at = motion.from(self.event.unwrap_or(last), last, page);
+                let (at, last) = pane::timeline::place(self);
+                let to = motion.from(at, last, page);
                 // At the end it follows what comes.
-                self.event = (at != last).then_some(at);
+                self.event = pane::timeline::id_at(self, to).filter(|_| to != last);
             }
             Screen::Runbook => self.moved_in_runbook(motion),
             screen => {
@@ -146,7 +149,9 @@ impl App {
             return;
         }
         self.target = around(self.target, self.window.order.len(), by);
-        self.cursors[Screen::Overview.index()].item = self.target;
+        if let Some(id) = self.current_id().cloned() {
+            self.pick = Pick::Target(id);
+        }
         for screen in Screen::ALL.into_iter().filter(|s| s.of_target()) {
             self.cursors[screen.index()].scroll = 0;
         }

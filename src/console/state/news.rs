@@ -1,7 +1,8 @@
 //! What the engine's news change.
 
-use super::app::{App, Recorder};
+use super::app::{App, Pick, Recorder};
 use super::outbox::Fate;
+use super::pane;
 use crate::model::command::{Batch, Command, Notice};
 
 impl App {
@@ -19,6 +20,7 @@ impl App {
         if let Some(verdicts) = batch.verdicts {
             self.verdicts = verdicts;
         }
+        self.keep_pick();
         for notice in batch.notices {
             self.notice(notice);
         }
@@ -28,17 +30,39 @@ impl App {
         Vec::new()
     }
 
+    /// A finding that has cleared leaves the selection with its target, not with whatever moved
+    /// to its row.
+    fn keep_pick(&mut self) {
+        if let Pick::Finding { subject, .. } = &self.pick
+            && !pane::overview::items(self).contains(&self.pick)
+        {
+            let subject = subject.clone();
+            self.select_target(&subject);
+            self.pick = Pick::Target(subject);
+        }
+    }
+
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Saved { ticket, what } => {
                 self.outbox.answer(ticket, Fate::Saved);
-                self.say(format!("saved: {what}"), false);
+                match what.as_str().strip_prefix("exported: ") {
+                    Some(path) => self.say_and_wait(format!("postmortem draft saved: {path}")),
+                    None => self.say(format!("saved: {what}"), false),
+                }
             }
             Notice::NotSaved { ticket, why } => {
                 self.outbox.answer(ticket, Fate::Failed(why.clone()));
                 self.say(format!("NOT SAVED: {why}"), true);
             }
-            Notice::Recorder { trouble, waiting } => self.recorder = Recorder { trouble, waiting },
+            Notice::Recorder { trouble, waiting } => {
+                // The header says that; why and what to do is said once.
+                let fresh = trouble.as_ref().filter(|_| self.recorder.trouble.is_none());
+                if let Some(why) = fresh.cloned() {
+                    self.say(why, true);
+                }
+                self.recorder = Recorder { trouble, waiting };
+            }
             Notice::Runbooks(list) => self.list_runbooks(list),
             Notice::RunbookOpened(runbook) => self.runbook_opened(runbook),
             Notice::RunOutput(line) => {

@@ -1,7 +1,7 @@
 //! What leaves the state: notes, milestones, pins, marks, runbooks to open, and leaving itself.
 
 use super::action::Place;
-use super::app::App;
+use super::app::{App, Pick};
 use super::input::Input;
 use super::key::Key;
 use super::layer::Layer;
@@ -10,6 +10,7 @@ use super::screen::Screen;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
 use crate::model::note::parse_note;
+use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 
 /// Most lines of a pin.
@@ -78,11 +79,11 @@ impl App {
     /// `r`: the runbook that the finding in sight names, else the list.
     pub(super) fn runbook_here(&mut self) -> Vec<Command> {
         let finding = match self.layers.last() {
-            Some(Layer::Finding { key, .. }) => {
-                self.verdicts.findings.iter().find(|f| f.key() == *key)
-            }
+            Some(Layer::Finding { key, .. }) => self.finding(key),
             _ if self.screen == Screen::Overview => self.selected_finding().or_else(|| {
-                let target = self.window.order.get(self.cursor().item)?;
+                let Pick::Target(target) = &self.pick else {
+                    return None;
+                };
                 let mut of_target = self.verdicts.findings.iter();
                 of_target.find(|f| f.subject == *target)
             }),
@@ -95,15 +96,20 @@ impl App {
             return self.show_runbooks();
         };
         // Parameters and the evidence beside the steps are those of the finding.
-        if let Some(at) = self.window.order.iter().position(|t| *t == subject) {
-            self.target = at;
-        }
+        self.select_target(&subject);
         match name {
             Some(name) => self.open_runbook(name),
             None => {
                 self.runbooks.picking = true;
                 self.show_runbooks()
             }
+        }
+    }
+
+    /// Makes a target the current one, if it is watched.
+    pub(super) fn select_target(&mut self, id: &TargetId) {
+        if let Some(at) = self.window.order.iter().position(|t| t == id) {
+            self.target = at;
         }
     }
 

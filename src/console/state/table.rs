@@ -1,11 +1,14 @@
-//! Tables that fit: columns as wide as their content, dropped by importance where the screen is
-//! narrow, one flexible column cut last.
+//! Tables that fit: columns as wide as their content. Where the screen is narrow, columns that say
+//! nothing go first, then flexible ones are cut to what still reads, then columns are dropped by
+//! importance; what cannot be dropped is cut last.
 
 use super::doc::{Line, Role};
 use super::symbols::Symbols;
 
 /// Space between columns.
 const GAP: usize = 2;
+/// A flexible column is never cut to less than this while another can give way.
+const LEAST: usize = 8;
 
 /// One column.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +91,7 @@ impl Table {
     /// The head and the rows, each at most `width` cells wide. The first cell of each line is
     /// for the mark of the selected row.
     pub fn lines(&self, width: usize, symbols: &Symbols) -> (Line, Vec<Line>) {
-        let widths = self.widths(width.saturating_sub(1));
+        let widths = self.widths(width.saturating_sub(1), symbols);
         let head: Vec<Line> = self
             .columns
             .iter()
@@ -132,8 +135,14 @@ impl Table {
         out
     }
 
+    /// Whether no row says anything in a column.
+    fn says_nothing(&self, column: usize, symbols: &Symbols) -> bool {
+        let mut cells = self.rows.iter().filter_map(|r| r.cells.get(column));
+        cells.all(|c| c.is_empty() || c.words().as_str() == symbols.none)
+    }
+
     /// Width of each column, `None` if it is dropped.
-    fn widths(&self, room: usize) -> Vec<Option<usize>> {
+    fn widths(&self, room: usize, symbols: &Symbols) -> Vec<Option<usize>> {
         let natural: Vec<usize> = self
             .columns
             .iter()
@@ -148,30 +157,49 @@ impl Table {
                 widest.max(Line::plain(c.title).width())
             })
             .collect();
-        let least = |i: usize| self.columns[i].min.unwrap_or(usize::MAX).min(natural[i]);
+        let mut least: Vec<usize> = self
+            .columns
+            .iter()
+            .zip(&natural)
+            .map(|(c, natural)| c.min.unwrap_or(usize::MAX).min(*natural))
+            .collect();
         let mut kept: Vec<bool> = (0..natural.len())
             .map(|i| natural[i] > 0 || self.columns[i].drop == 0)
             .collect();
-        let need = |kept: &[bool]| -> usize {
-            let used: usize = (0..kept.len()).filter(|i| kept[*i]).map(least).sum();
-            used + GAP * kept.iter().filter(|k| **k).count().saturating_sub(1)
+        let need = |kept: &[bool], widths: &[usize]| -> usize {
+            let used = widths.iter().zip(kept).filter(|(_, k)| **k);
+            used.map(|(w, _)| w).sum::<usize>()
+                + GAP * kept.iter().filter(|k| **k).count().saturating_sub(1)
         };
-        while need(&kept) > room {
-            let next = (0..kept.len())
-                .filter(|i| kept[*i] && self.columns[*i].drop > 0)
-                .max_by_key(|i| self.columns[*i].drop);
-            match next {
-                Some(i) => kept[i] = false,
-                None => break,
+        // What says nothing gives way before anything else is cut.
+        let mut order: Vec<usize> = (0..natural.len())
+            .filter(|i| self.columns[*i].drop > 0)
+            .collect();
+        order.sort_by_key(|i| std::cmp::Reverse(self.columns[*i].drop));
+        for i in order.iter().filter(|i| self.says_nothing(**i, symbols)) {
+            if need(&kept, &natural) > room {
+                kept[*i] = false;
             }
         }
-        let mut spare = room.saturating_sub(need(&kept));
+        for i in order {
+            if need(&kept, &least) > room {
+                kept[i] = false;
+            }
+        }
+        // Nothing is left to drop: flexible columns share what is missing, the first gives most.
+        for i in 0..natural.len() {
+            let missing = need(&kept, &least).saturating_sub(room);
+            if self.columns[i].min.is_some() && kept[i] {
+                least[i] = least[i].saturating_sub(missing).max(LEAST.min(least[i]));
+            }
+        }
+        let mut spare = room.saturating_sub(need(&kept, &least));
         (0..natural.len())
             .map(|i| {
                 kept[i].then(|| {
-                    let more = (natural[i] - least(i)).min(spare);
+                    let more = (natural[i] - least[i]).min(spare);
                     spare -= more;
-                    least(i) + more
+                    least[i] + more
                 })
             })
             .collect()
@@ -218,5 +246,41 @@ mod tests {
             let (head, rows) = sample().lines(w, Symbols::utf8());
             assert!(head.width() <= w && rows.iter().all(|r| r.width() <= w));
         }
+    }
+
+    #[test]
+    fn columns_that_say_nothing_give_way_first() {
+        let mut t = Table::new([
+            Column::new("NAME").flex(6),
+            Column::new("A").drop(1),
+            Column::new("B").drop(2),
+            Column::new("STATE").flex(11),
+        ]);
+        for _ in 0..2 {
+            t.row(Row::new(
+                ["a-long-name", "—", "12", "down host-down"]
+                    .map(Line::plain)
+                    .to_vec(),
+            ));
+        }
+        let shown = |width| {
+            let (head, rows) = t.lines(width, Symbols::utf8());
+            format!("{}|{}", head.words(), rows[0].words())
+        };
+        assert_eq!(
+            shown(40),
+            " NAME         A  B   STATE| a-long-name  —  12  down host-down"
+        );
+        // It goes although it is the more important one, and before anything is cut.
+        assert_eq!(
+            shown(34),
+            " NAME         B   STATE| a-long-name  12  down host-down"
+        );
+        assert_eq!(
+            shown(30),
+            " NAME         B   STATE| a-long-name  12  down host-d…"
+        );
+        // What says something goes only when cutting does not help.
+        assert_eq!(shown(23), " NAME       STATE| a-long-n…  down host-…");
     }
 }

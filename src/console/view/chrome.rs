@@ -12,6 +12,9 @@ use crate::model::finding::Severity;
 use crate::model::text::SafeText;
 use crate::model::time::{clock_utc, human};
 
+/// Most lines of news: a long path in a narrow terminal needs as many.
+const NEWS_LINES: usize = 6;
+
 /// Header, tabs and the rule below them.
 pub fn top(app: &App, area: Rect, canvas: &mut Canvas) {
     let cols = usize::from(area.width);
@@ -57,7 +60,7 @@ pub fn bottom(app: &App, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     None
 }
 
-/// News as at most four lines, at least one.
+/// News as at most six lines, at least one.
 fn news(app: &App, text: &SafeText, trouble: bool, cols: usize) -> Vec<Line> {
     let s = app.signs();
     let (role, sign) = if trouble {
@@ -69,10 +72,10 @@ fn news(app: &App, text: &SafeText, trouble: bool, cols: usize) -> Vec<Line> {
         .with(role, format!("{sign} "))
         .with(if trouble { role } else { Role::Text }, text.clone());
     let mut lines = line.wrap(cols, 3);
-    if lines.len() > 4 {
-        lines.truncate(4);
+    if lines.len() > NEWS_LINES {
+        lines.truncate(NEWS_LINES);
         if let Some(last) = lines.last_mut() {
-            *last = last.cut(cols.saturating_sub(1)).with(role, CUT);
+            *last = std::mem::take(last).with(role, CUT).cut(cols);
         }
     }
     lines.iter().map(|l| l.fit(cols)).collect()
@@ -158,7 +161,7 @@ fn header(app: &App, cols: usize) -> Line {
 }
 
 fn age(app: &App) -> String {
-    let age = app.incident().age(app.now().wall);
+    let age = app.age();
     let s = age.as_secs();
     if s < 100 * 3600 {
         format!("{:02}:{:02}:{:02}", s / 3600, s % 3600 / 60, s % 60)

@@ -183,7 +183,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
         0u64..90_000,
         outcome((0u64..9000).prop_map(|n| Echo {
             rtt: ms(n),
-            reply_ttl: None,
+            ..Echo::default()
         })),
     )
         .prop_map(|(dst, sent, outcome)| {
@@ -193,6 +193,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 seq: 0,
                 sent: Mono::from_millis(sent),
                 outcome,
+                afterwards: Default::default(),
             })
         });
     let answer = (addr(), 0u64..4000, 0u8..5).prop_map(|(from, rtt, kind)| match kind {
@@ -232,6 +233,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 dst: (a, 443).into(),
                 asked,
                 outcome,
+                details: None,
             })
         });
     let tls = (addr(), any::<bool>(), outcome(Just(()))).prop_map(|(a, asked, o)| {
@@ -260,6 +262,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             dst: (a, 443).into(),
             asked,
             outcome,
+            details: None,
         })
     });
     let pmtu = (addr(), any::<[u32; 6]>()).prop_map(|(dst, n)| {
@@ -277,7 +280,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             how,
             tries: Vec::new(),
         });
-        Body::Pmtu(PmtuSample { dst, outcome })
+        Body::Pmtu(PmtuSample::of(dst, outcome))
     });
     let rcode = prop::sample::select(vec!["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", ""]);
     let dns = (addr(), any::<bool>(), rcode, outcome(Just(()))).prop_map(|(a, named, rcode, o)| {
@@ -291,6 +294,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
                 ad: false,
                 records: Vec::new(),
                 soa: None,
+                detail: Default::default(),
             }),
             Outcome::Refused { by, why, after } => Outcome::Refused { by, why, after },
             Outcome::Timeout { after } => Outcome::Timeout { after },
@@ -306,6 +310,9 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
             name: "x".into(),
             rtype: "A".into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome,
         })
     });

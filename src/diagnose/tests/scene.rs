@@ -145,6 +145,7 @@ impl Scene {
                 seq: 0,
                 sent: Mono::from_millis(sent),
                 outcome,
+                afterwards: Default::default(),
             };
             scene = scene.at(known).see(method, Body::Ping(sample));
         }
@@ -188,6 +189,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
@@ -211,6 +213,9 @@ impl Scene {
             name: name.into(),
             rtype: rtype.into(),
             liveness_only: false,
+            asked: Default::default(),
+            security: Default::default(),
+            channel: None,
             outcome: dns_outcome(rcode),
         };
         self.many(n, 2000, Method::DnsUdp, || Body::Dns(sample.clone()))
@@ -236,6 +241,7 @@ impl Scene {
                 dst,
                 asked,
                 outcome: outcome.clone(),
+                details: None,
             })
         })
     }
@@ -248,7 +254,7 @@ impl Scene {
             tries: Vec::new(),
         });
         let dst = ip(dst);
-        self.see(Method::IcmpRaw, Body::Pmtu(PmtuSample { dst, outcome }))
+        self.see(Method::IcmpRaw, Body::Pmtu(PmtuSample::of(dst, outcome)))
     }
 
     fn many(mut self, n: u32, every: u64, method: Method, body: impl Fn() -> Body) -> Self {

@@ -158,3 +158,117 @@ fn refusals_by_alert_and_by_reset() {
     cut(open()).only(code::CONNECTION_RESET);
     cut(reset()).only(code::PORT_CLOSED);
 }
+
+/// One finding for each fault, by the catalogue's code and severity; other warnings stay warnings.
+#[test]
+fn the_finer_faults_have_findings_of_their_own() {
+    use TlsFault as F;
+    for (fault, code, severity) in [
+        (
+            F::ChainIncomplete {
+                index: 0,
+                issuer: "CN=R3".into(),
+                why: "it can be had at http://ca/r3".into(),
+            },
+            code::TLS_CHAIN_INCOMPLETE,
+            Severity::Critical,
+        ),
+        (
+            F::ChainOrder {
+                order: vec![0, 2, 1],
+            },
+            code::TLS_CHAIN_ORDER,
+            Severity::Warning,
+        ),
+        (
+            F::WeakKey {
+                index: 0,
+                key: "RSA 1024".into(),
+            },
+            code::TLS_WEAK_KEY,
+            Severity::Critical,
+        ),
+        (
+            F::WeakSignature {
+                index: 0,
+                algorithm: "sha1WithRSAEncryption".into(),
+            },
+            code::TLS_WEAK_SIGNATURE,
+            Severity::Critical,
+        ),
+        (
+            F::BadSignature { index: 0 },
+            code::TLS_CHAIN_INVALID,
+            Severity::Critical,
+        ),
+        (F::LeafIsCa, code::TLS_CHAIN_INVALID, Severity::Warning),
+        (
+            F::Revoked { at: None },
+            code::TLS_REVOKED,
+            Severity::Critical,
+        ),
+        (
+            F::OldProtocol {
+                version: "TLSv1.0".into(),
+            },
+            code::TLS_PROTOCOL_OLD,
+            Severity::Critical,
+        ),
+    ] {
+        let j = scene().tls(TLS, true, 2, &session(&[fault])).judge();
+        let x = j.only(code);
+        assert_eq!(
+            (x.severity, x.location.kind),
+            (severity, PlaceKind::Endpoint)
+        );
+        assert_eq!(x.location.address, Some(ip(T)));
+    }
+    let clock = F::Clock {
+        why: "a log signed later".into(),
+    };
+    let j = scene().tls(TLS, true, 2, &session(&[clock])).judge();
+    let x = j.only(code::TLS_CLOCK);
+    assert_eq!(
+        (x.severity, x.location.kind),
+        (Severity::Warning, PlaceKind::Local)
+    );
+    // Two rules broken at two certificates are two findings.
+    let two = [
+        F::BadSignature { index: 0 },
+        F::BadSignature { index: 1 },
+        F::LeafIsCa,
+    ];
+    let j = scene().tls(TLS, true, 2, &session(&two)).judge();
+    let mut keys: Vec<_> = j.findings.iter().map(|f| f.key()).collect();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+}
+
+/// A certificate of a day, half of it gone, is as it should be.
+#[test]
+fn short_lived_certificates_have_thresholds_of_their_own() {
+    let of = |life: i64, left: i64| {
+        let Outcome::Ok(mut s) = session(&[]) else {
+            unreachable!()
+        };
+        let at = |h: i64| jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(h);
+        s.chain[0].not_after = at(left);
+        s.chain[0].not_before = at(left - life);
+        scene().tls(TLS, true, 2, &Outcome::Ok(s)).judge()
+    };
+    of(24, 12).quiet();
+    assert_eq!(
+        of(24, 6).only(code::TLS_EXPIRING).severity,
+        Severity::Warning
+    );
+    assert_eq!(
+        of(24, 1).only(code::TLS_EXPIRING).severity,
+        Severity::Critical
+    );
+    // Negative control: half a day of a year is critical.
+    assert_eq!(
+        of(24 * 365, 12).only(code::TLS_EXPIRING).severity,
+        Severity::Critical
+    );
+}

@@ -78,6 +78,7 @@ pub fn echo(after: u64) -> Outcome<Echo> {
     Outcome::Ok(Echo {
         rtt: ms(after),
         reply_ttl: Some(60),
+        ..Echo::default()
     })
 }
 
@@ -164,6 +165,7 @@ pub fn dns_outcome(rcode: &str) -> Outcome<DnsAnswer> {
                 .into_iter()
                 .collect(),
             soa: None,
+            detail: Default::default(),
         }),
     }
 }
@@ -191,6 +193,8 @@ pub fn session(faults: &[TlsFault]) -> Outcome<TlsSession> {
         }],
         faults: faults.to_vec(),
         roots: "system roots (142)".into(),
+        notes: Vec::new(),
+        seen: Default::default(),
     })
 }
 

@@ -3,22 +3,24 @@
 //! Everything that changes the incident goes to the recorder and comes back as an event read
 //! from disk; only then does it exist.
 
+mod draft;
 mod numbers;
 mod run;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::recorder::{Leave, News, RecorderHandle};
+use crate::engine::seen::Seen;
 use crate::model::command::{Command, Entry, Notice, Ticket};
 use crate::model::event::{Basis, Event, EventKind};
 use crate::model::finding::Code;
 use crate::model::text::SafeText;
-use crate::model::time::{Mono, Stamp};
+use crate::model::time::Mono;
 use crate::model::window::Window;
 use crate::runbook::library::Library;
+use draft::Draft;
 use run::Runs;
 
 /// How often the figures of each target go on record.
@@ -39,6 +41,7 @@ pub struct Desk {
     library: Library,
     recording: Option<Recording>,
     runs: Runs,
+    draft: Draft,
     events: Vec<Event>,
     notices: Vec<Notice>,
     numbers_at: Mono,
@@ -56,6 +59,7 @@ impl Desk {
             library,
             recording,
             runs: Runs::default(),
+            draft: Draft::default(),
             events: Vec::new(),
             notices: Vec::new(),
             numbers_at: Mono::default(),
@@ -78,6 +82,7 @@ impl Desk {
         };
         tokio::select! {
             news = news => self.hear(news),
+            made = self.draft.made() => self.draft_made(made),
             said = self.runs.next() => {
                 let said = self.runs.take(said);
                 self.notices.extend(said.notices);
@@ -96,6 +101,10 @@ impl Desk {
                     Notice::Saved { ticket, .. } | Notice::NotSaved { ticket, .. } => Some(*ticket),
                     _ => None,
                 };
+                // What a draft is made of is on disk, or can't be, which the draft will say too.
+                if about.is_some_and(|t| self.draft.waits_for(t)) {
+                    return self.begin_draft();
+                }
                 // The intent of a command is on disk (or can't be, which was said): it may start.
                 if about.is_some_and(|t| self.runs.start(t)) {
                     if let Notice::NotSaved { why, .. } = notice {
@@ -147,7 +156,7 @@ impl Desk {
     }
 
     /// Does what the console asks.
-    pub async fn take(&mut self, command: Command, window: &Window) {
+    pub async fn take(&mut self, command: Command, seen: &Seen) {
         match command {
             Command::Note {
                 ticket,
@@ -182,7 +191,7 @@ impl Desk {
                 title,
                 lines,
             } => self.enter_with(ticket, EventKind::Pinned { title, lines }),
-            Command::Export { ticket } => self.export(ticket, window).await,
+            Command::Export { ticket } => self.export(ticket, seen),
             Command::ListRunbooks => self.list_runbooks(),
             Command::OpenRunbook { name } => self.open_runbook(&name),
             Command::MarkStep {
@@ -257,28 +266,37 @@ impl Desk {
         }
     }
 
-    /// Writes the draft beside the events. The figures up to now go on record first, so that the
-    /// draft has them.
-    async fn export(&mut self, ticket: Ticket, window: &Window) {
-        self.record_numbers(window);
-        let Some(folder) = self.recording.as_ref().and_then(|r| r.handle.folder()) else {
-            let why = SafeText::new(
-                "there is no incident folder to write the draft to; see the header for why",
-            );
-            self.notices.push(Notice::NotSaved { ticket, why });
+    /// Writes the draft beside the events. The figures up to now go on record first, and the
+    /// draft waits until they are on disk, so that it has them and all that was said before.
+    fn export(&mut self, ticket: Ticket, seen: &Seen) {
+        let Some(figures) = self.draft.ask(ticket) else {
+            let why = "another draft is being written; wait for it";
+            self.notices.push(Notice::NotSaved {
+                ticket,
+                why: why.into(),
+            });
             return;
         };
-        // Reading and writing a folder blocks; it has a thread of its own for as long as it takes.
-        let written = tokio::task::spawn_blocking(move || export_to(&folder)).await;
-        match written.unwrap_or_else(|e| Err(format!("the draft could not be made: {e}"))) {
-            Ok(path) => {
-                let path = SafeText::new(path.display().to_string());
-                self.enter_with(ticket, EventKind::Exported { path });
-            }
-            Err(why) => self.notices.push(Notice::NotSaved {
-                ticket,
-                why: SafeText::new(why),
-            }),
+        let mut numbers = numbers::of(&seen.borrow());
+        let last = numbers.pop();
+        for numbers in numbers {
+            self.record(EventKind::TargetNumbers { numbers });
+        }
+        match last {
+            Some(numbers) => self.enter_with(figures, EventKind::TargetNumbers { numbers }),
+            None => self.begin_draft(),
+        }
+    }
+
+    fn begin_draft(&mut self) {
+        let folder = self.recording.as_ref().and_then(|r| r.handle.folder());
+        self.draft.begin(folder);
+    }
+
+    fn draft_made(&mut self, (ticket, path): draft::Made) {
+        match path {
+            Ok(path) => self.enter_with(ticket, EventKind::Exported { path }),
+            Err(why) => self.notices.push(Notice::NotSaved { ticket, why }),
         }
     }
 
@@ -312,11 +330,18 @@ impl Desk {
     }
 
     /// Ends the running command, writes the last figures, and lets the recorder finish.
-    pub async fn leave(&mut self, window: &Window, _now: Stamp) -> Vec<Notice> {
+    pub async fn leave(&mut self, seen: &Seen) -> Vec<Notice> {
         if let Some(kind) = self.runs.finish().await {
             self.record(kind);
         }
-        self.record_numbers(window);
+        if self.draft.is_asked() {
+            self.begin_draft();
+            let made = tokio::time::timeout(LEAVE_WAIT, self.draft.made()).await;
+            if let Ok(made) = made {
+                self.draft_made(made);
+            }
+        }
+        self.record_numbers(&seen.borrow());
         let Some(recording) = self.recording.take() else {
             return self.notices();
         };
@@ -332,10 +357,4 @@ impl Desk {
         }
         self.notices()
     }
-}
-
-fn export_to(folder: &std::path::Path) -> Result<PathBuf, String> {
-    let folder = crate::incident::Folder::existing(folder).map_err(|e| e.to_string())?;
-    let text = crate::export::draft(&folder).map_err(|e| e.to_string())?;
-    crate::export::write(&folder.path, &text).map_err(|e| e.to_string())
 }

@@ -110,7 +110,77 @@ impl Reach {
 pub struct Plan(pub BTreeMap<Task, BTreeSet<TargetId>>);
 
 impl Plan {
+    /// The same without the probes that are switched off.
+    pub fn only(mut self, probes: Probes) -> Self {
+        self.0.retain(|task, _| probes.has(task));
+        self
+    }
+
     pub(super) fn want(&mut self, task: Task, target: &TargetId) {
         self.0.entry(task).or_default().insert(target.clone());
+    }
+}
+
+/// Probes that are switched on. This host's tables and names are always looked at: nothing can be
+/// judged without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probes(u8);
+
+impl Probes {
+    /// Names of the probes that can be switched off.
+    pub const NAMES: [&'static str; 8] = [
+        "ping", "trace", "mtu", "tcp", "dns", "tls", "http", "device",
+    ];
+
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Those named; `Err` is a name that is none.
+    ///
+    /// # Errors
+    /// The first name that is not one of [`Probes::NAMES`].
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
+        let mut bits = 0;
+        for name in names {
+            let place = Self::NAMES.iter().position(|n| *n == name);
+            bits |= 1 << place.ok_or(name)?;
+        }
+        Ok(Self(bits))
+    }
+
+    /// Whether the probe of this name is on.
+    pub fn is_on(self, name: &str) -> bool {
+        let place = Self::NAMES.iter().position(|n| *n == name);
+        place.is_none_or(|p| self.0 & (1 << p) != 0)
+    }
+
+    fn has(self, task: &Task) -> bool {
+        match task {
+            Task::Local | Task::Resolve(_) => true,
+            Task::Ping { .. } => self.is_on("ping"),
+            Task::Trace { .. } => self.is_on("trace"),
+            Task::Pmtu { .. } => self.is_on("mtu"),
+            Task::Tcp { .. } => self.is_on("tcp"),
+            Task::Dns { .. } => self.is_on("dns"),
+            Task::Tls { .. } => self.is_on("tls"),
+            Task::Http { .. } => self.is_on("http"),
+            Task::Devices(_) => self.is_on("device"),
+        }
+    }
+
+    /// Whether what [`crate::diagnose::pending`] waits for can come at all.
+    pub fn can_tell(self, what: &str) -> bool {
+        let by: &[&str] = match what {
+            "loss" => &["ping"],
+            "path" => &["trace"],
+            "mtu" => &["mtu"],
+            "port" => &["tcp"],
+            "tls" => &["tls"],
+            "http" => &["http"],
+            "dns" | "resolvers" => &["dns"],
+            "device" => &["device"],
+            _ => &[],
+        };
+        by.iter().all(|name| self.is_on(name))
     }
 }

@@ -268,12 +268,9 @@ fn a_trace_in_vain_is_helped_out_by_tcp() {
 }
 
 #[test]
-fn the_path_mtu_waits_for_an_answer_and_the_path() {
+fn the_path_mtu_waits_for_an_answer() {
     let has = |s: &Scene| shorts(s, ALL).contains(&"pmtu".to_owned());
-    let s = Scene::host(T).ping(T, 3, 100, |_| echo(3));
-    assert!(!has(&s));
-    assert!(has(&s.clone().trace(T, 1, 1000, &[end(T)])));
-    assert!(has(&s.trace(T, 3, 1000, &[SILENT])), "known to be unknown");
+    assert!(has(&Scene::host(T).ping(T, 1, 100, |_| echo(3))));
     assert!(
         !has(&Scene::host(T).trace(T, 3, 1000, &[SILENT])),
         "nobody there"

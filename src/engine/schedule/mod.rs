@@ -13,12 +13,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::Task;
+use super::plan::{Probes, Task};
+use super::seen::Seen;
 use crate::model::device::Device;
 use crate::model::observation::{Body, How};
 use crate::model::target::{Target, TargetId};
 use crate::model::time::Stamp;
-use crate::model::window::{TargetWindow, Window};
+use crate::model::window::TargetWindow;
 use crate::net::pace::Budget;
 use crate::net::sockets::Sockets;
 use crate::probe::resolve::Family;
@@ -61,9 +62,13 @@ pub struct World {
     /// The facts; bounded, a full queue makes the probe wait (and so probe less).
     pub facts: mpsc::Sender<Fact>,
     /// What the engine has seen so far, for tasks that adapt to it.
-    pub seen: watch::Receiver<Arc<Window>>,
+    pub seen: Seen,
     /// Number of targets, by which rates are shared.
     pub targets: usize,
+    /// Pings a second that all targets share.
+    pub rate: f64,
+    /// Probes that are switched on.
+    pub probes: Probes,
     /// Targets that the task works for; one more may join while it runs.
     pub audience: watch::Receiver<BTreeSet<TargetId>>,
 }

@@ -1,5 +1,7 @@
 //! Pings of one address by one method: fast until the verdict can be firm, then once a second.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::World;
 use crate::engine::plan::Via;
-use crate::model::observation::{Body, How, Method, Outcome, PingSample};
+use crate::model::observation::{Afterwards, Body, How, Method, Outcome, PingSample};
 use crate::model::window::PingSeries;
 use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
@@ -21,10 +23,10 @@ const START: Duration = Duration::from_secs(12);
 const STEADY: Duration = Duration::from_secs(1);
 /// Spacing while loss is seen.
 const SUSPICIOUS: Duration = Duration::from_millis(200);
+/// Targets that need not be spread.
+const FEW: usize = 8;
 /// Time after which a method that could not be used is tried again.
 const REOPEN: Duration = Duration::from_secs(5);
-/// All targets together get at most this many pings a second.
-const TOTAL_RATE: f64 = 200.0;
 /// Waiting time before anything answered: long enough for a router whose ARP fails to say so.
 const FIRST_TIMEOUT: Duration = Duration::from_millis(3500);
 /// Least waiting time once answers are known.
@@ -57,6 +59,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
                     seq: 0,
                     sent: world.clock.mono(),
                     outcome: Outcome::CannotTry { need },
+                    afterwards: Afterwards::default(),
                 };
                 world.tell(How::best(method), Body::Ping(sample)).await;
                 world.pause(REOPEN).await;
@@ -65,11 +68,11 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
     };
     let pinger = Arc::new(pinger);
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
-    let share = Duration::from_secs_f64(world.targets as f64 / TOTAL_RATE);
+    let share = Duration::from_secs_f64(world.targets as f64 / world.rate);
     let fast = FAST.max(share);
     let mut begun = world.clock.mono();
     let mut audience = world.audience.clone();
-    let mut next = Instant::now();
+    let mut next = Instant::now() + offset(addr, world.targets, fast);
     let mut seq = 0u32;
     loop {
         sleep_until(next).await;
@@ -106,6 +109,17 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
             drop(place);
         });
     }
+}
+
+/// Many targets start one after the other, so that they don't all speak at once, then and in every
+/// round after that. A few start at once: somebody waits.
+fn offset(addr: IpAddr, targets: usize, every: Duration) -> Duration {
+    if targets <= FEW {
+        return Duration::ZERO;
+    }
+    let mut hasher = DefaultHasher::new();
+    addr.hash(&mut hasher);
+    every.mul_f64((hasher.finish() % 4096) as f64 / 4096.0)
 }
 
 /// What the session knows of this address by now.

@@ -74,16 +74,16 @@ pub async fn resolve(world: &World, id: &TargetId) {
     };
     for n in 1u32.. {
         // The resolver configuration comes from the first look at this host.
-        let mut seen = world.seen.clone();
-        let known = seen
-            .wait_for(|w| w.local.is_some())
-            .await
-            .map(|w| w.local.clone());
-        let Ok(Some(local)) = known else { return };
+        let Some(resolvers) = world.seen.resolvers().await else {
+            return;
+        };
         let (how, mut found) =
-            resolve_probe::resolve(&host, &local.value.resolvers, world.family, TIMEOUT).await;
+            resolve_probe::resolve(&host, &resolvers, world.family, TIMEOUT).await;
         if let Outcome::Ok(addrs) = &mut found.outcome {
-            *addrs = usable(addrs, &local.value);
+            let seen = world.seen.borrow();
+            if let Some(local) = &seen.local {
+                *addrs = usable(addrs, &local.value);
+            }
         }
         let literal = how.method == Method::Literal;
         let failed = found.outcome.ok().is_none();
@@ -141,11 +141,15 @@ pub async fn tcp(world: &World, dst: SocketAddr, asked: bool) {
 }
 
 pub async fn dns(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
+    let options = dns_probe::Options {
+        liveness_only: liveness,
+        source: world.sockets.source().clone(),
+        ..dns_probe::Options::within(DNS_TIMEOUT)
+    };
     for n in 1u32.. {
         let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
         for rtype in types {
-            let (how, sample) =
-                dns_probe::ask(server, role(named), name, rtype, liveness, DNS_TIMEOUT).await;
+            let (how, sample) = dns_probe::ask(server, role(named), name, rtype, &options).await;
             world.tell(how, Body::Dns(sample)).await;
         }
         Cadence::SERVICE.wait(world, n).await;
@@ -181,7 +185,15 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
         },
     };
     for n in 1u32.. {
-        let (how, sample) = http_probe::get(&url, dst, asked, &world.roots, TIMEOUT).await;
+        let (how, sample) = http_probe::get(
+            &url,
+            dst,
+            asked,
+            &world.roots,
+            TIMEOUT,
+            world.sockets.source(),
+        )
+        .await;
         world.tell(how, Body::Http(sample)).await;
         Cadence::SERVICE.wait(world, n).await;
     }
@@ -197,24 +209,17 @@ pub async fn devices(world: &World, id: &TargetId) {
     if mine.is_empty() {
         return;
     }
-    let mut seen = world.seen.clone();
-    if seen.wait_for(|w| w.local.is_some()).await.is_err() {
-        return;
-    }
     let limits = device::Limits::default();
     for n in 1u32.. {
         // The resolver configuration may change while the console runs.
-        let resolvers = world
-            .seen
-            .borrow()
-            .local
-            .as_ref()
-            .map(|l| l.value.resolvers.clone())
-            .unwrap_or_default();
+        let Some(resolvers) = world.seen.resolvers().await else {
+            return;
+        };
         let means = device::Means {
             resolvers,
             family: world.family,
             roots: (*world.roots).clone(),
+            source: world.sockets.source().clone(),
         };
         for device in &mine {
             for (how, body) in device::poll(device, &means, &limits).await {

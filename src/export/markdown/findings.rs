@@ -2,43 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::finding::{Finding, FindingKey, Severity};
-use crate::model::time::human;
+use crate::model::finding::{FindingKey, Severity};
 
 use super::View;
 use super::escape::{code, fence, text};
+use super::stretch::Stretch;
+
+/// Most times that are listed for one fault.
+const TIMES: usize = 10;
 
 pub(super) fn section(view: &View<'_>) -> String {
     let mut out = String::from("## Findings\n\n");
-    let mut groups: BTreeMap<FindingKey, Vec<&Finding>> = BTreeMap::new();
-    for finding in view
-        .incident
-        .cleared
-        .iter()
-        .chain(view.incident.open.values())
-    {
-        groups.entry(finding.key()).or_default().push(finding);
+    let mut groups: BTreeMap<FindingKey, Vec<Stretch<'_>>> = BTreeMap::new();
+    for stretch in view.stretches.iter().filter(|s| s.is_fault()) {
+        let group = groups.entry(stretch.finding.key()).or_default();
+        group.push(*stretch);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
-    for group in &mut groups {
-        group.sort_by_key(|f| f.since);
-    }
     groups.sort_by_key(|g| {
-        g.last()
-            .map(|f| (std::cmp::Reverse(f.severity), g[0].since, f.key()))
+        g.last().map(|s| {
+            (
+                std::cmp::Reverse(s.finding.severity),
+                g[0].finding.since,
+                s.finding.key(),
+            )
+        })
     });
     if groups.is_empty() {
-        out.push_str("None.\n");
+        out.push_str("None that users would notice.\n\n");
     }
     for group in groups {
         out.push_str(&one(view, &group));
     }
+    out.push_str(&noticed(view));
     out
 }
 
 /// One fault with all the times it was there; the details are those of the last time.
-fn one(view: &View<'_>, times: &[&Finding]) -> String {
-    let Some(finding) = times.last() else {
+fn one(view: &View<'_>, times: &[Stretch<'_>]) -> String {
+    let Some(finding) = times.last().map(|s| s.finding) else {
         return String::new();
     };
     let mark = match finding.severity {
@@ -57,21 +59,15 @@ fn one(view: &View<'_>, times: &[&Finding]) -> String {
         code(&finding.code),
         finding.severity.label(),
         finding.confidence_word(),
-        code(&finding.subject),
+        view.target(&finding.subject),
     ));
-    let spans: Vec<_> = times.iter().map(|f| span(view, f)).collect();
-    let shown = spans.len().min(10);
-    let more = match spans.len() - shown {
-        0 => String::new(),
-        more => format!(", and {more} more times"),
-    };
-    out.push_str(&format!("- Seen: {}{more}\n", spans[..shown].join(", ")));
+    out.push_str(&seen(view, times));
     if !finding.runbooks.is_empty() {
         let names: Vec<_> = finding.runbooks.iter().map(code).collect();
         out.push_str(&format!("- Runbooks: {}\n", names.join(", ")));
     }
     if !finding.evidence.is_empty() {
-        out.push_str("- Evidence:\n");
+        out.push_str("- Evidence when it was found:\n");
         for evidence in &finding.evidence {
             out.push_str(&format!("  - {}\n", text(&evidence.text)));
         }
@@ -84,14 +80,39 @@ fn one(view: &View<'_>, times: &[&Finding]) -> String {
     out
 }
 
-fn span(view: &View<'_>, finding: &Finding) -> String {
-    let from = view.time(finding.since);
-    match finding.until {
-        Some(until) => {
-            let took = until.duration_since(finding.since).try_into();
-            let took = took.map_or_else(|_| String::new(), |d| format!(" ({})", human(d)));
-            format!("{from} – {}{took}", view.time(until))
-        }
-        None => format!("{from} – still open"),
+fn seen(view: &View<'_>, times: &[Stretch<'_>]) -> String {
+    let shown: Vec<_> = times.iter().take(TIMES).map(|s| s.words(view)).collect();
+    let more = match times.len() - shown.len() {
+        0 => String::new(),
+        more => format!("\n  - and {more} more times"),
+    };
+    match shown.as_slice() {
+        [once] => format!("- Seen: {once}\n"),
+        several => format!("- Seen:\n  - {}{more}\n", several.join("\n  - ")),
     }
+}
+
+/// What nobody suffers from, one line for each thing and place.
+fn noticed(view: &View<'_>) -> String {
+    let mut groups: BTreeMap<(String, String), Vec<Stretch<'_>>> = BTreeMap::new();
+    for stretch in view.stretches.iter().filter(|s| !s.is_fault()) {
+        let f = stretch.finding;
+        let group = groups.entry((f.code.to_string(), f.location.describe()));
+        group.or_default().push(*stretch);
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("### Also noticed\n\nNothing that users would notice:\n\n");
+    for ((name, _), times) in &groups {
+        if let Some(last) = times.last() {
+            let (what, since) = (
+                text(&last.finding.summary),
+                view.time(times[0].finding.since),
+            );
+            out.push_str(&format!("- {what} ({}, first seen {since})\n", code(name)));
+        }
+    }
+    out.push('\n');
+    out
 }

@@ -10,9 +10,9 @@ const BARS: usize = 20;
 
 pub(super) fn section(view: &View<'_>) -> String {
     let faults = view.faults();
-    let Some(last) = view.last.filter(|_| !faults.is_empty()) else {
+    if faults.is_empty() {
         return String::new();
-    };
+    }
     let time = |t: Timestamp| t.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let mut lines = vec![
         "gantt".to_owned(),
@@ -20,10 +20,13 @@ pub(super) fn section(view: &View<'_>) -> String {
         "    axisFormat %H:%M".to_owned(),
         "    section Findings".to_owned(),
     ];
-    for finding in faults.iter().take(BARS) {
-        let label = plain(&format!("{} {}", finding.code, finding.subject));
-        let end = finding.until.unwrap_or(last).max(finding.since);
-        let (from, to) = (time(finding.since), time(end));
+    for stretch in faults.iter().take(BARS) {
+        let finding = stretch.finding;
+        // The scheme says nothing here, and its colon would end the label.
+        let subject = finding.subject.as_str();
+        let subject = subject.split_once("://").map_or(subject, |(_, rest)| rest);
+        let label = plain(&format!("{} {subject}", finding.code));
+        let (from, to) = (time(finding.since), time(stretch.known_until()));
         lines.push(format!("    {label} : crit, {from}, {to}"));
     }
     lines.push("    section Milestones".to_owned());

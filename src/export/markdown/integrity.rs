@@ -26,6 +26,10 @@ pub(super) fn section(view: &View<'_>, meta: &Meta) -> String {
         true => out.push_str("The record has no gap and no clock was seen to step.\n"),
         false => out.push_str(&gaps.concat()),
     }
+    let rights = rights(view);
+    if !rights.is_empty() {
+        out.push_str(&format!("\n{rights}"));
+    }
     out.push_str("\n## Integrity of the record\n\n");
     out.push_str(&chains(meta));
     out.push_str(&format!(
@@ -71,13 +75,31 @@ fn gaps(view: &View<'_>) -> Vec<String> {
     for (id, writer) in &view.incident.writers {
         if writer.left.is_none() {
             let who = view.person(id);
+            let own = view.incident.timeline.iter().filter(|e| e.writer == *id);
+            let last = own.map(|e| e.at).max().unwrap_or(writer.joined);
             out.push(format!(
-                "- The session {} of {who} has no end in the record: it goes on, or was cut off.\n",
-                code(&id.0)
+                "- The session {} of {who} has no end in the record, its last line is of {}: it goes on, or \
+                 was cut off.\n",
+                code(&id.0),
+                view.time(last)
             ));
         }
     }
     out
+}
+
+/// What the sessions could do, which decides how they measured.
+fn rights(view: &View<'_>) -> String {
+    let mut out = BTreeSet::new();
+    for event in &view.incident.timeline {
+        if let EventKind::Joined { privileges, .. } = &event.kind
+            && !privileges.is_empty()
+        {
+            let who = view.person(&event.writer);
+            out.insert(format!("- Rights of {who}: {}\n", text(privileges)));
+        }
+    }
+    out.into_iter().collect()
 }
 
 /// Steps of the wall clock, as the monotonic clock shows them.

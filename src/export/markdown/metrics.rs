@@ -2,29 +2,34 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::model::event::{Basis, EventKind, Milestone};
-use crate::model::finding::Severity;
+use crate::model::event::{Basis, EventKind, Milestone, WriterId};
+use crate::model::finding::{Finding, Severity};
 use crate::model::incident::Incident;
-use crate::model::text::SafeText;
 use crate::model::time::{date_time_utc, human};
 
-use super::escape::{table, text};
+use super::escape::{code, table};
+use super::stretch::{self, End, Stretch};
 use super::{ASK, View};
+
+/// A fault that shows this soon after the console was started was there before.
+const WAS_THERE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Times that the record proposes where nobody set them.
 pub(super) struct Metrics {
     /// In the order of [`Milestone::ALL`].
     points: [Option<Point>; 6],
     /// T0 as the findings have it, if somebody set another.
-    proposed_start: Option<(Timestamp, SafeText)>,
+    proposed_start: Option<Point>,
 }
 
 struct Point {
     at: Timestamp,
     source: String,
-    by: Option<crate::model::event::WriterId>,
+    by: Option<WriterId>,
+    /// It is only known that it was then or earlier.
+    latest: bool,
 }
 
 impl Metrics {
@@ -35,42 +40,45 @@ impl Metrics {
                 at: set.at,
                 source: set.basis.label().to_owned(),
                 by: Some(set.by.clone()),
+                latest: false,
             })
         });
-        let proposed_start = earliest(incident);
-        let stated_start = points[0].is_some();
-        if let Some((at, what)) = proposed_start.as_ref().filter(|_| !stated_start) {
-            let why = format!("proposed: the evidence of “{}” begins here", text(what));
-            points[0] = Some(Point::inferred(*at, why));
+        let mut proposed_start = earliest(incident);
+        let was_there = there_at_start(incident).is_some();
+        if points[0].is_none() {
+            points[0] = proposed_start.take();
         }
         if points[1].is_none() {
-            points[1] = first_report(incident);
+            points[1] = first_report(incident, was_there);
         }
         if points[2].is_none() {
-            let why = "proposed: the console was started".to_owned();
-            points[2] = incident.opened.map(|at| Point::inferred(at, why));
+            points[2] = first_hands(incident, points[1].as_ref().map(|p| p.at));
         }
         if points[4].is_none() {
             points[4] = last_cleared(incident);
         }
         Self {
             points,
-            proposed_start: proposed_start.filter(|_| stated_start),
+            proposed_start,
         }
     }
 
-    fn at(&self, milestone: Milestone) -> Option<Timestamp> {
+    fn point(&self, milestone: Milestone) -> Option<&Point> {
         let index = Milestone::ALL.iter().position(|m| *m == milestone)?;
-        self.points.get(index)?.as_ref().map(|p| p.at)
+        self.points.get(index)?.as_ref()
     }
     /// T0.
     pub(super) fn start(&self) -> Option<Timestamp> {
-        self.at(Milestone::ImpactStart)
+        self.point(Milestone::ImpactStart).map(|p| p.at)
+    }
+    /// Whether T0 may have been earlier.
+    pub(super) fn start_is_bound(&self) -> bool {
+        self.point(Milestone::ImpactStart).is_some_and(|p| p.latest)
     }
     /// T4, else T5.
     pub(super) fn end(&self) -> Option<Timestamp> {
-        self.at(Milestone::Mitigated)
-            .or(self.at(Milestone::Resolved))
+        let end = self.point(Milestone::Mitigated);
+        end.or(self.point(Milestone::Resolved)).map(|p| p.at)
     }
     /// All that are known, for the picture.
     pub(super) fn known(&self) -> impl Iterator<Item = (Milestone, Timestamp)> {
@@ -83,46 +91,93 @@ impl Point {
     fn inferred(at: Timestamp, why: String) -> Self {
         Self {
             at,
-            source: format!("{}, {why}", Basis::Inferred.label()),
+            source: format!("{}: {why}", Basis::Inferred.label()),
             by: None,
+            latest: false,
         }
     }
 }
 
-/// Since when the earliest fault shows.
-fn earliest(incident: &Incident) -> Option<(Timestamp, SafeText)> {
-    incident
-        .cleared
-        .iter()
-        .chain(incident.open.values())
-        .filter(|f| f.severity > Severity::Info)
-        .min_by_key(|f| (f.since, f.key()))
-        .map(|f| (f.since, f.summary.clone()))
+fn earliest_fault<'a>(all: &[Stretch<'a>]) -> Option<&'a Finding> {
+    all.iter().find(|s| s.is_fault()).map(|s| s.finding)
 }
 
-/// Who starts a console knows already that something is wrong.
-fn first_report(incident: &Incident) -> Option<Point> {
+/// Since when the earliest fault shows. Where it was there as soon as the console looked, users
+/// may have suffered for longer.
+fn earliest(incident: &Incident) -> Option<Point> {
+    let first = earliest_fault(&stretch::all(incident))?;
+    let what = format!("{} of {}", code(&first.code), code(&first.subject));
+    let opened = there_at_start(incident).filter(|opened| first.since >= *opened);
+    let Some(opened) = opened else {
+        let why = format!("first evidence of {what}");
+        return Some(Point::inferred(first.since, why));
+    };
+    let why = format!("{what} was there when the console began to look; {ASK} since when?");
+    Some(Point {
+        latest: true,
+        ..Point::inferred(opened, why)
+    })
+}
+
+/// When the console was started, if the earliest fault was there already.
+fn there_at_start(incident: &Incident) -> Option<Timestamp> {
+    let fault = earliest_fault(&stretch::all(incident))?;
+    let seen_ok = incident.timeline.iter().any(|e| match &e.kind {
+        EventKind::TargetState { target, state, .. } => {
+            *target == fault.subject && state.as_str() == "ok" && e.when() <= fault.since
+        }
+        _ => false,
+    });
+    let soon = |opened: &Timestamp| fault.since.duration_since(*opened) <= WAS_THERE;
+    incident.opened.filter(soon).filter(|_| !seen_ok)
+}
+
+/// Who starts a console on a fault knows already that something is wrong; else the console found it.
+fn first_report(incident: &Incident, was_there: bool) -> Option<Point> {
     let is_fault = |kind: &EventKind| match kind {
         EventKind::FindingOpened { finding } => finding.severity > Severity::Info,
         _ => false,
     };
     let fault = incident.timeline.iter().find(|e| is_fault(&e.kind))?.when();
-    let at = incident.opened.map_or(fault, |opened| opened.min(fault));
-    let why = "proposed: the console knows of nothing earlier; was there an alert or a call?";
-    Some(Point::inferred(at, why.to_owned()))
+    let (at, what) = match incident.opened.filter(|_| was_there) {
+        Some(opened) => (opened.min(fault), "the console was started"),
+        None => (fault, "the console found it"),
+    };
+    let why = format!("{what}; {ASK} was there an alert or a call before?");
+    Some(Point::inferred(at, why))
+}
+
+/// A console that was open already is no answer to an alert that came later.
+fn first_hands(incident: &Incident, detected: Option<Timestamp>) -> Option<Point> {
+    let opened = incident.opened?;
+    Some(match detected.filter(|at| *at > opened) {
+        Some(at) => Point::inferred(at, "the console was open already".into()),
+        None => Point::inferred(opened, "the console was started".into()),
+    })
 }
 
 fn last_cleared(incident: &Incident) -> Option<Point> {
-    let is_fault = |s: Severity| s > Severity::Info;
-    if incident.open.values().any(|f| is_fault(f.severity)) {
+    let is_fault = |f: &Finding| f.severity > Severity::Info;
+    if incident.open.values().any(is_fault) {
         return None;
     }
-    let faults = incident.cleared.iter().filter(|f| is_fault(f.severity));
-    let at = faults.filter_map(|f| f.until).max()?;
-    Some(Point::inferred(
-        at,
-        "proposed: the last finding cleared".to_owned(),
-    ))
+    let ends = stretch::all(incident);
+    let ends = ends.iter().filter(|s| s.is_fault());
+    let (at, seen) = ends
+        .filter_map(|s| match s.end {
+            End::Cleared(at) => Some((at, true)),
+            End::Lost { ok_at, .. } => Some((ok_at?, false)),
+            End::Open(_) => None,
+        })
+        .max()?;
+    let why = match seen {
+        true => "the last finding cleared",
+        false => "all was in order when somebody looked again",
+    };
+    Some(Point {
+        latest: !seen,
+        ..Point::inferred(at, why.to_owned())
+    })
 }
 
 /// Name, end, start, definition.
@@ -165,7 +220,10 @@ pub(super) fn section(view: &View<'_>) -> String {
     for (n, (milestone, point)) in Milestone::ALL.into_iter().zip(&metrics.points).enumerate() {
         let (at, source, by) = match point {
             Some(p) => (
-                date_time_utc(p.at),
+                match p.latest {
+                    true => format!("{} at the latest", date_time_utc(p.at)),
+                    false => date_time_utc(p.at),
+                },
                 p.source.clone(),
                 p.by.as_ref()
                     .map_or_else(|| "console".into(), |by| view.person(by)),
@@ -185,11 +243,9 @@ pub(super) fn section(view: &View<'_>) -> String {
         &["", "Milestone", "Time (UTC)", "How it is known", "By"],
         &rows,
     ));
-    if let Some((at, what)) = &metrics.proposed_start {
-        let (at, what) = (date_time_utc(*at), text(what));
-        out.push_str(&format!(
-            "\nFor T0 the findings would say {at}: “{what}”.\n"
-        ));
+    if let Some(start) = &metrics.proposed_start {
+        let (at, why) = (date_time_utc(start.at), &start.source);
+        out.push_str(&format!("\nFor T0 the findings would say {at} ({why}).\n"));
     }
     let rows: Vec<_> = DURATIONS
         .iter()
@@ -205,17 +261,27 @@ pub(super) fn section(view: &View<'_>) -> String {
 
 fn between(metrics: &Metrics, start: Milestone, end: Milestone) -> String {
     let name = |m: Milestone| format!("T{}", m as u8);
-    match (metrics.at(start), metrics.at(end)) {
-        (Some(from), Some(to)) => match Duration::try_from(to.duration_since(from)) {
-            Ok(took) if took.is_zero() => "0 s".into(),
-            Ok(took) => human(took),
-            Err(_) => {
-                let back = Duration::try_from(from.duration_since(to)).unwrap_or_default();
-                let (end, start) = (name(end), name(start));
-                format!("−{} ({ASK} {end} is before {start})", human(back))
-            }
-        },
-        (None, _) => format!("— ({} is not known)", name(start)),
-        (_, None) => format!("— ({} is not known)", name(end)),
+    let (from, to) = match (metrics.point(start), metrics.point(end)) {
+        (Some(from), Some(to)) => (from, to),
+        (None, _) => return format!("— ({} is not known)", name(start)),
+        (_, None) => return format!("— ({} is not known)", name(end)),
+    };
+    let bound = match (from.latest, to.latest) {
+        (true, false) => "at least ",
+        (false, true) => "at most ",
+        (true, true) => "about ",
+        (false, false) => "",
+    };
+    match Duration::try_from(to.at.duration_since(from.at)) {
+        Ok(took) if took.is_zero() && from.latest => {
+            format!("— ({ASK} {} may be earlier)", name(start))
+        }
+        Ok(took) if took.is_zero() => "0 s".into(),
+        Ok(took) => format!("{bound}{}", human(took)),
+        Err(_) => {
+            let back = Duration::try_from(from.at.duration_since(to.at)).unwrap_or_default();
+            let (end, start) = (name(end), name(start));
+            format!("−{} ({ASK} {end} is before {start})", human(back))
+        }
     }
 }

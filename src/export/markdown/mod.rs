@@ -8,6 +8,8 @@ mod integrity;
 mod metrics;
 mod people;
 mod response;
+mod stretch;
+mod summary;
 mod targets;
 mod timeline;
 
@@ -18,12 +20,13 @@ use jiff::Timestamp;
 
 use crate::incident::{Problem, Verified};
 use crate::model::event::{EventKind, WriterId};
-use crate::model::finding::{Finding, Severity};
 use crate::model::incident::Incident;
-use crate::model::time::{date_time_utc, human};
+use crate::model::target::TargetId;
+use crate::model::time::date_time_utc;
 
 use escape::{code, table, text};
 use metrics::Metrics;
+use stretch::{End, Stretch};
 
 /// What begins every question that only people can answer.
 const ASK: &str = "❓";
@@ -46,7 +49,7 @@ pub fn postmortem(incident: &Incident, meta: &Meta) -> String {
     let view = View::new(incident);
     [
         head(&view, meta),
-        summary(&view),
+        summary::section(&view),
         metrics::section(&view),
         gantt::section(&view),
         targets::section(&view),
@@ -69,6 +72,8 @@ pub fn postmortem(incident: &Incident, meta: &Meta) -> String {
 struct View<'a> {
     incident: &'a Incident,
     metrics: Metrics,
+    /// All findings with the times they were seen, oldest first.
+    stretches: Vec<Stretch<'a>>,
     /// Time of the last event.
     last: Option<Timestamp>,
     /// All on one day, so that times need no date.
@@ -82,6 +87,7 @@ impl<'a> View<'a> {
         Self {
             incident,
             metrics: Metrics::new(incident),
+            stretches: stretch::all(incident),
             last: incident.timeline.iter().map(|e| e.at).max(),
             one_day: times().min().map(day) == times().max().map(day),
         }
@@ -103,25 +109,41 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A target as people call it.
+    fn target(&self, id: &TargetId) -> String {
+        match *id == TargetId::local() {
+            true => "this host".into(),
+            false => code(id),
+        }
+    }
+
     /// Findings that are more than information, worst first, then oldest.
-    fn faults(&self) -> Vec<&'a Finding> {
-        let cleared = self.incident.cleared.iter();
-        let mut faults: Vec<_> = cleared
-            .chain(self.incident.open.values())
-            .filter(|f| f.severity > Severity::Info)
-            .collect();
-        faults.sort_by_key(|f| (std::cmp::Reverse(f.severity), f.since, f.key()));
+    fn faults(&self) -> Vec<Stretch<'a>> {
+        let faults = self.stretches.iter().filter(|s| s.is_fault());
+        let mut faults: Vec<_> = faults.copied().collect();
+        faults.sort_by_key(|s| std::cmp::Reverse(s.finding.severity));
         faults
     }
 
-    fn status(&self) -> &'static str {
+    fn status(&self) -> String {
         use crate::model::event::Milestone::{Mitigated, Resolved};
         let has = |m| self.incident.milestones.contains_key(&m);
-        match (has(Resolved), has(Mitigated), self.incident.open.is_empty()) {
-            (true, ..) => "resolved",
-            (_, true, _) => "mitigated, not resolved",
-            (.., false) => "ongoing",
-            (.., true) => "no open finding, but nobody said that it is over",
+        let faults = self.faults();
+        let open = faults.iter().any(|s| matches!(s.end, End::Open(_)));
+        let keys = self.incident.open.iter();
+        let lost = keys
+            .filter(|(_, f)| faults.iter().any(|s| s.finding.key() == f.key()))
+            .filter_map(|(key, _)| self.incident.unseen(key));
+        match (has(Resolved), has(Mitigated), open, lost.max()) {
+            (true, ..) => "resolved".into(),
+            (_, true, ..) => "mitigated, not resolved".into(),
+            (_, _, true, _) => "ongoing".into(),
+            (.., Some(last)) => {
+                let last = date_time_utc(last);
+                format!("not known: faults were open when somebody last looked, {last}")
+            }
+            _ if faults.is_empty() => "no fault was found".into(),
+            _ => "no open finding, but nobody said that it is over".into(),
         }
     }
 }
@@ -136,7 +158,7 @@ fn head(view: &View<'_>, meta: &Meta) -> String {
     let mut rows = vec![
         row("Incident", code(&meta.name)),
         row("Status of this document", "draft, not reviewed".into()),
-        row("Status of the incident", view.status().into()),
+        row("Status of the incident", view.status()),
         row("Severity", severity(view)),
         row("Recorded from", when(incident.opened)),
         row("Recorded to", when(view.last)),
@@ -144,17 +166,14 @@ fn head(view: &View<'_>, meta: &Meta) -> String {
     for (id, writer) in &incident.writers {
         let left = match writer.left {
             Some(left) => view.time(left),
-            None => "not left in good order".into(),
+            None => {
+                let own = incident.timeline.iter().filter(|e| e.writer == *id);
+                let last = own.map(|e| e.at).max().unwrap_or(writer.joined);
+                format!("no end recorded, last line {}", view.time(last))
+            }
         };
-        let mut session = format!("{} – {left}", view.time(writer.joined));
-        let rights = incident.timeline.iter().find_map(|e| match &e.kind {
-            EventKind::Joined { privileges, .. } if e.writer == *id => Some(privileges),
-            _ => None,
-        });
-        if let Some(rights) = rights.filter(|r| !r.is_empty()) {
-            session.push_str(&format!(" ({})", text(rights)));
-        }
         let who = format!("Responder {}", view.person(id));
+        let session = format!("{} – {left}", view.time(writer.joined));
         rows.push(row(&who, session));
     }
     format!(
@@ -188,45 +207,4 @@ fn severity(view: &View<'_>) -> String {
         true => format!("{ASK} nobody declared one"),
         false => changes.join(" → "),
     }
-}
-
-fn summary(view: &View<'_>) -> String {
-    let mut out = String::from("## Summary\n\n_Proposed from the record; edit freely._\n\n");
-    let faults = view.faults();
-    let start = view.metrics.start();
-    let end = view.metrics.end();
-    let span = match (start, end) {
-        (Some(from), Some(to)) => {
-            let took = match to.duration_since(from).try_into() {
-                Ok(took) => format!(" ({})", human(took)),
-                Err(_) => String::new(),
-            };
-            let (from, to) = (date_time_utc(from), date_time_utc(to));
-            format!("Between {from} and {to}{took}, ")
-        }
-        (Some(from), None) => format!("Since {}, ", date_time_utc(from)),
-        (None, _) => "In the time recorded, ".into(),
-    };
-    match faults.first() {
-        Some(worst) => {
-            let mut subjects: Vec<_> = faults.iter().map(|f| code(&f.subject)).collect();
-            subjects.sort();
-            subjects.dedup();
-            let place = match worst.location.describe() {
-                place if place.is_empty() => String::new(),
-                place => format!(" Where: {}.", text(place)),
-            };
-            let (subjects, what) = (subjects.join(", "), text(&worst.summary));
-            out.push_str(&format!("{span}{subjects} suffered: {what}.{place}\n"));
-        }
-        None => out.push_str(&format!(
-            "{span}no fault that users would notice was found from where the console ran.\n"
-        )),
-    }
-    out.push_str(&format!(
-        "\n{ASK} **Impact on people:** who could not do what, how many, since when? \
-         (users, requests, support tickets, SLA)\n\n\
-         {ASK} **Impact on money:** what did it cost, or what will it?\n"
-    ));
-    out
 }

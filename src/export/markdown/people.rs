@@ -17,7 +17,11 @@ pub(super) fn section(view: &View<'_>) -> String {
         out.push_str(if list.is_empty() { "\n\n" } else { "\n" });
     }
     out.push_str(&format!(
-        "{ASK} Which of them turned out right, and what showed it?\n\n{}{}\n{}\n{}\n{}",
+        "{ASK} {}\n\n{}{}\n{}\n{}\n{}",
+        match view.incident.notes(NoteKind::Hypothesis).next() {
+            Some(_) => "Which of them turned out right, and what showed it?",
+            None => "What did people think it was on the way, and what showed them right or wrong?",
+        },
         factors(),
         lessons(view),
         actions(view),

@@ -7,11 +7,13 @@ use crate::incident::{Chain, FileCheck};
 use crate::model::event::{
     Basis, Event, EventId, FORMAT, Milestone, NoteKind, StepMark, TargetNumbers,
 };
-use crate::model::finding::{Code, Evidence, Location, PlaceKind};
+use crate::model::finding::{Code, Evidence, Finding, Location, PlaceKind, Severity};
 use crate::model::observation::ObsId;
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::Mono;
+
+mod claims;
 
 fn at(clock: &str) -> Timestamp {
     format!("2026-11-22T{clock}Z").parse().unwrap()

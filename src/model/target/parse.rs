@@ -33,7 +33,11 @@ pub(super) fn parse_dns(rest: &str) -> Result<Target, String> {
         }
         None => (rest, None),
     };
-    let name = parse_name(name)?;
+    // The root has a name, too.
+    let name = match name {
+        "." => ".".to_owned(),
+        name => parse_name(name)?,
+    };
     let label = match &resolver {
         Some((h, 53)) => format!("dns:{name}@{h}"),
         Some((Host::Addr(IpAddr::V6(a)), p)) => format!("dns:{name}@[{a}]:{p}"),

@@ -5,10 +5,12 @@
 
 mod path;
 mod ping;
+mod quality;
 mod service;
 
 pub use path::{Balance, DeadFlow, FlowPath, Hint, HopStats, PathWindow, return_hops};
-pub use ping::{PingPoint, PingSeries};
+pub use ping::{PingPoint, PingSeries, SaidNo};
+pub use quality::Quality;
 pub use service::{DnsKey, Recent};
 
 use std::collections::BTreeMap;
@@ -175,6 +177,7 @@ impl Window {
             self.locals.push(dated(obs, state));
             return;
         }
+        let room = ping::room(self.order.len());
         let Some(t) = self.targets.get_mut(&obs.target) else {
             return;
         };
@@ -190,7 +193,7 @@ impl Window {
                 .pings
                 .entry((p.dst, obs.how.method, p.port))
                 .or_default()
-                .take(obs, p),
+                .take(obs, p, room),
             Body::Trace(r) => t
                 .paths
                 .entry((r.dst, obs.how.method))

@@ -2,18 +2,35 @@
 
 use std::collections::VecDeque;
 
+use super::quality::Quality;
 use crate::model::observation::{How, ObsId, Observation, Outcome, PingSample, Refusal};
 use crate::model::stats::RttSummary;
 use crate::model::time::{Mono, Rtt, Stamp};
 
-/// Points kept; at ten a second this is a minute and a half, at one a second a quarter of an hour.
+/// Points kept at most; at ten a second this is a minute and a half, at one a second a quarter of
+/// an hour.
 const KEPT: usize = 900;
+/// Points kept however many targets there are: two minutes at one a second, twice the horizon of
+/// the rules.
+const LEAST: usize = 120;
+/// Points of all targets together, by which fewer are kept of each where there are many.
+const ALL: usize = 100_000;
+
+/// Points to keep of each series.
+pub(super) fn room(targets: usize) -> usize {
+    (ALL / targets.max(1)).clamp(LEAST, KEPT)
+}
+
+/// Who said no, what, and after what time.
+pub type SaidNo = (Option<std::net::IpAddr>, Refusal, Rtt);
 
 /// One ping as kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PingPoint {
     /// The observation.
     pub id: ObsId,
+    /// Sequence number.
+    pub seq: u32,
     /// When it was sent.
     pub sent: Mono,
     /// When the outcome was known.
@@ -21,7 +38,7 @@ pub struct PingPoint {
     /// Round-trip time if it was answered.
     pub rtt: Option<Rtt>,
     /// What was said instead of an answer.
-    pub refusal: Option<(Option<std::net::IpAddr>, Refusal, Rtt)>,
+    pub refusal: Option<Box<SaidNo>>,
 }
 
 /// Pings of one destination by one method, oldest first.
@@ -30,20 +47,28 @@ pub struct PingSeries {
     points: VecDeque<PingPoint>,
     sent: u32,
     answered: u32,
+    quality: Quality,
     how: Option<How>,
     reply_ttl: Option<u8>,
     cannot: Option<String>,
 }
 
 impl PingSeries {
-    pub(super) fn take(&mut self, obs: &Observation, sample: &PingSample) {
+    pub(super) fn take(&mut self, obs: &Observation, sample: &PingSample, room: usize) {
         self.how = Some(obs.how.clone());
+        self.quality.duplicates += sample.afterwards.duplicates;
+        for (seq, rtt) in &sample.afterwards.late {
+            self.late(*seq, *rtt);
+        }
         let (rtt, refusal) = match &sample.outcome {
             Outcome::Ok(echo) => {
                 self.reply_ttl = echo.reply_ttl.or(self.reply_ttl);
+                self.quality.answer(sample.seq, sample.sent, echo);
                 (Some(echo.rtt), None)
             }
-            Outcome::Refused { by, why, after } => (None, Some((*by, why.clone(), *after))),
+            Outcome::Refused { by, why, after } => {
+                (None, Some(Box::new((*by, why.clone(), *after))))
+            }
             Outcome::Timeout { .. } => (None, None),
             // Not tried is not lost.
             Outcome::CannotTry { need } => {
@@ -53,11 +78,12 @@ impl PingSeries {
         };
         self.sent = self.sent.saturating_add(1);
         self.answered = self.answered.saturating_add(u32::from(rtt.is_some()));
-        if self.points.len() == KEPT {
+        while self.points.len() >= room {
             self.points.pop_front();
         }
         self.points.push_back(PingPoint {
             id: obs.id,
+            seq: sample.seq,
             sent: sample.sent,
             at: obs.at,
             rtt,
@@ -65,13 +91,28 @@ impl PingSeries {
         });
     }
 
+    /// A ping that was given up is answered after all: late, but not lost.
+    fn late(&mut self, seq: u32, rtt: Rtt) {
+        let mut open = self.points.iter_mut().rev();
+        let point = open.find(|p| p.seq == seq && p.rtt.is_none() && p.refusal.is_none());
+        if let Some(point) = point {
+            point.rtt = Some(rtt);
+            self.answered = self.answered.saturating_add(1);
+            self.quality.late(rtt);
+        }
+    }
+
     /// All pings since the start.
     pub fn sent(&self) -> u32 {
         self.sent
     }
-    /// Answers since the start.
+    /// Answers since the start, late ones included.
     pub fn answered(&self) -> u32 {
         self.answered
+    }
+    /// Percentiles, jitter, and what was odd, since the start.
+    pub fn quality(&self) -> &Quality {
+        &self.quality
     }
     /// Why it could not be tried, the last time it was not.
     pub fn cannot(&self) -> Option<&str> {
@@ -106,5 +147,92 @@ impl PingSeries {
     /// Summary of the answers kept.
     pub fn summary(&self) -> Option<RttSummary> {
         RttSummary::of(self.points.iter().filter_map(|p| p.rtt))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observation::{Afterwards, Body, Echo, Method};
+    use crate::model::target::TargetId;
+
+    fn series(samples: Vec<PingSample>) -> PingSeries {
+        let mut series = PingSeries::default();
+        for (n, sample) in samples.into_iter().enumerate() {
+            let obs = Observation {
+                id: ObsId(n as u64),
+                at: Stamp::at_millis(n as u64),
+                target: TargetId("t".into()),
+                how: How::best(Method::IcmpRaw),
+                body: Body::Ping(sample.clone()),
+            };
+            series.take(&obs, &sample, KEPT);
+        }
+        series
+    }
+
+    fn sample(seq: u32, ms: Option<u64>) -> PingSample {
+        PingSample {
+            dst: [192, 0, 2, 1].into(),
+            port: None,
+            seq,
+            sent: Mono::from_millis(u64::from(seq) * 100),
+            outcome: match ms {
+                Some(ms) => Outcome::Ok(Echo {
+                    rtt: Rtt(ms * 1_000_000),
+                    ..Echo::default()
+                }),
+                None => Outcome::Timeout {
+                    after: Rtt(1_000_000_000),
+                },
+            },
+            afterwards: Afterwards::default(),
+        }
+    }
+
+    #[test]
+    fn of_many_targets_less_is_kept() {
+        assert_eq!((room(1), room(111), room(500)), (KEPT, KEPT, 200));
+        assert_eq!((room(5000), room(0)), (LEAST, KEPT));
+    }
+
+    #[test]
+    fn what_is_late_is_not_lost() {
+        let mut third = sample(2, Some(5));
+        third.afterwards.late = vec![(1, Rtt(1_500_000_000)), (7, Rtt(1))];
+        let s = series(vec![sample(0, Some(5)), sample(1, None), third]);
+        assert_eq!((s.sent(), s.answered()), (3, 3));
+        assert_eq!(s.loss_since(Mono(0)), (3, 0));
+        assert_eq!(s.quality().late, 1, "nobody sent number 7");
+        let lost = series(vec![sample(0, Some(5)), sample(1, None)]);
+        assert_eq!(lost.loss_since(Mono(0)), (2, 1));
+    }
+
+    #[test]
+    fn duplicates_do_not_count_as_answers() {
+        let mut second = sample(1, Some(5));
+        second.afterwards.duplicates = 2;
+        let s = series(vec![sample(0, Some(5)), second]);
+        assert_eq!((s.sent(), s.answered()), (2, 2));
+        assert_eq!(s.quality().duplicates, 2);
+    }
+
+    #[test]
+    fn answers_that_overtake_each_other_are_reordered() {
+        // Number 1 takes 250 ms and arrives after number 2.
+        let s = series(vec![
+            sample(0, Some(5)),
+            sample(2, Some(5)),
+            sample(1, Some(250)),
+            sample(3, Some(5)),
+        ]);
+        assert_eq!(s.quality().reordered, 1);
+        // Told in another order than they arrived: nothing was reordered.
+        let s = series(vec![
+            sample(0, Some(5)),
+            sample(2, Some(5)),
+            sample(1, Some(5)),
+        ]);
+        assert_eq!(s.quality().reordered, 0);
     }
 }

@@ -98,6 +98,19 @@ pub fn same(a: &Name, b: &Name) -> bool {
             .all(|(x, y)| x.eq_ignore_ascii_case(y))
 }
 
+/// Whether `name` is `zone` or below it.
+pub fn is_within(name: &Name, zone: &Name) -> bool {
+    let (inner, outer): (Vec<_>, Vec<_>) = (name.iter().collect(), zone.iter().collect());
+    let Some(start) = inner.len().checked_sub(outer.len()) else {
+        return false;
+    };
+    inner
+        .iter()
+        .skip(start)
+        .zip(&outer)
+        .all(|(x, y)| x.eq_ignore_ascii_case(y))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +136,14 @@ mod tests {
         // Negative control: the library's own form differs.
         let name = Name::from_labels([b"a\x1bb".as_slice()]).unwrap();
         assert_ne!(name.to_string(), print(&name));
+    }
+
+    #[test]
+    fn zones_hold_names() {
+        let within = |a: &str, b: &str| is_within(&parse(a).unwrap(), &parse(b).unwrap());
+        assert!(within("a.Example.com", "example.COM") && within("a", ".") && within(".", "."));
+        assert!(!within("example.com", "a.example.com") && !within("bexample.com", "example.com"));
+        assert!(!within(r"a\.example", "example"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
 use crate::model::observation::DnsRecord;
 use crate::model::text::SafeText;
 
-use super::{name, types};
+use super::{name, raw, types};
 
 /// Most bytes of one record's data that are shown.
 const MAX_DATA: usize = 4096;
@@ -21,7 +21,7 @@ pub(super) fn record(r: &Record) -> DnsRecord {
     }
 }
 
-/// Data of the common types as in a zone file; anything else as RFC 3597 5 writes it.
+/// Data of the known types as in a zone file; anything else as RFC 3597 5 writes it.
 pub(super) fn print(data: &RData) -> String {
     let n = |name: &Name| self::name::print(name);
     match data {
@@ -53,7 +53,7 @@ pub(super) fn print(data: &RData) -> String {
 }
 
 /// A character-string in quotes, with `\DDD` for what is not printable ASCII.
-fn quoted(bytes: &[u8]) -> String {
+pub(super) fn quoted(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
     for b in bytes {
@@ -92,6 +92,10 @@ fn generic(data: &RData) -> String {
             bytes
         }
     };
+    let code = u16::from(data.record_type());
+    if let Some(text) = raw::print(code, &bytes) {
+        return text;
+    }
     let mut out = format!("\\# {}", bytes.len());
     if !bytes.is_empty() {
         out.push(' ');

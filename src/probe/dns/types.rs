@@ -8,31 +8,57 @@ const TYPES: &[(u16, &str)] = &[
     (2, "NS"),
     (5, "CNAME"),
     (6, "SOA"),
+    (10, "NULL"),
+    (11, "WKS"),
     (12, "PTR"),
     (13, "HINFO"),
+    (14, "MINFO"),
     (15, "MX"),
     (16, "TXT"),
+    (17, "RP"),
+    (18, "AFSDB"),
+    (24, "SIG"),
+    (25, "KEY"),
     (28, "AAAA"),
     (29, "LOC"),
     (33, "SRV"),
     (35, "NAPTR"),
+    (36, "KX"),
     (37, "CERT"),
     (39, "DNAME"),
+    (42, "APL"),
     (43, "DS"),
     (44, "SSHFP"),
+    (45, "IPSECKEY"),
     (46, "RRSIG"),
     (47, "NSEC"),
     (48, "DNSKEY"),
+    (49, "DHCID"),
     (50, "NSEC3"),
     (51, "NSEC3PARAM"),
     (52, "TLSA"),
+    (53, "SMIMEA"),
+    (55, "HIP"),
     (59, "CDS"),
     (60, "CDNSKEY"),
+    (61, "OPENPGPKEY"),
+    (62, "CSYNC"),
+    (63, "ZONEMD"),
     (64, "SVCB"),
     (65, "HTTPS"),
+    (99, "SPF"),
+    (104, "NID"),
+    (105, "L32"),
+    (106, "L64"),
+    (107, "LP"),
+    (108, "EUI48"),
+    (109, "EUI64"),
     (255, "ANY"),
     (256, "URI"),
     (257, "CAA"),
+    (258, "AVC"),
+    (260, "AMTRELAY"),
+    (261, "RESINFO"),
 ];
 
 /// Response codes (RFC 6895 2.3). Codes from 16 need EDNS.
@@ -48,6 +74,7 @@ const RCODES: &[(u16, &str)] = &[
     (8, "NXRRSET"),
     (9, "NOTAUTH"),
     (10, "NOTZONE"),
+    (11, "DSOTYPENI"),
     (16, "BADVERS"),
     (23, "BADCOOKIE"),
 ];
@@ -107,6 +134,6 @@ mod tests {
             assert_eq!(parse(bad), None, "{bad}");
         }
         assert_eq!(rcode(2), "SERVFAIL");
-        assert_eq!(rcode(11), "RCODE11");
+        assert_eq!(rcode(12), "RCODE12");
     }
 }

@@ -139,6 +139,7 @@ fn reply(dst: IpAddr, rest: &str) -> Option<Echo> {
         reply_ttl: field("ttl=")
             .or(field("hlim="))
             .and_then(|t| t.parse().ok()),
+        ..Echo::default()
     })
 }
 

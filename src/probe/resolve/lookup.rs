@@ -149,10 +149,12 @@ fn settled(told: &[Told], family: Family) -> bool {
 /// lost packet must not make a name unresolvable.
 async fn ask_one(server: SocketAddr, qname: Name, v6: bool, limit: Duration) -> Told {
     let rtype = if v6 { RecordType::AAAA } else { RecordType::A };
-    let first = dns::ask_wire(server, qname.clone(), rtype, limit);
+    let whole = dns::Options::within(limit);
+    let rest = dns::Options::within(limit - limit / 3);
+    let first = dns::ask_wire(server, qname.clone(), rtype, &whole);
     let second = async {
         tokio::time::sleep(limit / 3).await;
-        dns::ask_wire(server, qname.clone(), rtype, limit - limit / 3).await
+        dns::ask_wire(server, qname.clone(), rtype, &rest).await
     };
     let (how, wire) = tokio::select! {
         got = first => got,

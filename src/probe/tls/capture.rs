@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::client::Resumption;
+use rustls::ConfigBuilder;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    Error, SignatureScheme,
 };
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::observation::{Outcome, Refusal};
 use crate::model::target::Host;
@@ -25,11 +25,8 @@ use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::probe::dial::{kernel_words, refusal_of};
 
+use super::judge::ParsedCert;
 use super::roots::Roots;
-use super::walk::is_short_rsa;
-
-/// How long a polite close may take.
-const CLOSE_LIMIT: Duration = Duration::from_millis(100);
 
 /// A finished handshake.
 pub(crate) struct Done {
@@ -50,15 +47,67 @@ pub(crate) struct HandshakeError {
     after: Rtt,
 }
 
+/// What went wrong.
 #[derive(Debug)]
-enum Why {
+pub(super) enum Why {
     Alert(AlertDescription),
     Refused(Refusal),
     Silence,
     BadName(String),
 }
 
+impl Why {
+    /// The other side ended it.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Why::Alert(_) | Why::Refused(_))
+    }
+
+    pub(super) fn words(&self) -> String {
+        match self {
+            Why::Alert(alert) => alert_words(*alert),
+            Why::Refused(Refusal::Protocol(w)) => w.to_string(),
+            Why::Refused(Refusal::TcpReset) => "connection reset".into(),
+            Why::Refused(_) => "connection ended".into(),
+            Why::Silence => "silence".into(),
+            Why::BadName(w) => w.clone(),
+        }
+    }
+}
+
 impl HandshakeError {
+    pub(super) fn new(why: Why, started: Instant) -> Self {
+        Self {
+            why,
+            after: Rtt::from_duration(started.elapsed()),
+        }
+    }
+
+    /// What happened, in words.
+    pub(super) fn words(&self) -> String {
+        self.why.words()
+    }
+
+    /// How long it took.
+    pub(super) const fn after(&self) -> Rtt {
+        self.after
+    }
+
+    /// What a server with other versions or suites than ours answers.
+    pub(super) fn is_about_versions(&self) -> bool {
+        match &self.why {
+            Why::Alert(a) => matches!(
+                a,
+                AlertDescription::ProtocolVersion
+                    | AlertDescription::HandshakeFailure
+                    | AlertDescription::InsufficientSecurity
+                    | AlertDescription::IllegalParameter
+                    | AlertDescription::DecodeError
+            ),
+            Why::Refused(Refusal::Protocol(w)) => w.as_str().contains("peer is incompatible"),
+            _ => false,
+        }
+    }
+
     pub(super) fn is_about_alpn(&self) -> bool {
         matches!(
             self.why,
@@ -85,32 +134,27 @@ impl HandshakeError {
     }
 }
 
-impl Done {
-    pub(super) fn version(&self) -> SafeText {
-        let version = self.stream.get_ref().1.protocol_version();
-        SafeText::new(match version {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
-            other => format!("{other:?}"),
-        })
-    }
+/// `TLSv1.3`.
+pub(super) fn version(conn: &ClientConnection) -> SafeText {
+    SafeText::new(match conn.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
+        Some(other) => format!("{other:?}"),
+        None => "unknown".to_owned(),
+    })
+}
 
-    /// The IANA name; the library's differs for TLS 1.3 only.
-    pub(super) fn cipher(&self) -> SafeText {
-        let suite = self.stream.get_ref().1.negotiated_cipher_suite();
-        let name = suite.map_or_else(String::new, |s| format!("{:?}", s.suite()));
-        SafeText::new(name.replacen("TLS13_", "TLS_", 1))
-    }
+/// The IANA name; the library's differs for TLS 1.3 only.
+pub(super) fn cipher(conn: &ClientConnection) -> SafeText {
+    let suite = conn.negotiated_cipher_suite();
+    let name = suite.map_or_else(String::new, |s| format!("{:?}", s.suite()));
+    SafeText::new(name.replacen("TLS13_", "TLS_", 1))
+}
 
-    pub(super) fn alpn(&self) -> Option<SafeText> {
-        let alpn = self.stream.get_ref().1.alpn_protocol();
-        alpn.map(|a| SafeText::from_bytes_capped(a, 255))
-    }
-
-    /// Says goodbye, so that the server logs no error.
-    pub(super) async fn close(mut self) {
-        let _ = tokio::time::timeout(CLOSE_LIMIT, self.stream.shutdown()).await;
-    }
+/// Protocol agreed.
+pub(super) fn alpn(conn: &ClientConnection) -> Option<SafeText> {
+    conn.alpn_protocol()
+        .map(|a| SafeText::from_bytes_capped(a, 255))
 }
 
 /// Handshakes on `tcp` within `limit`, offering the protocols `alpn`.
@@ -132,10 +176,7 @@ pub(crate) async fn handshake(
         Host::Name(n) => ServerName::try_from(n.clone())
             .map_err(|_| fail(Why::BadName(format!("a name fit for TLS; '{n}' is not"))))?,
     };
-    let recorder = Arc::new(Recorder {
-        provider: Arc::clone(roots.provider()),
-        seen: Mutex::new(Seen::default()),
-    });
+    let recorder = Arc::new(Recorder::new(roots.provider()));
     let config = config(roots.provider(), &recorder, alpn)
         .map_err(|e| fail(Why::BadName(format!("a TLS client: {e}"))))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(server_name, tcp);
@@ -159,20 +200,27 @@ fn config(
     recorder: &Arc<Recorder>,
     alpn: &[&[u8]],
 ) -> Result<ClientConfig, Error> {
-    let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
-    let verifier: Arc<dyn ServerCertVerifier> = Arc::<Recorder>::clone(recorder);
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(&versions)?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+    let mut config = verifying(provider, recorder)?.with_no_client_auth();
     // A resumed session presents no certificate.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn.iter().map(|p| p.to_vec()).collect();
     Ok(config)
 }
 
-fn reason(e: &io::Error, dst: SocketAddr) -> Why {
+/// A client that accepts any certificate and records it.
+pub(super) fn verifying(
+    provider: &Arc<CryptoProvider>,
+    recorder: &Arc<Recorder>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
+    let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::<Recorder>::clone(recorder);
+    Ok(ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&versions)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier))
+}
+
+pub(super) fn reason(e: &io::Error, dst: SocketAddr) -> Why {
     let tls = e.get_ref().and_then(|i| i.downcast_ref::<Error>());
     if let Some(tls) = tls {
         return match tls {
@@ -196,6 +244,11 @@ fn protocol(words: String) -> Why {
     Why::Refused(Refusal::Protocol(SafeText::new(words)))
 }
 
+/// The same by its number.
+pub(super) fn alert_name(description: u8) -> String {
+    alert_words(AlertDescription::from(description))
+}
+
 /// `alert handshake_failure (40)`: the name as RFC 8446 6 writes it.
 fn alert_words(alert: AlertDescription) -> String {
     let code = u8::from(alert);
@@ -216,20 +269,33 @@ fn alert_words(alert: AlertDescription) -> String {
     format!("alert {name} ({code})")
 }
 
+/// What the verifier was shown.
 #[derive(Debug, Default)]
-struct Seen {
-    chain: Vec<CertificateDer<'static>>,
-    unproven: Option<String>,
+pub(super) struct Seen {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) unproven: Option<String>,
+    /// A stapled OCSP response.
+    pub(super) ocsp: Vec<u8>,
+    /// When the certificate was there.
+    pub(super) at: Option<Instant>,
 }
 
+/// A verifier that says yes and remembers.
 #[derive(Debug)]
-struct Recorder {
+pub(super) struct Recorder {
     provider: Arc<CryptoProvider>,
     seen: Mutex<Seen>,
 }
 
 impl Recorder {
-    fn take(&self) -> Seen {
+    pub(super) fn new(provider: &Arc<CryptoProvider>) -> Self {
+        Self {
+            provider: Arc::clone(provider),
+            seen: Mutex::new(Seen::default()),
+        }
+    }
+
+    pub(super) fn take(&self) -> Seen {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *seen)
     }
@@ -259,7 +325,7 @@ impl Recorder {
 }
 
 fn has_short_key(cert: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(cert).is_ok_and(|(_, c)| is_short_rsa(&c))
+    ParsedCert::parse(cert).is_ok_and(|c| c.rsa_bits().is_some_and(|b| b < 2048))
 }
 
 impl ServerCertVerifier for Recorder {
@@ -268,10 +334,12 @@ impl ServerCertVerifier for Recorder {
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
-        _ocsp: &[u8],
+        ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.at = Some(Instant::now());
+        seen.ocsp = ocsp.to_vec();
         seen.chain = std::iter::once(leaf)
             .chain(rest)
             .map(|c| c.clone().into_owned())

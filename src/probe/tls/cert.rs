@@ -134,9 +134,16 @@ pub(super) fn alternative_names(cert: &X509Certificate<'_>) -> Vec<SafeText> {
     shown.take(MAX_SAN).collect()
 }
 
-fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
+pub(super) fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     match spki.parsed() {
-        Ok(PublicKey::RSA(rsa)) => format!("RSA {}", rsa.key_size()),
+        Ok(PublicKey::RSA(rsa)) => {
+            let digits = rsa.modulus.iter().skip_while(|b| **b == 0);
+            let zeros = digits
+                .clone()
+                .next()
+                .map_or(0, |b| b.leading_zeros() as usize);
+            format!("RSA {}", digits.count() * 8 - zeros)
+        }
         Ok(PublicKey::EC(_)) => {
             let curve = spki
                 .algorithm
@@ -145,6 +152,9 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
                 .and_then(|p| p.as_oid().ok());
             match curve.map(|c| c.to_id_string()).as_deref() {
                 Some("1.2.840.10045.3.1.7") => "EC P-256".into(),
+                Some("1.2.840.10045.3.1.1") => "EC P-192".into(),
+                Some("1.3.132.0.33") => "EC P-224".into(),
+                Some("1.3.132.0.10") => "EC secp256k1".into(),
                 Some("1.3.132.0.34") => "EC P-384".into(),
                 Some("1.3.132.0.35") => "EC P-521".into(),
                 Some(other) => format!("EC curve {other}"),
@@ -155,8 +165,9 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     }
 }
 
-fn algorithm(oid: &str) -> String {
+pub(super) fn algorithm(oid: &str) -> String {
     match oid {
+        "1.2.840.113549.1.1.2" => "md2WithRSAEncryption",
         "1.2.840.113549.1.1.4" => "md5WithRSAEncryption",
         "1.2.840.113549.1.1.5" => "sha1WithRSAEncryption",
         "1.2.840.113549.1.1.10" => "RSASSA-PSS",
@@ -164,6 +175,9 @@ fn algorithm(oid: &str) -> String {
         "1.2.840.113549.1.1.12" => "sha384WithRSAEncryption",
         "1.2.840.113549.1.1.13" => "sha512WithRSAEncryption",
         "1.2.840.10045.4.1" => "ecdsa-with-SHA1",
+        "1.2.840.10045.4.3.1" => "ecdsa-with-SHA224",
+        "1.2.840.113549.1.1.14" => "sha224WithRSAEncryption",
+        "1.2.840.10040.4.1" => "DSA",
         "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256",
         "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384",
         "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512",
@@ -174,6 +188,6 @@ fn algorithm(oid: &str) -> String {
     .to_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -3,42 +3,50 @@
 //!
 //! The handshake accepts any certificate, because a refused one could not be shown; it still
 //! checks that the server holds the key. Nothing is sent over it. What the chain is worth is
-//! [`judge`]'s matter.
+//! [`judge`]'s matter. Servers that speak only what the library does not are asked with a hello
+//! of our own.
 
+mod ask;
+mod bundle;
 mod capture;
 mod cert;
+mod der;
+mod details;
+mod hello;
 mod judge;
-#[cfg(test)]
-mod judge_tests;
 #[cfg(test)]
 mod mint;
 mod names;
+mod resume;
 mod roots;
-mod walk;
+mod shake;
+mod staple;
+mod starttls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-
-use crate::model::observation::{How, Method, Outcome, TlsSample};
+use crate::model::observation::{How, TlsSample};
 use crate::model::target::Host;
-use crate::model::text::SafeText;
 use crate::model::time::Rtt;
-use crate::model::tls::{TlsFault, TlsSession};
-use crate::sys::clock::Clock;
+use crate::model::tls::TlsSession;
 
-use super::dial::dial;
-
-pub use judge::judge;
+pub use ask::{Ask, Probed, Sni, probe};
+pub use bundle::{Bundle, MAX_BYTES, bundle, to_pem};
+pub use details::{CertDetails, details};
+pub use hello::{CipherScan, Scan, Version, VersionScan, scan, suite_name, weakness};
+pub use judge::{Judgement, MAX_CHAIN, Question, judge, judge_all};
+pub use resume::{Resumed, resumes};
 pub use roots::{Roots, RootsError};
+pub use staple::read as read_staple;
+pub use starttls::{StartError, StartTls};
 
 pub(crate) use capture::handshake;
 
 /// Handshakes with `dst` for `name` (SNI for names only) and judges what it presents.
 ///
 /// `timeout` bounds the TCP and the TLS handshake each. The outcomes:
-/// * `Ok`: a finished handshake, whatever is wrong with the certificates;
+/// * `Ok`: a handshake that showed the chain, whatever is wrong with the certificates;
 /// * `Refused`: a RST or an ICMP error at any time, or a TLS alert or something that is not TLS
 ///   (`Protocol`);
 /// * `Timeout`: the TCP connection stands and the TLS handshake stalls;
@@ -50,61 +58,32 @@ pub async fn capture(
     roots: &Roots,
     timeout: Duration,
 ) -> (How, TlsSample) {
-    let sample = TlsSample {
-        dst,
-        name: SafeText::capped(&name.to_string(), 255),
-        asked,
-        outcome: attempt(dst, name, roots, timeout).await,
-    };
-    (How::best(Method::TlsHandshake), sample)
+    let (how, mut probed) = probe(&Ask::new(name.clone(), timeout), dst, roots).await;
+    probed.sample.asked = asked;
+    (how, probed.sample)
 }
 
-async fn attempt(
-    dst: SocketAddr,
+/// What a finished handshake of another probe showed, judged.
+pub(crate) fn session(
+    done: &capture::Done,
     name: &Host,
     roots: &Roots,
-    timeout: Duration,
-) -> Outcome<TlsSession> {
-    let offers: [&[&[u8]]; 2] = [&[b"h2", b"http/1.1"], &[]];
-    let mut last = Outcome::CannotTry {
-        need: "a TLS handshake".into(),
-    };
-    for alpn in offers {
-        let dialled = match dial(dst, timeout).await {
-            Ok(d) => d,
-            Err(e) => return e.into_outcome(dst),
-        };
-        match handshake(dialled.stream, dst, name, alpn, roots, timeout).await {
-            Ok(done) => {
-                let session = session(&done, name, roots, dialled.took);
-                done.close().await;
-                return Outcome::Ok(session);
-            }
-            // A mail or database server may refuse the web's protocols and nothing else.
-            Err(e) if e.is_about_alpn() => last = e.into_outcome(dst),
-            Err(e) => return e.into_outcome(dst),
-        }
-    }
-    last
-}
-
-fn session(done: &capture::Done, name: &Host, roots: &Roots, connect: Rtt) -> TlsSession {
-    let now = Clock::start().now().wall;
-    let chain: &[CertificateDer<'static>] = &done.chain;
-    let mut faults = judge(chain, name, roots, now);
-    if let Some(why) = &done.unproven {
-        faults.push(TlsFault::Other {
-            reason: SafeText::new(format!("the proof of the key could not be checked: {why}")),
-        });
-    }
+    connect: Rtt,
+) -> TlsSession {
+    let conn = done.stream.get_ref().1;
+    let judged = ask::judged(&done.chain, name, roots);
+    let mut faults = judged.faults;
+    faults.extend(done.unproven.as_deref().map(ask::unproven));
     TlsSession {
-        version: done.version(),
-        cipher: done.cipher(),
-        alpn: done.alpn(),
+        version: capture::version(conn),
+        cipher: capture::cipher(conn),
+        alpn: capture::alpn(conn),
         connect,
         handshake: done.took,
-        chain: chain.iter().map(|c| cert::info(c)).collect(),
+        chain: done.chain.iter().map(|c| cert::info(c)).collect(),
         faults,
         roots: roots.describe(),
+        notes: judged.notes,
+        seen: Box::default(),
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::judge::ParsedCert;
 use crate::model::text::SafeText;
 
 /// The largest bundle worth reading; the usual one has 250 KiB.
@@ -80,13 +81,16 @@ impl Roots {
     pub fn load(extra: &[PathBuf]) -> Result<Self, RootsError> {
         let native = rustls_native_certs::load_native_certs();
         let mut groups = vec![(system_name(), native.certs)];
-        for path in extra {
-            let name = path
-                .file_name()
-                .map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
-            groups.push((name.into_owned(), read_file(path)?));
-        }
+        groups.extend(read_files(extra)?);
         Ok(Self::from_groups(groups))
+    }
+
+    /// The certificates of these files and nothing else.
+    ///
+    /// # Errors
+    /// If one of them cannot be used.
+    pub fn only(files: &[PathBuf]) -> Result<Self, RootsError> {
+        Ok(Self::from_groups(read_files(files)?))
     }
 
     /// Roots out of memory, each group under the name that [`Roots::describe`] shows.
@@ -142,6 +146,22 @@ impl Roots {
     }
 }
 
+/// The public roots (Mozilla's programme, built in), made once.
+pub(super) fn public_verifier(
+    provider: &Arc<CryptoProvider>,
+) -> Option<&'static WebPkiServerVerifier> {
+    static PUBLIC: OnceLock<Option<Arc<WebPkiServerVerifier>>> = OnceLock::new();
+    let made = PUBLIC.get_or_init(|| {
+        let store = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
+            .build()
+            .ok()
+    });
+    made.as_deref()
+}
+
 fn system_name() -> String {
     let set: Vec<&str> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
@@ -157,6 +177,18 @@ fn system_name() -> String {
 fn subject_of(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let (_, cert) = X509Certificate::from_der(der).ok()?;
     Some(cert.subject().as_raw().to_vec())
+}
+
+type Group = (String, Vec<CertificateDer<'static>>);
+
+fn read_files(files: &[PathBuf]) -> Result<Vec<Group>, RootsError> {
+    let named = files.iter().map(|path| {
+        let name = path
+            .file_name()
+            .map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
+        Ok((name.into_owned(), read_file(path)?))
+    });
+    named.collect()
 }
 
 fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
@@ -175,11 +207,11 @@ fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     let mut certs = Vec::new();
     for (number, item) in (1..).zip(CertificateDer::pem_slice_iter(&bytes)) {
         let der = item.map_err(|e| none(format!("its PEM text is broken ({e})")))?;
-        if let Err(e) = RootCertStore::empty().add(der.clone()) {
+        if let Err(why) = ParsedCert::parse(&der) {
             return Err(RootsError::BadCertificate {
                 file,
                 number,
-                why: SafeText::new(e.to_string()),
+                why: SafeText::new(format!("it {why}")),
             });
         }
         certs.push(der);

@@ -9,6 +9,7 @@ use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::observation::{DnsAnswer, DnsSample, Outcome, ServerRole};
+use crate::model::service::{DnssecFault, DnssecState};
 use crate::model::text::SafeText;
 use crate::model::window::{DnsKey, Recent};
 
@@ -35,6 +36,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         doc.line(title);
         doc.lines(rows);
         differences(app, asked, &mut doc, cols);
+        told(app, asked, &mut doc, cols);
     }
     doc
 }
@@ -107,6 +109,10 @@ fn row(app: &App, key: &DnsKey, recent: &Recent<DnsSample>, last: &DnsSample) ->
 
 fn answer(a: &DnsAnswer) -> Line {
     if a.records.is_empty() {
+        if let Some(n) = &a.detail.negative {
+            let text = format!("says zone {} #{}; kept {} s", n.zone, n.serial, n.ttl_s);
+            return Line::of(Role::Muted, text);
+        }
         return match &a.soa {
             Some(soa) => Line::of(Role::Muted, format!("SOA {soa}")),
             None => Line::new(),
@@ -147,4 +153,96 @@ fn differences(app: &App, asked: &Asked, doc: &mut Doc, cols: usize) {
         );
         doc.paragraph(text, cols, 1);
     }
+}
+
+/// What the newest answers say beside their records: extended errors, DNSSEC, truncation.
+fn told(app: &App, asked: &Asked, doc: &mut Doc, cols: usize) {
+    let s = app.symbols;
+    for (key, recent) in asked {
+        let Some(last) = recent.last().map(|d| &d.value) else {
+            continue;
+        };
+        let by = key.server.ip();
+        let mut say = |role: Role, sign: &str, text: String| {
+            doc.paragraph(Line::of(role, format!("{sign} {text}")), cols, 1);
+        };
+        match last.security.state {
+            DnssecState::Bogus => say(
+                Role::Critical,
+                s.critical,
+                format!("{by}: DNSSEC validation fails; with checking disabled it answers"),
+            ),
+            DnssecState::FailsAnyway => say(
+                Role::Muted,
+                s.warning,
+                format!("{by}: fails with checking disabled as well: not DNSSEC"),
+            ),
+            _ => {}
+        }
+        for fault in last.security.faults.iter().take(3) {
+            say(
+                Role::Warning,
+                s.warning,
+                format!("{by}: {}", dnssec_fault(fault)),
+            );
+        }
+        let Some(a) = last.outcome.ok() else { continue };
+        for e in a.detail.errors.iter().take(3) {
+            say(
+                Role::Warning,
+                s.warning,
+                format!("{by} explains: {}", e.label()),
+            );
+        }
+        let d = &a.detail;
+        if let (Some(udp), Some(tcp)) = (d.phases.truncated_udp, d.phases.connect) {
+            let exchange = d.phases.exchange;
+            say(
+                Role::Muted,
+                " ",
+                format!(
+                    "{by}: truncated over UDP after {udp}; TCP connected in {tcp}, answered in {exchange}"
+                ),
+            );
+        }
+    }
+}
+
+fn dnssec_fault(f: &DnssecFault) -> String {
+    match f {
+        DnssecFault::Expired { signature: g } => {
+            format!(
+                "signature of {} {} expired {}",
+                g.owner,
+                g.covers,
+                day(g.expiration)
+            )
+        }
+        DnssecFault::NotYetValid { signature: g } => format!(
+            "signature of {} {} is not valid before {}",
+            g.owner,
+            g.covers,
+            day(g.inception)
+        ),
+        DnssecFault::ExpiresSoon {
+            signature: g,
+            hours,
+        } => {
+            format!("signature of {} {} expires in {hours} h", g.owner, g.covers)
+        }
+        DnssecFault::ValidationFails { reason: Some(why) } => format!("validation fails: {why}"),
+        DnssecFault::ValidationFails { reason: None } => {
+            "validation fails; it does not say why".into()
+        }
+        DnssecFault::NoKeyForDs { zone, .. } => {
+            format!("no key of {zone} fits a DS of its parent")
+        }
+        DnssecFault::SignatureMissing { zone } => {
+            format!("{zone} has a DS and its answer is not signed")
+        }
+    }
+}
+
+fn day(t: jiff::Timestamp) -> String {
+    crate::model::time::date_time_utc(t)
 }

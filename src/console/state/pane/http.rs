@@ -5,9 +5,12 @@ use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
-use crate::model::observation::{HttpPhases, HttpResponse, HttpSample};
-use crate::model::time::Rtt;
+use crate::model::observation::{HttpDetails, HttpPhases, HttpResponse, HttpSample};
+use crate::model::time::{Rtt, human};
 use crate::model::window::{Dated, Recent};
+
+/// A smaller difference of the clocks may be rounding.
+const CLOCK_MS: u64 = 2_000;
 
 /// The pane.
 pub fn doc(app: &App, cols: usize) -> Doc {
@@ -49,12 +52,18 @@ fn exchange(app: &App, dated: &Dated<HttpSample>, doc: &mut Doc, cols: usize) {
         let text = Line::of(Role::Critical, format!("{} {why}", app.symbols.critical));
         doc.paragraph(text, cols, 1);
         doc.paragraph(method(&dated.how), cols, 1);
+        if let Some(d) = &sample.details {
+            remarks(d, doc, cols);
+        }
         return;
     };
     doc.paragraph(status(app, r), cols, 1);
     doc.gap();
     phases(app, r.phases, doc, cols);
     doc.gap();
+    if let Some(d) = &sample.details {
+        remarks(d, doc, cols);
+    }
     for (name, value) in [
         ("server", &r.server),
         ("location", &r.location),
@@ -65,6 +74,39 @@ fn exchange(app: &App, dated: &Dated<HttpSample>, doc: &mut Doc, cols: usize) {
             let text = Line::of(Role::Muted, format!("{name:<9}")).text(value.clone());
             doc.line(Line::plain(" ").join(text).cut(cols));
         }
+    }
+}
+
+/// What else there is to know of an exchange, a line each.
+fn remarks(d: &HttpDetails, doc: &mut Doc, cols: usize) {
+    let mut say = |text: String| doc.paragraph(Line::of(Role::Muted, text), cols, 1);
+    if let Some(stopped) = &d.stopped {
+        say(stopped.to_string());
+    }
+    if let Some(tls) = &d.tls {
+        let alpn = tls.alpn.as_ref();
+        let alpn = alpn.map_or("no ALPN".to_owned(), |a| format!("ALPN {a}"));
+        say(format!("{}, {alpn}", tls.version));
+    }
+    if d.syn_retransmits > 0 {
+        let n = d.syn_retransmits + 1;
+        say(format!(
+            "SYN sent {n} times: the connect time holds the waits between"
+        ));
+    }
+    if let Some(body) = d.body.as_ref().filter(|b| b.truncated) {
+        say(format!(
+            "only the first {} bytes of the body were read",
+            body.bytes
+        ));
+    }
+    if let Some(off) = d.date_offset_ms.filter(|o| o.unsigned_abs() >= CLOCK_MS) {
+        let time = human(std::time::Duration::from_millis(off.unsigned_abs()));
+        let side = if off < 0 { "behind" } else { "ahead of" };
+        say(format!("its Date is {time} {side} the clock of this host"));
+    }
+    if let Some(name) = &d.proxy_unused {
+        say(format!("{name} names a proxy; it was not used"));
     }
 }
 
@@ -86,16 +128,11 @@ fn phases(app: &App, p: HttpPhases, doc: &mut Doc, cols: usize) {
     let total = p.total().0.max(1);
     let bar = cols.saturating_sub(30).min(50);
     let mut before = 0u64;
-    let parts = [
-        ("connect", p.connect),
-        ("TLS", p.tls),
-        ("first byte", p.first_byte),
-        ("body", p.body),
-    ];
-    for ((name, time), fill) in parts.into_iter().zip(app.symbols.fills) {
-        if name == "TLS" && time == Rtt(0) {
-            continue;
-        }
+    // These are left out where there was nothing to wait for.
+    let needed = |name: &str| matches!(name, "connect" | "first byte" | "body");
+    let parts = p.parts().into_iter();
+    let shown = parts.filter(|(name, time)| *time > Rtt(0) || needed(name));
+    for ((name, time), fill) in shown.zip(app.symbols.fills.into_iter().cycle()) {
         let cells = |t: u64| (u128::from(t) * bar as u128 / u128::from(total)) as usize;
         let (from, to) = (cells(before), cells(before + time.0));
         before += time.0;

@@ -134,7 +134,16 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
         line.push(Role::Key, " ]");
     }
     line.push(Role::Text, "   ");
-    doc.line(line.join(facts::state(app, id)).cut(cols));
+    let full = line.join(facts::state(app, id));
+    if full.width() <= cols {
+        doc.line(full);
+    } else {
+        // The state is worth more than the end of a long name.
+        let state = facts::short_state(app, id);
+        let name = Line::plain(" ").with(Role::Title, facts::name(id));
+        let name = name.cut(cols.saturating_sub(state.width() + 2));
+        doc.line(name.text("  ").join(state).cut(cols));
+    }
     for finding in findings_of(app, screen) {
         let sign = app.symbols.severity(finding.severity);
         let text = Line::of(
@@ -152,7 +161,12 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
                 (Role::Muted, app.symbols.pending)
             };
             let text = Line::of(role, format!("{sign} ")).with(Role::Muted, clean.text.clone());
-            doc.paragraph(text, cols, 1);
+            if app.room().rules {
+                doc.paragraph(text, cols, 1);
+            } else {
+                // With few rows what is clean must not push out what is measured.
+                doc.line(Line::plain(" ").join(text).cut(cols));
+            }
         }
     }
     doc.gap();

@@ -6,7 +6,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::observation::{Hop, Pmtu, PmtuHow, SizeTry};
+use crate::model::observation::{Pmtu, PmtuHow, PmtuSample, Rung};
 
 /// The pane.
 pub fn doc(app: &App, cols: usize) -> Doc {
@@ -30,11 +30,11 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                 },
             );
         doc.paragraph(line, cols, 1);
-        doc.paragraph(method(&last.how), cols, 1);
         match last.value.outcome.ok() {
             Some(p) => {
-                doc.gap();
                 result(app, p, &mut doc, cols);
+                asides(app, &last.value, &mut doc, cols);
+                doc.paragraph(method(&last.how), cols, 1);
                 tries(app, p, &mut doc, cols);
             }
             None => {
@@ -44,6 +44,8 @@ pub fn doc(app: &App, cols: usize) -> Doc {
                     format!("{} can't be known: {why}", app.symbols.unknown),
                 );
                 doc.paragraph(text, cols, 1);
+                asides(app, &last.value, &mut doc, cols);
+                doc.paragraph(method(&last.how), cols, 1);
             }
         }
         doc.gap();
@@ -51,8 +53,18 @@ pub fn doc(app: &App, cols: usize) -> Doc {
     doc
 }
 
-fn hop(h: &Hop) -> String {
-    format!("hop {} ({})", h.ttl, h.addr)
+/// What routers said that is not so, and what TCP says.
+fn asides(app: &App, sample: &PmtuSample, doc: &mut Doc, cols: usize) {
+    for (claim, fault) in sample.false_claims() {
+        let text = Line::of(
+            Role::Warning,
+            format!("{} router {} {fault}", app.symbols.warning, claim.router),
+        );
+        doc.paragraph(text, cols, 1);
+    }
+    if let Some(tcp) = &sample.tcp {
+        doc.paragraph(Line::of(Role::Muted, tcp.words()), cols, 1);
+    }
 }
 
 fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
@@ -63,6 +75,13 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
                 Role::Muted,
                 ", the full size of the first link: nothing is lost to size",
+            );
+            doc.paragraph(text, cols, 1);
+        }
+        PmtuHow::AsAsked => {
+            let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
+                Role::Muted,
+                format!(", larger ones were not tried{of_link}"),
             );
             doc.paragraph(text, cols, 1);
         }
@@ -81,8 +100,7 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
             bad_sent,
             good_sent,
             good_answered,
-            last_seen,
-            beyond,
+            ..
         } => {
             let text = Line::of(
                 Role::Critical,
@@ -99,12 +117,7 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
                 p.mtu
             ));
             doc.paragraph(text, cols, 1);
-            let place = match (last_seen, beyond) {
-                (Some(a), Some(b)) => format!("between {} and {}", hop(a), hop(b)),
-                (Some(a), None) => format!("after {}", hop(a)),
-                (None, Some(b)) => format!("before {}", hop(b)),
-                (None, None) => "somewhere on the path".into(),
-            };
+            let place = p.how.place().unwrap_or("somewhere on the path".into());
             let text = Line::of(Role::Muted, "lost ").with(Role::Text, place);
             doc.paragraph(text, cols, 1);
         }
@@ -112,19 +125,20 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
 }
 
 fn tries(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
-    let to_end: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_none()).collect();
-    if !to_end.is_empty() {
-        doc.heading("SIZES TRIED, IN ORDER");
-        doc.lines(table(app, &to_end, cols));
-    }
-    let to_hops: Vec<_> = p.tries.iter().filter(|t| t.ttl.is_some()).collect();
-    if !to_hops.is_empty() {
-        doc.heading("SIZES TRIED TO HOPS ON THE WAY");
-        doc.lines(table(app, &to_hops, cols));
+    let (to_end, to_hops): (Vec<Rung>, Vec<Rung>) =
+        p.ladder().into_iter().partition(|r| r.ttl.is_none());
+    for (heading, rungs) in [
+        ("SIZES TRIED, LARGEST FIRST", to_end),
+        ("SIZES TRIED TO HOPS ON THE WAY", to_hops),
+    ] {
+        if !rungs.is_empty() {
+            doc.heading(heading);
+            doc.lines(table(app, &rungs, cols));
+        }
     }
 }
 
-fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
+fn table(app: &App, rungs: &[Rung], cols: usize) -> Vec<Line> {
     let mut table = Table::new([
         Column::new("HOP").right().drop(1),
         Column::new("BYTES").right(),
@@ -132,19 +146,19 @@ fn table(app: &App, tries: &[&SizeTry], cols: usize) -> Vec<Line> {
         Column::new("ANSWERED").right(),
         Column::new("RESULT"),
     ]);
-    for t in tries {
-        let verdict = match t.answered {
+    for r in rungs {
+        let verdict = match r.answered {
             0 => Line::of(Role::Critical, format!("{} vanish", app.symbols.critical)),
-            n if n < t.sent => {
+            n if n < r.sent => {
                 Line::of(Role::Warning, format!("{} some pass", app.symbols.warning))
             }
             _ => Line::of(Role::Ok, format!("{} pass", app.symbols.ok)),
         };
         table.row(Row::new(vec![
-            Line::plain(t.ttl.map(|n| n.to_string()).unwrap_or_default()),
-            Line::plain(t.size.to_string()),
-            Line::plain(t.sent.to_string()),
-            Line::plain(t.answered.to_string()),
+            Line::plain(r.ttl.map(|n| n.to_string()).unwrap_or_default()),
+            Line::plain(r.sizes()),
+            Line::plain(r.sent.to_string()),
+            Line::plain(r.answered.to_string()),
             verdict,
         ]));
     }

@@ -1,15 +1,23 @@
 //! Overview: what is broken, and where, without a keystroke.
 
+use jiff::Timestamp;
+
 use super::{severity_role, timeline};
-use crate::console::state::app::App;
-use crate::console::state::doc::{Doc, Line, Role, head};
+use crate::console::state::app::{App, Pick};
+use crate::console::state::doc::{CUT, Doc, Line, Role, head};
 use crate::console::state::facts;
 use crate::console::state::room::Room;
-use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::finding::{Finding, Severity, TargetState};
 use crate::model::target::TargetId;
-use crate::model::time::human;
+use crate::model::time::{clock_utc, human};
+
+/// Lines of a finding where there is little room.
+const BRIEF: usize = 2;
+/// Lines of the timeline that are worth more than the end of a finding's evidence.
+const TIMELINE_WANTED: usize = 5;
+/// Cells of a state that are never cut: the sign and the beginning of the reason.
+const STATE_LEAST: usize = 13;
 
 const COLUMNS: [Column; 11] = [
     Column::new("TARGET").flex(18),
@@ -22,7 +30,7 @@ const COLUMNS: [Column; 11] = [
     Column::new("HTTP").drop(5),
     Column::new("").right().drop(10),
     Column::new("MTU").drop(6),
-    Column::new("STATE").flex(11),
+    Column::new("STATE").flex(STATE_LEAST),
 ];
 
 /// The three parts, unshortened.
@@ -32,7 +40,7 @@ pub fn whole(app: &App, cols: usize) -> Doc {
     doc.line(head);
     doc.lines(rows);
     doc.heading("FINDINGS");
-    doc.lines(findings(app, cols).into_iter().flatten());
+    doc.lines(findings(app, cols, usize::MAX).into_iter().flatten());
     doc.heading("TIMELINE");
     doc.lines(timeline::tail(app, cols, 20));
     doc
@@ -41,8 +49,15 @@ pub fn whole(app: &App, cols: usize) -> Doc {
 /// The three parts, sized to what is there.
 pub fn body(app: &App, room: Room) -> Vec<Line> {
     let (head, rows) = targets(app, room.cols);
-    let found = findings(app, room.cols);
-    let wanted = found.iter().map(Vec::len).sum::<usize>();
+    let height = |found: &[Vec<Line>]| found.iter().map(Vec::len).sum::<usize>();
+    let mut found = findings(app, room.cols, BRIEF);
+    // Where there is room, nothing is cut.
+    let whole = findings(app, room.cols, usize::MAX);
+    let taken = rows.len() + TIMELINE_WANTED + 3;
+    if height(&whole) + taken <= room.body {
+        found = whole;
+    }
+    let wanted = height(&found);
     let shares = share(room.body, rows.len() + 1, wanted + 1);
     let mut out = vec![head];
     let targets = Doc { lines: rows };
@@ -144,11 +159,22 @@ pub fn count(app: &App, severity: Severity) -> usize {
 }
 
 fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
-    let mut table = Table::new(COLUMNS);
-    let here = app.cursors[Screen::Overview.index()].item;
-    for (n, id) in app.window.order.iter().enumerate() {
+    let mut columns = COLUMNS;
+    // The name of a fault is worth more than most figures; other reasons may be cut.
+    let faulty = app.window.order.iter().filter(|id| {
+        matches!(
+            app.state_of(id),
+            TargetState::Down(_) | TargetState::Degraded(_)
+        )
+    });
+    let name = faulty.map(|id| state_cell(app, id).width()).max();
+    if let Some(last) = columns.last_mut() {
+        *last = last.flex(name.unwrap_or(0).max(STATE_LEAST));
+    }
+    let mut table = Table::new(columns);
+    for id in &app.window.order {
         let mut row = Row::new(cells(app, id));
-        row.selected = n == here;
+        row.selected = matches!(&app.pick, Pick::Target(t) if t == id);
         table.row(row);
     }
     table.lines(cols, app.symbols)
@@ -180,26 +206,77 @@ fn cells(app: &App, id: &TargetId) -> Vec<Line> {
         facts::http_cell(app, t),
         facts::http_time_cell(t),
         facts::mtu_cell(app, t),
-        facts::state(app, id),
+        state_cell(app, id),
     ]
 }
 
+fn state_cell(app: &App, id: &TargetId) -> Line {
+    if app.room().cols < 100 {
+        facts::short_state(app, id)
+    } else {
+        facts::state(app, id)
+    }
+}
+
 /// One group of lines for each finding, then one for each target that is clean.
-fn findings(app: &App, cols: usize) -> Vec<Vec<Line>> {
+fn findings(app: &App, cols: usize, most: usize) -> Vec<Vec<Line>> {
     let mut groups = Vec::new();
-    let here = app.cursors[Screen::Overview.index()].item;
-    let from = app.window.order.len();
-    for (n, finding) in app.verdicts.findings.iter().enumerate() {
-        groups.push(entry(app, finding, cols, here == from + n));
+    let picked = |f: &Finding| matches!(&app.pick, Pick::Finding { key, .. } if *key == f.key());
+    for finding in listed(app) {
+        groups.push(entry(app, finding, (cols, most), picked(finding)));
     }
     if groups.is_empty() {
         let line = Line::of(Role::Muted, format!(" {}", nothing_found(app)));
         groups.push(vec![line.cut(cols)]);
     }
+    for (finding, last) in unseen(app) {
+        groups.push(unseen_entry(
+            app,
+            finding,
+            last,
+            (cols, most),
+            picked(finding),
+        ));
+    }
     for id in &app.window.order {
-        groups.extend(ruled_out(app, id).map(|line| vec![line.cut(cols)]));
+        groups.extend(ruled_out(app, id).map(|line| match most {
+            BRIEF => vec![line.cut(cols)],
+            _ => line.wrap(cols, 3),
+        }));
     }
     groups
+}
+
+/// Open findings to show. What is only information about one place is one line, however many
+/// targets are behind it.
+fn listed(app: &App) -> Vec<&Finding> {
+    let mut shown: Vec<&Finding> = Vec::new();
+    for f in &app.verdicts.findings {
+        let same = |s: &&Finding| s.code == f.code && s.location == f.location;
+        if f.severity > Severity::Info || !shown.iter().any(same) {
+            shown.push(f);
+        }
+    }
+    shown
+}
+
+/// Faults that an earlier session left open and nobody has looked at since, and since when.
+fn unseen(app: &App) -> impl Iterator<Item = (&Finding, Timestamp)> {
+    let open = app.incident.open.iter();
+    open.filter(|(_, f)| f.severity > Severity::Info)
+        .filter(|(key, _)| !app.verdicts.findings.iter().any(|f| f.key() == **key))
+        .filter_map(|(key, f)| Some((f, app.incident.unseen(key)?)))
+}
+
+/// What can be selected, from top to bottom.
+pub fn items(app: &App) -> Vec<Pick> {
+    let targets = app.window.order.iter().cloned().map(Pick::Target);
+    let findings = listed(app).into_iter().chain(unseen(app).map(|(f, _)| f));
+    let findings = findings.map(|f| Pick::Finding {
+        key: f.key(),
+        subject: f.subject.clone(),
+    });
+    targets.chain(findings).collect()
 }
 
 fn nothing_found(app: &App) -> &'static str {
@@ -231,13 +308,46 @@ fn at_word(text: &str, room: usize) -> (&str, &str) {
     }
 }
 
+fn unseen_entry(
+    app: &App,
+    f: &Finding,
+    last: Timestamp,
+    (cols, most): (usize, usize),
+    selected: bool,
+) -> Vec<Line> {
+    let mark = if selected { app.symbols.marker } else { " " };
+    let since = format!(
+        "{} unknown since {}: ",
+        app.symbols.unknown,
+        clock_utc(last)
+    );
+    let line = Line::of(Role::Accent, mark)
+        .with(Role::Unknown, since)
+        .text(f.summary.clone());
+    at_most(line.selected(selected).wrap(cols, 3), most, cols)
+}
+
+/// The first lines; the last of them says if there are more.
+fn at_most(mut lines: Vec<Line>, most: usize, cols: usize) -> Vec<Line> {
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(end) = lines.last_mut() {
+            *end = std::mem::take(end).with(Role::Muted, CUT).cut(cols);
+        }
+    }
+    lines
+}
+
 /// Summary with age; below it the rest of the summary and the first evidence.
-fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
+fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -> Vec<Line> {
     let mark = if selected { app.symbols.marker } else { " " };
     let sign = app.symbols.severity(f.severity);
     let role = severity_role(f.severity);
     let age = app.now.wall.duration_since(f.since);
-    let age = human(std::time::Duration::try_from(age).unwrap_or_default());
+    let age = match std::time::Duration::try_from(age).unwrap_or_default() {
+        age if age.as_secs() == 0 => "now".into(),
+        age => human(age),
+    };
     let mut right = Line::new();
     if f.confidence < 0.8 {
         right.push(Role::Muted, format!("{}  ", f.confidence_word()));
@@ -250,7 +360,7 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
             .with(Role::Muted, " runbook");
     }
     let left_room = if cols >= 60 {
-        cols.saturating_sub(right.width() + 2)
+        cols.saturating_sub(right.width() + 3)
     } else {
         cols
     };
@@ -258,21 +368,27 @@ fn entry(app: &App, f: &Finding, cols: usize, selected: bool) -> Vec<Line> {
     let (start, rest) = at_word(f.summary.as_str(), left_room.saturating_sub(left.width()));
     let left = left.text(start);
     let first = if cols >= 60 {
-        left.fit(left_room).text(" ").join(right)
+        left.fit(left_room).text("  ").join(right)
     } else {
         left.cut(cols)
     };
+    // Nobody acts on information: its evidence shows when it is selected.
+    let brief = f.severity == Severity::Info && !selected;
     // What does not fit goes on below: the place often stands at the end.
     let mut below = Line::plain("   ").text(rest);
-    if let Some(e) = f.evidence.first() {
+    if let Some(e) = f.evidence.first().filter(|_| !brief) {
         if !rest.is_empty() {
             below.push(Role::Muted, format!(" {} ", app.symbols.sep));
         }
         below.push(Role::Muted, e.text.clone());
     }
     let mut lines = vec![first];
-    if !rest.is_empty() || !f.evidence.is_empty() {
-        lines.push(below.cut(cols));
+    if !rest.is_empty() || !f.evidence.is_empty() && !brief {
+        match most {
+            // Every cell of the one line counts, up to the middle of a word.
+            BRIEF => lines.push(below.cut(cols)),
+            _ => lines.extend(below.wrap(cols, 3)),
+        }
     }
     for line in &mut lines {
         line.selected = selected;

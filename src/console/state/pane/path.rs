@@ -7,7 +7,7 @@ use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::finding::Finding;
-use crate::model::observation::HopAnswer;
+use crate::model::observation::{HopAnswer, Method};
 use crate::model::window::{HopStats, PathWindow, PingKey, PingSeries, TargetWindow};
 
 /// The pane.
@@ -34,6 +34,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
 
 fn resolution(app: &App, t: &TargetWindow, doc: &mut Doc, cols: usize) {
     let Some(r) = &t.resolution else { return };
+    // An address is what it is.
+    if r.how.method == Method::Literal {
+        return;
+    }
     let mut line = Line::of(Role::Muted, "name ").text(r.value.name.clone());
     match &r.value.outcome {
         crate::model::observation::Outcome::Ok(addresses) => {
@@ -78,7 +82,8 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
         Column::new("NOTE").flex(13).drop(7),
     ]);
     // Hops beyond the last that ever answered are one line, not thirty.
-    let last = path.farthest().unwrap_or(0);
+    let last = path.reached_ttl().or_else(|| facts::last_router(path));
+    let last = last.unwrap_or(0);
     let mut silent_end = None;
     for (ttl, hop) in path.hops() {
         if ttl > last {
@@ -87,16 +92,36 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
         }
         table.row(row(app, ttl, hop, path));
     }
+    let refusal = refusal(path).filter(|_| path.reached_ttl().is_none());
     let (title, rows) = table.lines(cols, app.symbols);
     doc.line(title);
     doc.lines(rows);
+    if let Some((from, what)) = refusal {
+        let line = Line::plain("    ")
+            .with(Role::Border, format!("{} ", app.symbols.branch))
+            .with(Role::Critical, format!("{from} says {what}"));
+        doc.line(line.cut(cols));
+    }
     if let Some(end) = silent_end {
-        let text = format!(
-            "{:>3}–{end}  silent: nothing beyond hop {last} answers",
-            last + 1
-        );
+        let next = last + 1;
+        let range = match next == end {
+            true => format!("{end:>3}"),
+            false => format!("{next:>3}–{end}"),
+        };
+        let text = format!("{range}  nothing beyond hop {last} answers");
         doc.line(Line::of(Role::Muted, text).cut(cols));
     }
+}
+
+/// Who said last that it goes no further, and in what words.
+fn refusal(path: &PathWindow) -> Option<(std::net::IpAddr, String)> {
+    let mut rounds = path.kept().rev();
+    rounds.find_map(|(_, _, round)| {
+        round.hops.iter().find_map(|h| match h.answer {
+            HopAnswer::Unreachable { from, error, .. } => Some((from, error.label())),
+            _ => None,
+        })
+    })
 }
 
 fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
@@ -122,15 +147,7 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
     };
     let skip = hop.rtts.len().saturating_sub(10);
     let points: Vec<_> = hop.rtts.iter().skip(skip).map(|r| Some(*r)).collect();
-    let below = match hop.last {
-        Some(HopAnswer::Unreachable { error, from, .. }) => vec![
-            Line::plain("    ")
-                .with(Role::Border, format!("{} ", app.symbols.branch))
-                .with(Role::Critical, format!("{from} says {}", error.label())),
-        ],
-        _ => Vec::new(),
-    };
-    let mut row = Row::new(vec![
+    Row::new(vec![
         Line::plain(ttl.to_string()),
         host,
         Line::of(role, facts::percent(hop.loss())),
@@ -142,9 +159,7 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
         number(|s| s.stdev),
         facts::spark(app, &points),
         note,
-    ]);
-    row.below = below;
-    row
+    ])
 }
 
 /// What is to be said of a hop, and whether its loss means nothing for the path.
@@ -271,7 +286,7 @@ fn ping(app: &App, key: &PingKey, s: &PingSeries, best: bool, doc: &mut Doc, col
             "; answers are rationed, so its loss proves nothing",
         );
     }
-    if let Some((who, why, _)) = s.points().last().and_then(|p| p.refusal.as_ref()) {
+    if let Some((who, why, _)) = s.points().last().and_then(|p| p.refusal.as_deref()) {
         let who = who.map_or("this host".to_owned(), |w| w.to_string());
         line.push(
             Role::Critical,

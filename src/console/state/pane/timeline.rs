@@ -11,6 +11,9 @@ use crate::model::event::{Event, EventId, EventKind, NoteKind, StepMark, finding
 use crate::model::text::SafeText;
 use crate::model::time::{clock_utc, human};
 
+/// Where the words of an event begin.
+const INDENT: usize = 24;
+
 /// One event as a line tells it.
 pub struct Told {
     /// Sign and its role.
@@ -21,11 +24,11 @@ pub struct Told {
     pub text: SafeText,
 }
 
-/// Events that the screen shows: all, or those that hold the filter's words.
+/// Events that the screen shows: all but the figures, or those that hold the filter's words.
 fn shown(app: &App) -> Vec<&Event> {
     let all = app.incident.timeline.iter();
     if app.filter.is_empty() {
-        return all.collect();
+        return all.filter(|e| app.figures || !is_figures(e)).collect();
     }
     all.filter(|e| {
         let told = tell(app, e);
@@ -35,16 +38,48 @@ fn shown(app: &App) -> Vec<&Event> {
     .collect()
 }
 
-/// How many lines can be selected.
-pub fn count(app: &App) -> usize {
-    shown(app).len()
+/// Whether the incident begins with it; who resumes one has a title for it, too.
+fn opens(app: &App, e: &Event) -> bool {
+    let first = app
+        .incident
+        .timeline
+        .iter()
+        .find(|e| matches!(e.kind, EventKind::Joined { .. }));
+    first.is_some_and(|first| first.writer == e.writer)
+}
+
+/// Loss and times, written every few minutes whatever happens: they are in the record, and would
+/// drown what did happen.
+const fn is_figures(e: &Event) -> bool {
+    matches!(e.kind, EventKind::TargetNumbers { .. })
+}
+
+/// How many lines of figures are not shown.
+fn hidden(app: &App) -> usize {
+    if app.figures || !app.filter.is_empty() {
+        return 0;
+    }
+    let all = app.incident.timeline.iter();
+    all.filter(|e| is_figures(e)).count()
+}
+
+/// Place of the selected event among those shown, and the last place.
+pub fn place(app: &App) -> (usize, usize) {
+    let all = shown(app);
+    let last = all.len().saturating_sub(1);
+    let selected = app.event.as_ref();
+    let at = selected.and_then(|id| all.iter().rposition(|e| e.id() == *id));
+    (at.unwrap_or(last), last)
+}
+
+/// The event at a place.
+pub fn id_at(app: &App, place: usize) -> Option<EventId> {
+    shown(app).get(place).map(|e| e.id())
 }
 
 /// The event that keys act on.
 pub fn selected_event(app: &App) -> Option<EventId> {
-    let all = shown(app);
-    let last = all.len().checked_sub(1)?;
-    all.get(app.event.unwrap_or(last).min(last)).map(|e| e.id())
+    id_at(app, place(app).0)
 }
 
 /// All of it.
@@ -62,7 +97,13 @@ pub fn doc(app: &App, cols: usize) -> Doc {
             last_day = today;
         }
         let here = selected.as_ref() == Some(&e.id());
-        doc.line(line(app, e, here).cut(cols));
+        let line = line(app, e, here);
+        if here {
+            // What is selected is shown in full.
+            doc.lines(line.wrap(cols, INDENT));
+        } else {
+            doc.line(line.cut(cols));
+        }
     }
     for p in app.outbox.untold(&app.incident.timeline) {
         doc.line(pending(app, p).cut(cols));
@@ -85,27 +126,37 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
     if !app.filter.is_empty() {
         let line = Line::of(Role::Muted, " only lines with ")
             .with(Role::Accent, app.filter.as_str())
-            .with(Role::Muted, format!(" ({}); Esc shows all", count(app)));
+            .with(
+                Role::Muted,
+                format!(" ({}); Esc shows all", shown(app).len()),
+            );
+        out.push(line.cut(room.cols));
+    }
+    let figures = hidden(app);
+    if figures > 0 {
+        let line = Line::of(Role::Muted, format!(" {} of figures: ", lines(figures)))
+            .with(Role::Key, "a")
+            .with(Role::Muted, " shows them");
         out.push(line.cut(room.cols));
     }
     let rows = room.body.saturating_sub(out.len());
-    let lines = if app.event.is_none() {
+    let window = if app.event.is_none() {
         // Following: the end is what matters.
         let from = doc.len().saturating_sub(rows);
         &doc.lines[from..]
     } else {
         doc.window(rows, 0)
     };
-    out.extend_from_slice(lines);
+    out.extend_from_slice(window);
     out
 }
 
 /// The last lines, for the overview: what is worth a glance.
 pub fn tail(app: &App, cols: usize, rows: usize) -> Vec<Line> {
     let glance = |e: &&Event| match &e.kind {
-        EventKind::Joined { title, .. } => title.is_some(),
-        EventKind::TargetNumbers { .. } | EventKind::Left {} => false,
-        _ => true,
+        EventKind::Joined { targets, .. } => opens(app, e) || !targets.is_empty(),
+        EventKind::Left {} => false,
+        _ => !is_figures(e),
     };
     let waiting = app.outbox.untold(&app.incident.timeline);
     let take = rows.saturating_sub(waiting.len().min(rows));
@@ -190,7 +241,7 @@ pub fn tell(app: &App, e: &Event) -> Told {
     };
     let by = user(app, e);
     match &e.kind {
-        EventKind::Joined { title: Some(t), .. } => {
+        EventKind::Joined { title: Some(t), .. } if opens(app, e) => {
             told(plain, by.as_str(), format!("opened: {t}"))
         }
         EventKind::Joined {

@@ -74,6 +74,9 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
         .with(Role::Muted, ", TLS handshake ")
         .text(s.handshake.to_string());
     doc.paragraph(times, cols, 1);
+    for text in beside(s) {
+        doc.paragraph(Line::of(Role::Muted, text), cols, 1);
+    }
     let verdict = if s.faults.is_empty() {
         Line::of(Role::Ok, format!("{} trusted", app.symbols.ok))
     } else {
@@ -88,12 +91,38 @@ fn agreed(app: &App, s: &TlsSession, doc: &mut Doc, cols: usize) {
     doc.paragraph(line, cols, 1);
 }
 
+/// What else the handshake showed, a line each.
+fn beside(s: &TlsSession) -> Vec<String> {
+    let seen = &s.seen;
+    let mut lines = Vec::new();
+    if let Some(c) = &seen.client_cert {
+        let names: Vec<_> = c.authorities.iter().take(3).map(|n| n.as_str()).collect();
+        let how = match c.required {
+            Some(true) => "a client certificate is required",
+            Some(false) => "a client certificate is asked for, not required",
+            None => "a client certificate is asked for",
+        };
+        lines.push(match names.as_slice() {
+            [] => how.to_owned(),
+            some => format!("{how}, of {}", some.join("; ")),
+        });
+    }
+    if let Some(staple) = &seen.staple {
+        lines.push(format!("stapled OCSP response: {}", staple.status));
+    }
+    if let Some(why) = &seen.unfinished {
+        lines.push(format!("the handshake did not end: {why}"));
+    }
+    lines.extend(s.notes.iter().map(|n| n.detail.to_string()));
+    lines
+}
+
 /// Where in the chain a fault belongs.
 fn index_of(fault: &TlsFault, chain: usize) -> usize {
+    let last = chain.saturating_sub(1);
     match fault {
-        TlsFault::Expired { index, .. } | TlsFault::NotYetValid { index, .. } => *index,
-        TlsFault::NameMismatch { .. } | TlsFault::SelfSigned | TlsFault::Other { .. } => 0,
-        TlsFault::UntrustedIssuer { .. } => chain.saturating_sub(1),
+        TlsFault::UntrustedIssuer { .. } | TlsFault::RootExpired { .. } => last,
+        other => other.index().unwrap_or(0).min(last),
     }
 }
 
@@ -163,7 +192,12 @@ fn issuer(app: &App, s: &TlsSession, cert: &CertInfo, index: usize, doc: &mut Do
     if cert.self_issued {
         return;
     }
-    let unknown = |f: &TlsFault| matches!(f, TlsFault::UntrustedIssuer { .. });
+    let unknown = |f: &TlsFault| {
+        matches!(
+            f,
+            TlsFault::UntrustedIssuer { .. } | TlsFault::ChainIncomplete { .. }
+        )
+    };
     let mut line = Line::new();
     line.space(1 + (index + 1).min(6) * 3);
     line.push(Role::Border, app.symbols.branch);
@@ -199,7 +233,7 @@ fn words(app: &App, fault: &TlsFault) -> String {
         }
         TlsFault::SelfSigned => "signed by itself, no authority vouches for it".into(),
         TlsFault::UntrustedIssuer { issuer } => format!("no trusted root leads to {issuer}"),
-        TlsFault::Other { reason } => reason.to_string(),
+        other => other.detail(),
     }
 }
 

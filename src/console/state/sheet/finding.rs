@@ -11,14 +11,24 @@ use crate::model::time::{date_time_utc, human};
 /// The finding of that key, open or cleared.
 pub fn of(app: &App, key: &FindingKey, cols: usize) -> Doc {
     let open = app.verdicts.findings.iter().find(|f| f.key() == *key);
-    let known = open.or_else(|| {
+    let unseen = app.incident.unseen(key).filter(|_| open.is_none());
+    let left = app.incident.open.get(key).filter(|_| unseen.is_some());
+    let known = open.or(left).or_else(|| {
         let mut cleared = app.incident.cleared.iter().rev();
         cleared.find(|f| f.key() == *key)
     });
     match known {
         Some(f) => {
             let mut doc = Doc::new();
-            if open.is_none() {
+            if let Some(last) = unseen {
+                let text = format!(
+                    "{} unknown since {}: it was open when a session ended, and nobody has seen it \
+                     again or seen it clear",
+                    app.symbols.unknown,
+                    date_time_utc(last)
+                );
+                doc.paragraph(Line::of(Role::Unknown, text), cols, 0);
+            } else if open.is_none() {
                 let text = format!("{} this finding has cleared", app.symbols.ok);
                 doc.line(Line::of(Role::Ok, text));
             }

@@ -1,0 +1,156 @@
+//! What packets look like: `--size`, `--tos`, `--dscp`, `--pattern`, `--fragment`.
+
+use clap::Args;
+
+use crate::cli::CliError;
+use crate::model::text::SafeText;
+use crate::net::packet::{Fill, TOKEN, overhead};
+use crate::probe::ping::Shape;
+
+/// Options of the packets.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ShapeArgs {
+    /// Size of the whole IP packet in bytes
+    #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub size: Option<u32>,
+    /// Differentiated services code point: 0-63, ef, va, le, cs0-cs7, af11-af43
+    #[arg(long, value_name = "DSCP", conflicts_with = "tos")]
+    pub dscp: Option<String>,
+    /// Type of service or traffic class, the whole byte: 0-255 or 0x00-0xff
+    #[arg(long, value_name = "BYTE")]
+    pub tos: Option<String>,
+    /// What the payload is filled with: up to 16 bytes in hexadecimal
+    #[arg(short, long, value_name = "HEX")]
+    pub pattern: Option<String>,
+    /// Let too large packets be cut up instead of setting Don't Fragment
+    #[arg(long)]
+    pub fragment: bool,
+}
+
+impl ShapeArgs {
+    /// The packets that were asked for.
+    ///
+    /// # Errors
+    /// Usage.
+    pub fn shape(&self, v6: bool) -> Result<Shape, CliError> {
+        let least = (overhead(v6) + TOKEN) as u32;
+        if let Some(size) = self.size.filter(|s| *s < least) {
+            return Err(CliError::usage(format!(
+                "a packet of {size} bytes has no room for headers and the {TOKEN} bytes by which \
+                 an answer is recognised; the least is {least}"
+            )));
+        }
+        let dscp = self.dscp.as_deref().map(dscp).transpose()?;
+        let tos = self.tos.as_deref().map(byte).transpose()?;
+        let fill = self.pattern.as_deref().map(pattern).transpose()?;
+        Ok(Shape {
+            size: self.size,
+            tos: tos.or(dscp.map(|d| d << 2)),
+            fill: fill.unwrap_or(Fill::USUAL),
+            fragment: self.fragment,
+        })
+    }
+}
+
+/// Code points by number or name (RFC 2474, 2597, 3246, 5865, 8622).
+fn dscp(text: &str) -> Result<u8, CliError> {
+    let lower = text.to_ascii_lowercase();
+    let digit = |c: char| c.to_digit(10).and_then(|d| u8::try_from(d).ok());
+    let named = match lower.chars().collect::<Vec<_>>().as_slice() {
+        ['e', 'f'] => Some(46),
+        ['v', 'a'] => Some(44),
+        ['l', 'e'] => Some(1),
+        ['c', 's', n] => digit(*n).filter(|n| *n < 8).map(|n| n << 3),
+        ['a', 'f', class, drop] => digit(*class)
+            .filter(|c| (1..=4).contains(c))
+            .zip(digit(*drop).filter(|d| (1..=3).contains(d)))
+            .map(|(class, drop)| (class << 3) | (drop << 1)),
+        _ => lower.parse::<u8>().ok().filter(|n| *n < 64),
+    };
+    named.ok_or_else(|| {
+        CliError::usage(format!(
+            "--dscp takes 0-63, ef, va, le, cs0-cs7 or af11-af43, not '{}'",
+            SafeText::capped(text, 20)
+        ))
+    })
+}
+
+fn byte(text: &str) -> Result<u8, CliError> {
+    let parsed = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        Some(hex) => u8::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| {
+        CliError::usage(format!(
+            "--tos takes 0-255 or 0x00-0xff, not '{}'",
+            SafeText::capped(text, 20)
+        ))
+    })
+}
+
+fn pattern(text: &str) -> Result<Fill, CliError> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect();
+    let bytes: Option<Vec<u8>> = digits.filter(|d| d.len() % 2 == 0).map(|digits| {
+        let pairs = digits.chunks(2);
+        pairs
+            .map(|p| p.iter().fold(0u8, |byte, digit| (byte << 4) | digit))
+            .collect()
+    });
+    bytes.and_then(|b| Fill::new(&b)).ok_or_else(|| {
+        CliError::usage(format!(
+            "--pattern takes 1 to 16 bytes in hexadecimal, like ff or 00ff, not '{}'",
+            SafeText::capped(text, 40)
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_points() {
+        let values = [
+            ("ef", 46),
+            ("EF", 46),
+            ("cs6", 48),
+            ("af41", 34),
+            ("af13", 14),
+            ("le", 1),
+            ("0", 0),
+            ("63", 63),
+        ];
+        for (text, want) in values {
+            assert_eq!(dscp(text).ok(), Some(want), "{text}");
+        }
+        for wrong in ["64", "af14", "af51", "cs8", "", "x", "-1"] {
+            assert!(dscp(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shapes() {
+        let args = |size, pattern: Option<&str>| ShapeArgs {
+            size,
+            pattern: pattern.map(Into::into),
+            dscp: Some("ef".into()),
+            ..ShapeArgs::default()
+        };
+        let shape = args(Some(1400), Some("00ff")).shape(false).ok();
+        assert_eq!(
+            shape.map(|s| (s.size, s.tos)),
+            Some((Some(1400), Some(0xb8)))
+        );
+        assert!(args(Some(39), None).shape(false).is_err(), "no room");
+        assert!(args(Some(40), None).shape(false).is_ok());
+        assert!(args(Some(40), None).shape(true).is_err());
+        for wrong in ["f", "gg", "", &"00".repeat(17)] {
+            assert!(args(None, Some(wrong)).shape(false).is_err(), "{wrong}");
+        }
+        assert_eq!(byte("0xb8").ok(), Some(0xb8));
+        assert!(byte("256").is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! Secrets of an exchange are masked in all that is shown of it: credentials in request headers,
+//! cookies, values of telling query parameters, and what the server repeats of them.
+
+use crate::model::secret::{MASK, Secret};
+use crate::model::text::SafeText;
+
+/// Shorter values are masked by the name of their field only: they are parts of other words.
+const LEAST: usize = 4;
+
+/// Names, or parts of names, of header fields and parameters whose values are secrets.
+const PARTS: &[&str] = &[
+    "token",
+    "secret",
+    "passw",
+    "pwd",
+    "apikey",
+    "api-key",
+    "api_key",
+    "access-key",
+    "access_key",
+    "accesskey",
+    "private-key",
+    "private_key",
+    "signature",
+    "credential",
+    "session",
+    "jwt",
+    "authorization",
+    "cookie",
+];
+/// Whole names.
+const NAMES: &[&str] = &[
+    "key", "sig", "sid", "code", "auth", "x-auth", "pass", "state",
+];
+
+/// Whether the value of a header field or parameter of that name is a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    PARTS.iter().any(|p| name.contains(p)) || NAMES.contains(&name.as_str())
+}
+
+/// Values that must not be shown.
+#[derive(Clone, Debug, Default)]
+pub struct Veil {
+    secrets: Vec<Secret>,
+}
+
+impl Veil {
+    /// Adds a value, and its parts where it is a scheme with credentials or a list of cookies.
+    pub fn add(&mut self, value: &str) {
+        let mut push = |text: &str| {
+            let text = text.trim();
+            let secret = Secret::new(text);
+            if text.len() >= LEAST && !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        };
+        push(value);
+        if let Some((_, credentials)) = value.trim().split_once(' ') {
+            push(credentials);
+        }
+        for cookie in value.split(';') {
+            if let Some((_, v)) = cookie.split_once('=') {
+                push(v);
+            }
+        }
+        // The longest first, so that no tail of one stays.
+        self.secrets
+            .sort_by_key(|s| std::cmp::Reverse(s.expose().len()));
+    }
+
+    /// Text from the network, at most `cap` bytes of it.
+    pub(super) fn text(&self, raw: &[u8], cap: usize) -> SafeText {
+        if self.secrets.is_empty() {
+            return SafeText::from_bytes_capped(raw, cap);
+        }
+        let mut bytes = raw.to_vec();
+        for secret in &self.secrets {
+            bytes = replace(&bytes, secret.expose().as_bytes());
+        }
+        SafeText::from_bytes_capped(&bytes, cap)
+    }
+
+    /// A header field of a response.
+    pub(super) fn field(&self, name: &str, value: &[u8], cap: usize) -> SafeText {
+        if name.eq_ignore_ascii_case("set-cookie") {
+            let value = String::from_utf8_lossy(value);
+            let (pair, rest) = value.split_once(';').unwrap_or((&value, ""));
+            let cookie = pair.split('=').next().unwrap_or_default();
+            let rest = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(";{rest}")
+            };
+            return self.text(format!("{cookie}={MASK}{rest}").as_bytes(), cap);
+        }
+        if is_secret(name) {
+            return SafeText::new(MASK);
+        }
+        match std::str::from_utf8(value) {
+            Ok(text) if text.contains("://") || text.contains('?') => {
+                self.text(url(text).as_bytes(), cap)
+            }
+            _ => self.text(value, cap),
+        }
+    }
+}
+
+fn replace(text: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(i) = rest.windows(secret.len()).position(|w| w == secret) {
+        out.extend_from_slice(rest.get(..i).unwrap_or_default());
+        out.extend_from_slice(MASK.as_bytes());
+        rest = rest.get(i + secret.len()..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// A URL, or a reference, with user information and telling parameters masked.
+pub fn url(text: &str) -> String {
+    let (head, parameters) = match text.find(['?', '#']) {
+        Some(i) => text.split_at(i),
+        None => (text, ""),
+    };
+    let mut out = match head.find("//") {
+        Some(at) => {
+            let (scheme, rest) = head.split_at(at + 2);
+            let end = rest.find('/').unwrap_or(rest.len());
+            match rest.get(..end).and_then(|a| a.rfind('@')) {
+                Some(i) => format!("{scheme}{MASK}{}", rest.get(i..).unwrap_or_default()),
+                None => head.to_owned(),
+            }
+        }
+        None => head.to_owned(),
+    };
+    for part in parameters.split_inclusive(['?', '#', '&', ';']) {
+        let (pair, sign) = match part.char_indices().last() {
+            Some((i, '?' | '#' | '&' | ';')) => part.split_at(i),
+            _ => (part, ""),
+        };
+        match pair.split_once('=') {
+            Some((name, value)) if !value.is_empty() && is_secret(name) => {
+                out.push_str(&format!("{name}={MASK}{sign}"));
+            }
+            _ => out.push_str(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_lose_what_is_secret_and_nothing_else() {
+        for (given, shown) in [
+            ("https://h/a?b=c&d=e#f", "https://h/a?b=c&d=e#f"),
+            ("https://u:p4ss@h/a", "https://***@h/a"),
+            ("https://h/@a", "https://h/@a"),
+            ("/cb?code=abc123&x=1", "/cb?code=***&x=1"),
+            (
+                "https://h/#access_token=abc&y=2",
+                "https://h/#access_token=***&y=2",
+            ),
+            (
+                "https://h/?X-Amz-Signature=ff00",
+                "https://h/?X-Amz-Signature=***",
+            ),
+            ("https://h/?token=", "https://h/?token="),
+        ] {
+            assert_eq!(url(given), shown);
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_masked_where_it_comes_back() {
+        let mut veil = Veil::default();
+        veil.add("Bearer abcdefgh12");
+        veil.add("sid=q1w2e3r4; theme=dark");
+        let said = veil.text(b"you sent Bearer abcdefgh12 and q1w2e3r4, abcdefgh12", 200);
+        assert_eq!(said.as_str(), "you sent *** and ***, ***");
+        assert!(!format!("{veil:?}").contains("q1w2"));
+        let cookie = veil.field("Set-Cookie", b"sid=other; Path=/; Secure", 200);
+        assert_eq!(cookie.as_str(), "sid=***; Path=/; Secure");
+        assert_eq!(veil.field("X-Auth-Token", b"abc", 200).as_str(), "***");
+        let to = veil.field("location", b"https://h/?sig=1234&a=b", 200);
+        assert_eq!(to.as_str(), "https://h/?sig=***&a=b");
+        assert_eq!(veil.field("server", b"nginx", 200).as_str(), "nginx");
+    }
+}
