@@ -106,7 +106,9 @@ impl Launch {
         let slave = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
         let before = tcgetattr(&pty.slave).expect("modes");
         let dir = folder();
-        let mut command = Command::new("setsid");
+        // Whoever runs the tests may ignore signals (nohup does), and that is inherited.
+        let mut command = Command::new("env");
+        command.args(["--default-signal", "setsid"]);
         command.args(["--ctty", "sh", "-c", LEADER, "sh"]);
         command.arg(dir.path());
         if self.ignore_hup {
