@@ -83,7 +83,7 @@ fn unreachable(
     let mut place = Location::of(PlaceKind::Device);
     place.name = Some(name.clone());
     let why = match &last.value.outcome {
-        Outcome::Refused { why, .. } => format!("{why:?}"),
+        Outcome::Refused { why, .. } => why.label(),
         _ => "no answer; SNMP also stays silent on a wrong community or a filter".to_owned(),
     };
     Some(

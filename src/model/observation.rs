@@ -182,6 +182,17 @@ pub enum Refusal {
     Protocol(SafeText),
 }
 
+impl Refusal {
+    /// In words, without who said it.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Icmp(error) => error.label(),
+            Self::TcpReset => "connection refused (RST)".into(),
+            Self::Kernel(words) | Self::Protocol(words) => words.to_string(),
+        }
+    }
+}
+
 /// ICMP errors of both families under one name each (RFC 792, RFC 1812, RFC 4443).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

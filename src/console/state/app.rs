@@ -3,7 +3,7 @@
 //! This file holds what there is; what a key does is in [`super::keys`], what the engine's news
 //! change is in [`super::news`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::action::Place;
 use super::layer::Layer;
@@ -94,6 +94,8 @@ pub struct App {
     pub(crate) window: Window,
     pub(crate) incident: Incident,
     pub(crate) verdicts: Verdicts,
+    /// Place of each target in the lists of the verdicts.
+    pub(crate) places: HashMap<TargetId, usize>,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -137,6 +139,7 @@ impl App {
             window: Window::new(init.targets.iter().cloned()),
             incident: Incident::default(),
             verdicts: Verdicts::default(),
+            places: HashMap::new(),
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,
@@ -226,10 +229,23 @@ impl App {
         let order = &self.window.order;
         order.get(self.target.min(order.len().saturating_sub(1)))
     }
+    /// What a list of the verdicts says of a target. The lists are in the order of the targets, so
+    /// the place is known; of a thousand targets nobody is looked for from the beginning.
+    pub(crate) fn verdict_of<'a, T>(
+        &self,
+        list: &'a [(TargetId, T)],
+        id: &TargetId,
+    ) -> Option<&'a T> {
+        let place = self.places.get(id).and_then(|n| list.get(*n));
+        place
+            .filter(|(t, _)| t == id)
+            .or_else(|| list.iter().find(|(t, _)| t == id))
+            .map(|(_, said)| said)
+    }
     /// State of a target.
     pub fn state_of(&self, id: &TargetId) -> &TargetState {
-        let known = self.verdicts.states.iter().find(|(t, _)| t == id);
-        known.map_or(&TargetState::Learning, |(_, s)| s)
+        self.verdict_of(&self.verdicts.states, id)
+            .unwrap_or(&TargetState::Learning)
     }
     /// Place on the current screen.
     pub(crate) fn cursor(&self) -> Cursor {

@@ -182,10 +182,10 @@ pub fn short_state(app: &App, id: &TargetId) -> Line {
 /// Learning, and what is still missing.
 fn learning(app: &App, id: &TargetId) -> Line {
     let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));
-    let missing = app.verdicts.pending.iter().find(|(t, _)| t == id);
+    let missing = app.verdict_of(&app.verdicts.pending, id);
     let words: Vec<_> = missing
-        .iter()
-        .flat_map(|(_, all)| all)
+        .into_iter()
+        .flatten()
         .map(SafeText::as_str)
         .collect();
     line.with(Role::Muted, format!(" {}", words.join(", ")).trim_end())

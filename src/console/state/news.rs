@@ -18,6 +18,8 @@ impl App {
         }
         self.incident.absorb(batch.events);
         if let Some(verdicts) = batch.verdicts {
+            let ids = verdicts.states.iter().map(|(id, _)| id.clone());
+            self.places = ids.enumerate().map(|(n, id)| (id, n)).collect();
             self.verdicts = verdicts;
         }
         self.keep_pick();

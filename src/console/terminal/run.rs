@@ -105,6 +105,7 @@ pub async fn run(
             urgent: true,
             started: Instant::now(),
             drawn: None,
+            cost: Duration::ZERO,
             leave_by: None,
         }
         .run()
@@ -159,6 +160,8 @@ struct Session<'a, C> {
     urgent: bool,
     started: Instant,
     drawn: Option<Instant>,
+    /// What the last frame took.
+    cost: Duration,
     leave_by: Option<Instant>,
 }
 
@@ -356,7 +359,12 @@ impl<C: Console> Session<'_, C> {
 
     /// When the next frame is due; `None` when nothing changed.
     fn frame_due(&self) -> Option<Instant> {
-        let pace = if self.urgent { FRAME } else { NEWS_FRAME };
+        // What nobody waits for may take a twentieth of the time, however much there is to draw.
+        let pace = if self.urgent {
+            FRAME
+        } else {
+            NEWS_FRAME.max(self.cost * 20)
+        };
         let due = self.drawn.map_or(self.started, |drawn| drawn + pace);
         self.dirty.then_some(due)
     }
@@ -367,6 +375,7 @@ impl<C: Console> Session<'_, C> {
             return;
         }
         self.owner.draw(|frame| self.console.draw(frame));
+        self.cost = now.elapsed();
         self.drawn = Some(now);
         (self.dirty, self.urgent) = (false, false);
     }

@@ -68,8 +68,8 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             .evidence(
                 ids(&host),
                 format!(
-                    "{who} reports host unreachable {} times, up to {slowest} after the probe: it tried {} first",
-                    host.len(),
+                    "{who} reports host unreachable {}, up to {slowest} after the probe: it tried {} first",
+                    times(host.len()),
                     arp(addr)
                 ),
             )
@@ -100,8 +100,8 @@ fn own_link(f: &Facts, case: &Case, said: &[(IpAddr, &Said)]) -> Finding {
     b.evidence(
         ids(said),
         format!(
-            "this host's kernel reports {addr} unreachable, {} times",
-            said.len()
+            "this host's kernel reports {addr} unreachable, {}",
+            times(said.len())
         ),
     )
     .done()
@@ -134,8 +134,8 @@ fn route_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
         .evidence(
             ids(&route),
             format!(
-                "{who} reports {word} {} times, at once ({})",
-                route.len(),
+                "{who} reports {word} {}, at once ({})",
+                times(route.len()),
                 first.after
             ),
         )
@@ -184,8 +184,8 @@ fn prohibited(case: &Case) -> Option<Finding> {
             .evidence(
                 ids(&forbidden),
                 format!(
-                    "{who} reports administratively prohibited {} times",
-                    forbidden.len()
+                    "{who} reports administratively prohibited {}",
+                    times(forbidden.len())
                 ),
             )
             .evidence(case.silence.ids.clone(), case.attempts())
@@ -266,6 +266,14 @@ pub(super) fn refused_here(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<
         .reproduce([format!("ip route get {addr}")])
         .done(),
     )
+}
+
+/// How often, as one says it.
+fn times(n: usize) -> String {
+    match n {
+        1 => "once".into(),
+        n => format!("{n} times"),
+    }
 }
 
 /// Whether the method is an echo, which may pass where UDP and TCP do not.

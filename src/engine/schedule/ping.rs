@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::World;
 use crate::engine::plan::Via;
 use crate::model::observation::{Afterwards, Body, How, Method, Outcome, PingSample};
+use crate::model::time::Rtt;
 use crate::model::window::PingSeries;
 use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
@@ -145,7 +146,7 @@ impl History {
     fn of_series(s: &PingSeries) -> (u32, Duration, bool, bool) {
         let answered = s.answered() > 0;
         let lost_lately = s.points().rev().take(60).any(|p| p.rtt.is_none());
-        let slowest = s.summary().map_or(Duration::ZERO, |s| s.max.duration());
+        let slowest = s.quality().max().map_or(Duration::ZERO, Rtt::duration);
         (s.answered(), slowest, answered && lost_lately, answered)
     }
 
