@@ -32,6 +32,8 @@ const LIVELY_FOR: Duration = Duration::from_secs(2);
 /// Share of a core that looking may take, as one in so many; with very many targets it is done
 /// less often instead.
 const ONE_IN: u32 = 20;
+/// The longest time without a look while there is news.
+const MOST: Duration = Duration::from_secs(2);
 /// Observations held back for a console that does not take its batches; the oldest are dropped
 /// then, the window has them anyway.
 const HELD: usize = 4096;
@@ -50,8 +52,8 @@ pub struct Core {
     verdicts: Verdicts,
     told: Option<Verdicts>,
     lively_until: Instant,
-    /// What the last look took.
-    cost: Duration,
+    /// What the last looks took; the least counts, since a stall of the host is no cost of ours.
+    costs: [Duration; 3],
 }
 
 /// A probe under way.
@@ -76,7 +78,7 @@ impl Core {
             verdicts: Verdicts::default(),
             told: None,
             lively_until: Instant::now() + LIVELY_FOR,
-            cost: Duration::ZERO,
+            costs: [Duration::ZERO; 3],
         }
     }
 
@@ -152,7 +154,8 @@ impl Core {
             (true, false) => STEADY,
             (false, _) => IDLE,
         };
-        wanted.max(self.cost * ONE_IN)
+        let cost = self.costs.iter().min().copied().unwrap_or_default();
+        wanted.max(cost * ONE_IN).min(wanted.max(MOST))
     }
 
     fn look(&mut self, desk: &mut Desk) {
@@ -160,7 +163,8 @@ impl Core {
         self.replan();
         self.judge(desk);
         desk.tick(&self.window.borrow(), self.world.clock.mono());
-        self.cost = begun.elapsed();
+        self.costs.rotate_right(1);
+        self.costs[0] = begun.elapsed();
     }
 
     fn replan(&mut self) {

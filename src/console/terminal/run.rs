@@ -105,7 +105,7 @@ pub async fn run(
             urgent: true,
             started: Instant::now(),
             drawn: None,
-            cost: Duration::ZERO,
+            costs: [Duration::ZERO; 3],
             leave_by: None,
         }
         .run()
@@ -160,8 +160,8 @@ struct Session<'a, C> {
     urgent: bool,
     started: Instant,
     drawn: Option<Instant>,
-    /// What the last frame took.
-    cost: Duration,
+    /// What the last frames took; the least counts, since a stall of the host is no cost of ours.
+    costs: [Duration; 3],
     leave_by: Option<Instant>,
 }
 
@@ -363,7 +363,8 @@ impl<C: Console> Session<'_, C> {
         let pace = if self.urgent {
             FRAME
         } else {
-            NEWS_FRAME.max(self.cost * 20)
+            let cost = self.costs.iter().min().copied().unwrap_or_default();
+            NEWS_FRAME.max((cost * 20).min(TICK))
         };
         let due = self.drawn.map_or(self.started, |drawn| drawn + pace);
         self.dirty.then_some(due)
@@ -375,7 +376,8 @@ impl<C: Console> Session<'_, C> {
             return;
         }
         self.owner.draw(|frame| self.console.draw(frame));
-        self.cost = now.elapsed();
+        self.costs.rotate_right(1);
+        self.costs[0] = now.elapsed();
         self.drawn = Some(now);
         (self.dirty, self.urgent) = (false, false);
     }
