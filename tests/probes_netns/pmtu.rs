@@ -345,9 +345,15 @@ fn a_limit_that_moves_ends_in_a_true_statement() {
         });
         assert!(took < Duration::from_secs(13), "{took:?}");
         match &sample.outcome {
-            // Sizes between passed at one time and vanished at another.
-            Outcome::Ok(pmtu) => assert!((1300..=1400).contains(&pmtu.mtu), "{pmtu:?}"),
-            Outcome::CannotTry { need } => assert!(!need.is_empty()),
+            Outcome::Ok(pmtu) => assert!([1300, 1400].contains(&pmtu.mtu), "{pmtu:?}"),
+            Outcome::CannotTry { need } => {
+                let said = need.as_str();
+                // Too few answers for a verdict: then what passed is one of the two limits.
+                let open = ["1300", "1400"].iter().any(|limit| {
+                    said.contains(&format!("{limit} bytes pass")) && said.contains("not certain")
+                });
+                assert!(said.contains("a path that") || open, "{said}");
+            }
             other => panic!("{other:?}"),
         }
     }
