@@ -39,7 +39,7 @@ pub struct TlsSession {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TlsNote {
     /// What kind of note, in kebab case: `superfluous`, `root-sent`, `duplicate`,
-    /// `signature-unchecked`, `not-public`, `public-only`, `serial`, `cut`.
+    /// `not-public`, `public-only`, `serial`, `cut`.
     pub code: SafeText,
     /// Position in the chain, where it is about one certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,6 +207,14 @@ pub enum TlsFault {
     BadSignature {
         /// Position in the chain.
         index: usize,
+    },
+    /// The signature of a certificate is of a kind that can't be checked here, so whether the
+    /// chain is to be trusted is not known.
+    SignatureUnchecked {
+        /// Position in the chain.
+        index: usize,
+        /// The algorithm.
+        algorithm: SafeText,
     },
     /// A certificate has issued another one and may not.
     NotACa {

@@ -1,9 +1,9 @@
-//! How long a trace takes, what an interrupted one tells, and what the command prints.
+//! What a trace finds, what an interrupted one tells, and what the command prints.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use warroom::model::observation::HopAnswer;
@@ -13,17 +13,11 @@ use warroom::sys::privileges::Rights;
 use super::lab::{Lab, User, at, dst, lab, sockets};
 use crate::ALL;
 
-/// The best of some: others use this machine as well.
-fn best(mut work: impl FnMut() -> Duration) -> Duration {
-    (0..3).map(|_| work()).min().expect("three")
-}
-
-fn explore(lab: &Lab, user: User, v6: bool) -> (Duration, Option<u8>, usize) {
+fn explore(lab: &Lab, user: User, v6: bool) -> (Option<u8>, usize) {
     lab.within("src", user, || async move {
         let rights = Rights::detect();
         let tracer = Tracer::open(dst(v6), TraceVia::Udp, &sockets(), &rights);
         let tracer = tracer.expect("opens");
-        let begun = Instant::now();
         let seen = tracer
             .ask(Ask::explore(0, 1, 30, Duration::from_secs(1)))
             .await;
@@ -32,7 +26,7 @@ fn explore(lab: &Lab, user: User, v6: bool) -> (Duration, Option<u8>, usize) {
             .clone()
             .find(|h| h.answer.from().is_some())
             .map(|h| h.ttl);
-        (begun.elapsed(), far, seen.round.hops.len())
+        (far, seen.round.hops.len())
     })
 }
 
@@ -44,16 +38,12 @@ fn unrationed(lab: &Lab) {
 }
 
 #[test]
-fn a_path_is_known_at_once_whole_silent_or_dead() {
+fn a_path_is_known_whole_silent_or_dead() {
     let Some(lab) = lab(1500) else { return };
     unrationed(&lab);
     for (user, v6) in ALL {
-        let took = best(|| {
-            let (took, far, hops) = explore(&lab, user, v6);
-            assert_eq!((far, hops), (Some(4), 4), "nothing beyond the target");
-            took
-        });
-        assert!(took < Duration::from_millis(60), "{took:?}");
+        let (far, hops) = explore(&lab, user, v6);
+        assert_eq!((far, hops), (Some(4), 4), "nothing beyond the target");
     }
     for (family, icmp) in [("ip", "icmp"), ("ip6", "icmpv6")] {
         lab.drop_at(
@@ -64,23 +54,13 @@ fn a_path_is_known_at_once_whole_silent_or_dead() {
         );
     }
     for (user, v6) in ALL {
-        let took = best(|| {
-            let (took, far, hops) = explore(&lab, user, v6);
-            assert_eq!((far, hops), (Some(4), 4));
-            took
-        });
-        assert!(took < Duration::from_millis(150), "a silent hop: {took:?}");
+        assert_eq!(explore(&lab, user, v6), (Some(4), 4), "a silent hop");
     }
     for family in ["ip", "ip6"] {
         lab.drop_at("r3", "forward", family, "");
     }
     for (user, v6) in ALL {
-        let took = best(|| {
-            let (took, far, _) = explore(&lab, user, v6);
-            assert_eq!(far, Some(3));
-            took
-        });
-        assert!(took < Duration::from_secs(1), "a dead path: {took:?}");
+        assert_eq!(explore(&lab, user, v6).0, Some(3), "a dead path");
     }
 }
 
@@ -121,7 +101,7 @@ fn program(folder: &Path) -> PathBuf {
     path
 }
 
-fn run(lab: &Lab, user: User, program: &Path, args: &[&str]) -> (Value, i32, Duration) {
+fn run(lab: &Lab, user: User, program: &Path, args: &[&str]) -> (Value, i32) {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &lab.ns("src")]);
     if user == User::Nobody {
@@ -135,33 +115,21 @@ fn run(lab: &Lab, user: User, program: &Path, args: &[&str]) -> (Value, i32, Dur
         ]);
     }
     command.arg(program).arg("trace").args(args).arg("--json");
-    let begun = Instant::now();
     let out = command.output().expect("runs");
-    let took = begun.elapsed();
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let doc = serde_json::from_str(&text)
         .unwrap_or_else(|e| panic!("{e}: {text} {}", String::from_utf8_lossy(&out.stderr)));
-    (doc, out.status.code().unwrap_or(-1), took)
+    (doc, out.status.code().unwrap_or(-1))
 }
 
 #[test]
-fn the_command_is_quick_and_counts_right() {
+fn the_command_counts_right() {
     let Some(lab) = lab(1500) else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let program = program(folder.path());
     for (user, v6) in ALL {
         let to = dst(v6).to_string();
-        // Routers answer six at once: three rounds leave room for the one before.
-        let took = (0..2).map(|_| {
-            let (_, code, took) = run(&lab, user, &program, &[&to, "-c", "1"]);
-            assert_eq!(code, 0);
-            took
-        });
-        let took = took.min().expect("two");
-        // Process starts on a busy machine; the trace itself is measured above.
-        assert!(took < Duration::from_millis(600), "{took:?}");
-        std::thread::sleep(Duration::from_millis(1200));
-        let (doc, code, _) = run(&lab, user, &program, &[&to]);
+        let (doc, code) = run(&lab, user, &program, &[&to]);
         assert_eq!(code, 0, "{doc}");
         let path = &doc["targets"][0]["paths"][0];
         assert_eq!(path["reached_ttl"], 4);
@@ -183,7 +151,7 @@ fn the_command_waits_for_the_router_that_looks_for_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = program(folder.path());
     let gone = at(false, 4, 77).to_string();
-    let (doc, code, _) = run(&lab, User::Nobody, &program, &[&gone]);
+    let (doc, code) = run(&lab, User::Nobody, &program, &[&gone]);
     assert_eq!(code, 1);
     let hops = doc["targets"][0]["paths"][0]["hops"]
         .as_array()
@@ -196,13 +164,14 @@ fn the_command_waits_for_the_router_that_looks_for_the_host() {
 #[test]
 fn the_command_names_the_flow_that_dies() {
     let Some(lab) = lab(1500) else { return };
+    unrationed(&lab);
     lab.part();
     lab.drop_at("r2b", "forward", "ip", "");
     let folder = tempfile::tempdir().expect("a folder");
     let program = program(folder.path());
     let to = dst(false).to_string();
     let args = [&to, "--via", "tcp:9", "--flows", "12", "-c", "1"];
-    let (doc, code, _) = run(&lab, User::Nobody, &program, &args);
+    let (doc, code) = run(&lab, User::Nobody, &program, &args);
     assert_eq!(code, 1, "a path that some flows can't use is not good");
     let path = &doc["targets"][0]["paths"][0];
     let dead = path["dead_flows"].as_array().expect("a list");

@@ -15,7 +15,7 @@ use warroom::probe::dns::{Options, ask, reverse_name};
 use crate::script::{Script, a, answer_to, asked_name, with_code, with_records};
 
 const SHORT: Duration = Duration::from_millis(300);
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(15);
 
 async fn ask_for(server: SocketAddr, name: &str, rtype: &str, limit: Duration) -> (How, DnsSample) {
     ask(

@@ -135,7 +135,7 @@ async fn serve(
 }
 
 const DNS: &str = "application/dns-message";
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn http_1_is_good_enough() {

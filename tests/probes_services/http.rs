@@ -15,7 +15,7 @@ use crate::mint::server;
 use crate::serve::{self, Server, Tls};
 
 const SHORT: Duration = Duration::from_millis(300);
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(15);
 
 fn no_roots() -> Roots {
     Roots::from_groups(Vec::new())

@@ -18,7 +18,7 @@ use warroom::probe::tls::Roots;
 
 use crate::mint::server;
 
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(15);
 
 /// A program that runs as long as this value.
 struct Running(Child);

@@ -15,7 +15,7 @@ use crate::mint::{Minted, ca, server};
 use crate::serve::{self, Tls};
 
 const SHORT: Duration = Duration::from_millis(300);
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(15);
 static ONLY_TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 fn roots(certs: &[&Minted]) -> Roots {

@@ -1023,6 +1023,83 @@ fn weak_keys_weak_hashes_and_forgeries() {
     );
 }
 
+/// Name and key identifier can be written by anyone: an intermediate with those of the real one
+/// signs nothing in its place, whatever curve and hash.
+#[test]
+fn names_and_key_ids_do_not_stand_in_for_a_signature() {
+    let mut p = family();
+    let ext = MID.replace("=hash", "=0102030405060708");
+    let root = p.bundle(&["root"]);
+    for (key, hash) in [
+        ("rsa:2048", "sha512"),
+        ("ec:P-256", "sha224"),
+        ("ec:P-256", "sha512"),
+        ("ec:P-384", "sha256"),
+        ("ec:P-384", "sha512"),
+        ("ec:P-521", "sha224"),
+        ("ec:P-521", "sha256"),
+        ("ec:P-521", "sha512"),
+    ] {
+        let ca = Order {
+            subject: "/O=Test/CN=Twin Issuing",
+            key,
+            ext: &ext,
+            ..mid()
+        };
+        let server = |issuer| Order {
+            issuer: Some(issuer),
+            hash,
+            ..leaf()
+        };
+        p.issue("real", &ca);
+        p.issue("thief", &ca);
+        p.issue("honest", &server("real"));
+        p.issue("stolen", &server("thief"));
+        for (label, want) in [("honest", vec![]), ("stolen", vec!["tls-bad-signature 0"])] {
+            let chain = p.bundle(&[label, "real"]);
+            let said = judge(&chain, &root, NAME, AT);
+            assert_eq!(said.codes, want, "{label} {key} {hash}");
+            let at: jiff::Timestamp = AT.parse().unwrap();
+            let theirs = p.openssl_verify(&p.cert(label), &chain, &root, NAME, at.as_second());
+            assert_eq!(
+                theirs.is_ok(),
+                want.is_empty(),
+                "{label} {key} {hash}: {theirs:?}"
+            );
+        }
+    }
+}
+
+/// What can't be checked here is told as unknown, be it forged or not.
+#[test]
+fn a_signature_that_can_not_be_checked_is_not_trusted() {
+    let mut p = family();
+    p.issue(
+        "ed448-mid",
+        &Order {
+            key: "ed448",
+            ..mid()
+        },
+    );
+    p.issue(
+        "by-ed448",
+        &Order {
+            issuer: Some("ed448-mid"),
+            // The key says which.
+            hash: "null",
+            ..leaf()
+        },
+    );
+    let said = judge(
+        &p.bundle(&["by-ed448", "ed448-mid"]),
+        &p.bundle(&["root"]),
+        NAME,
+        AT,
+    );
+    assert_eq!(said.codes, ["tls-signature-unchecked 0"]);
+    assert_eq!((said.exit, said.trusted), (1, false));
+}
+
 #[test]
 fn notes_are_no_faults() {
     let p = family();

@@ -87,7 +87,9 @@ impl Pki {
             ("ec", "") => self.genpkey(&key, "EC", "ec_paramgen_curve:P-256"),
             ("ec", curve) => self.genpkey(&key, "EC", &format!("ec_paramgen_curve:{curve}")),
             ("rsa", bits) => self.genpkey(&key, "RSA", &format!("rsa_keygen_bits:{bits}")),
-            ("ed25519", _) => self.openssl(&["genpkey", "-algorithm", "ED25519", "-out", &key]),
+            (edwards @ ("ed25519" | "ed448"), _) => {
+                self.openssl(&["genpkey", "-algorithm", edwards, "-out", &key]);
+            }
             // The key of another certificate.
             ("of", other) => {
                 std::fs::copy(self.key(other), self.key(label)).unwrap();

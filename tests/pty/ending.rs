@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::harness::{Launch, wait_until};
+use super::harness::{HANG, Launch, wait_until};
 use super::oracle;
 use super::program::{Program, start, start_as};
 
@@ -37,12 +37,8 @@ fn signal_at_any_instant(signal: Signal) {
             assert_eq!(program.said("exit"), end);
         }
     }
-    times.sort();
-    assert!(
-        times[times.len() / 2] < Duration::from_millis(500),
-        "{times:?}"
-    );
-    assert!(times[times.len() - 1] < Duration::from_secs(3), "{times:?}");
+    let slowest = times.iter().max().expect("runs");
+    assert!(*slowest < HANG, "{times:?}");
 }
 
 #[test]
@@ -127,11 +123,7 @@ fn a_stuck_loop_cannot_keep_the_terminal() {
     program.session.signal(Signal::SIGTERM);
     let sent = Instant::now();
     assert_eq!(program.session.wait_exit(), 143);
-    assert!(
-        sent.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        sent.elapsed()
-    );
+    assert!(sent.elapsed() < HANG, "{:?}", sent.elapsed());
     assert_eq!(program.session.left_behind(), "");
 }
 
@@ -141,11 +133,7 @@ fn a_stuck_loop_does_not_outlive_its_terminal() {
     program.session.hang_up();
     let closed = Instant::now();
     assert_eq!(program.session.wait_exit(), 129);
-    assert!(
-        closed.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        closed.elapsed()
-    );
+    assert!(closed.elapsed() < HANG, "{:?}", closed.elapsed());
 }
 
 #[test]
@@ -154,11 +142,7 @@ fn an_engine_that_does_not_finish_is_waited_for_only_so_long() {
     program.session.signal(Signal::SIGTERM);
     let sent = Instant::now();
     assert_eq!(program.session.wait_exit(), 143);
-    assert!(
-        sent.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        sent.elapsed()
-    );
+    assert!(sent.elapsed() < HANG, "{:?}", sent.elapsed());
     assert_eq!(
         program.said("exit"),
         "Signalled { signal: 15, finished: false }"

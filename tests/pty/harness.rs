@@ -41,6 +41,8 @@ const NOHUP: &str = "trap '' HUP; exec \"$@\"";
 
 /// How long anything may take on a busy machine before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// What ends within this did not wait for anybody; how quick it is, is for the benchmarks.
+pub const HANG: Duration = Duration::from_secs(10);
 
 /// How to start a program.
 pub struct Launch {

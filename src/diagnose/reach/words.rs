@@ -20,6 +20,10 @@ use crate::model::window::TargetWindow;
 const KERNEL_ATTEMPTS: usize = 5;
 const KERNEL_SPAN: Duration = Duration::from_secs(4);
 
+/// What left so far apart and came back so close together was held by the router.
+const HELD_NS: u64 = 150_000_000;
+const TOGETHER_NS: u64 = 40_000_000;
+
 /// Newest pings of a series that are looked at.
 const NEWEST: usize = 64;
 
@@ -59,7 +63,8 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
     }
     let slowest = host.iter().map(|(_, s)| s.after).max().unwrap_or_default();
     let (_, who) = place_of(case, by, first, PlaceKind::Hop);
-    (slowest.duration() >= f.thresholds.arp_delay).then(|| {
+    let waited = slowest.duration() >= f.thresholds.arp_delay || given_back_together(&host);
+    waited.then(|| {
         super::host_down(case, since, 0.97)
             .summary(format!(
                 "{target} is down: its last router, {who}, gets no {} answer from it",
@@ -75,6 +80,20 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             )
             .evidence(case.silence.ids.clone(), case.attempts())
             .done()
+    })
+}
+
+/// Whether probes that left at different times came back at one: they had waited for the answer
+/// to one question about the neighbour. A router without a route answers each when it comes.
+fn given_back_together(said: &[(IpAddr, &Said)]) -> bool {
+    // A round of hops is told as one, whenever its messages came.
+    let single = || said.iter().filter(|(_, s)| s.ttl.is_none());
+    single().any(|(by, a)| {
+        single().any(|(other, b)| {
+            by == other
+                && a.after.0.abs_diff(b.after.0) >= HELD_NS
+                && a.at.mono.0.abs_diff(b.at.mono.0) <= TOGETHER_NS
+        })
     })
 }
 

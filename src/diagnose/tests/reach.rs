@@ -42,6 +42,26 @@ fn host_down_by_the_word_of_its_last_router() {
     assert!(x.reproduce.iter().any(|r| r.as_str().contains(T)));
 }
 
+/// Only the last three of the packets that waited were answered within their time.
+#[test]
+fn what_a_router_gives_back_together_had_waited_for_arp() {
+    let told = |after: fn(u32) -> u64| {
+        Scene::host(T)
+            .ping(T, 8, 250, |i| match i {
+                2..5 => icmp(R[2], IcmpError::HostUnreachable, after(i)),
+                _ => lost(),
+            })
+            .at(0)
+            .trace(T, 5, 1000, &path(3, SILENT))
+            .judge()
+    };
+    let x = told(|i| 750 - 250 * u64::from(i - 2));
+    assert_eq!(x.only(code::HOST_DOWN).location.kind, PlaceKind::Endpoint);
+    // The control: a slow router, which answers each in its turn.
+    told(|i| 250 + u64::from(i)).only(code::ROUTE_UNREACHABLE);
+    told(|i| 100 + 200 * u64::from(i - 2)).only(code::ROUTE_UNREACHABLE);
+}
+
 #[test]
 fn an_immediate_host_unreachable_is_a_routing_matter() {
     for error in [IcmpError::HostUnreachable, IcmpError::NetUnreachable] {

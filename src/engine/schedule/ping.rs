@@ -18,8 +18,10 @@ use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
 /// Spacing while the verdict is not firm: at most ten a second to one target.
 const FAST: Duration = Duration::from_millis(100);
-/// How long the fast start lasts.
-const START: Duration = Duration::from_secs(12);
+/// How many pings the fast start has: a verdict on loss takes some eighty.
+const START: u32 = 120;
+/// How long it lasts at most, where this host or the method is slow.
+const START_LASTS: Duration = Duration::from_secs(30);
 /// Spacing after that.
 const STEADY: Duration = Duration::from_secs(1);
 /// Spacing while loss is seen.
@@ -71,7 +73,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
     let share = Duration::from_secs_f64(world.targets as f64 / world.rate);
     let fast = FAST.max(share);
-    let mut begun = world.clock.mono();
+    let mut begun = (world.clock.mono(), 0);
     let mut audience = world.audience.clone();
     let mut next = Instant::now() + offset(addr, world.targets, fast);
     let mut seq = 0u32;
@@ -81,10 +83,11 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
         // A target that joins has its fast start as well.
         if audience.has_changed().unwrap_or(false) {
             audience.mark_unchanged();
-            begun = now;
+            begun = (now, seq);
         }
         let history = History::of(world, addr);
-        let pause = spacing(&history, via, slow, fast, now.since(begun));
+        let starting = seq.wrapping_sub(begun.1) < START && now.since(begun.0) < START_LASTS;
+        let pause = spacing(&history, via, slow, fast, starting);
         // After a stall the pace is taken up again; what was missed is not made up for.
         next = (next + pause).max(Instant::now());
         // A UDP answer is an ICMP error, of which the target has few: rather not ask than take
@@ -159,11 +162,11 @@ impl History {
     }
 }
 
-fn spacing(h: &History, via: Via, slow: bool, fast: Duration, age: Duration) -> Duration {
+fn spacing(h: &History, via: Via, slow: bool, fast: Duration, starting: bool) -> Duration {
     if slow || via == Via::System {
         return STEADY;
     }
-    match (age < START, h.lossy) {
+    match (starting, h.lossy) {
         (true, _) => fast,
         (false, true) => fast.max(SUSPICIOUS),
         (false, false) => STEADY.max(fast),

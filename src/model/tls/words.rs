@@ -19,6 +19,7 @@ impl TlsFault {
             TlsFault::WeakKey { .. } => "tls-weak-key",
             TlsFault::WeakSignature { .. } => "tls-weak-signature",
             TlsFault::BadSignature { .. } => "tls-bad-signature",
+            TlsFault::SignatureUnchecked { .. } => "tls-signature-unchecked",
             TlsFault::NotACa { .. } => "tls-not-a-ca",
             TlsFault::PathLength { .. } => "tls-path-length",
             TlsFault::NameConstraint { .. } => "tls-name-constraint",
@@ -53,6 +54,7 @@ impl TlsFault {
             TlsFault::Revoked { .. } => known::TLS_REVOKED,
             TlsFault::OldProtocol { .. } => known::TLS_PROTOCOL_OLD,
             TlsFault::BadSignature { .. }
+            | TlsFault::SignatureUnchecked { .. }
             | TlsFault::NotACa { .. }
             | TlsFault::PathLength { .. }
             | TlsFault::NameConstraint { .. }
@@ -70,6 +72,7 @@ impl TlsFault {
         match self {
             TlsFault::ChainOrder { .. }
             | TlsFault::LeafIsCa
+            | TlsFault::SignatureUnchecked { .. }
             | TlsFault::Clock { .. }
             | TlsFault::Expiring { urgent: false, .. } => Severity::Warning,
             _ => Severity::Critical,
@@ -98,6 +101,7 @@ impl TlsFault {
             | TlsFault::WeakKey { index, .. }
             | TlsFault::WeakSignature { index, .. }
             | TlsFault::BadSignature { index }
+            | TlsFault::SignatureUnchecked { index, .. }
             | TlsFault::NotACa { index, .. }
             | TlsFault::PathLength { index, .. }
             | TlsFault::NameConstraint { index, .. }
@@ -161,6 +165,9 @@ impl TlsFault {
             TlsFault::BadSignature { index } => {
                 format!("the signature of certificate {index} does not fit the key of its issuer")
             }
+            TlsFault::SignatureUnchecked { index, algorithm } => format!(
+                "the signature of certificate {index} ({algorithm}) cannot be checked here: whether it is to be trusted is unknown"
+            ),
             TlsFault::NotACa { index, why } => {
                 format!("certificate {index} may not issue others: {why}")
             }

@@ -1,13 +1,12 @@
 //! One certificate as the judge reads it: parsed once, its extensions by question, never a panic.
 
 use jiff::Timestamp;
-use x509_parser::error::X509Error;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
-use x509_parser::signature_algorithm::RsaSsaPssParams;
 
 use super::super::cert;
+use super::signature::{self, Signed};
 
 /// serverAuth and the two old "server gated" purposes that stand for it.
 const SERVER_GATED: [&str; 2] = ["1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"];
@@ -18,15 +17,6 @@ pub(in super::super) struct Cert<'a> {
     pub x: X509Certificate<'a>,
     /// As it was sent.
     pub der: &'a [u8],
-}
-
-/// Whether a key has made a signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Signed {
-    Yes,
-    No,
-    /// The algorithm or the size of the key is none that can be checked here.
-    Unknown,
 }
 
 impl<'a> Cert<'a> {
@@ -135,38 +125,7 @@ impl<'a> Cert<'a> {
 
     /// Whether the key of `issuer` has signed this one.
     pub fn signed_by(&self, issuer: &Cert<'_>) -> Signed {
-        match self.x.verify_signature(Some(issuer.x.public_key())) {
-            Ok(()) => Signed::Yes,
-            Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unknown,
-            // What the library would refuse for its form, whatever the signature says.
-            Err(_)
-                if issuer
-                    .rsa_bits()
-                    .is_some_and(|b| !(2041..=8192).contains(&b)) =>
-            {
-                Signed::Unknown
-            }
-            Err(_) if self.odd_pss() => Signed::Unknown,
-            Err(_) => Signed::No,
-        }
-    }
-
-    /// RSASSA-PSS with parameters that are allowed and not the usual ones.
-    fn odd_pss(&self) -> bool {
-        let algorithm = &self.x.signature_algorithm;
-        if algorithm.algorithm.to_id_string() != "1.2.840.113549.1.1.10" {
-            return false;
-        }
-        let Some(Ok(p)) = algorithm.parameters.as_ref().map(RsaSsaPssParams::try_from) else {
-            return true;
-        };
-        let hash = match p.hash_algorithm_oid().to_id_string().as_str() {
-            "2.16.840.1.101.3.4.2.1" => 32,
-            "2.16.840.1.101.3.4.2.2" => 48,
-            "2.16.840.1.101.3.4.2.3" => 64,
-            _ => return true,
-        };
-        p.salt_length() != hash
+        signature::signed_by(self, issuer)
     }
 
     /// Whether the authority key identifier here is the subject key identifier there; `None`

@@ -16,6 +16,7 @@ mod issuer;
 mod order;
 mod paths;
 mod second;
+mod signature;
 mod strength;
 #[cfg(test)]
 mod tests;
@@ -144,13 +145,6 @@ pub fn judge_all(q: &Question<'_>) -> Judgement {
     }
     j.notes
         .extend(order::superfluous(&parsed, j.leaf, &way.sent, anchored));
-    j.notes.extend(way.unchecked.iter().map(|&i| TlsNote {
-        code: "signature-unchecked".into(),
-        index: Some(i),
-        detail: SafeText::new(format!(
-            "the signature of certificate {i} is of a kind that cannot be checked here; its issuer is taken by name"
-        )),
-    }));
     second::hear(q, &mut j);
     j.path = way.sent;
     sort(&mut j);
@@ -167,7 +161,7 @@ fn sort(j: &mut Judgement) {
         TlsFault::SelfSigned
         | TlsFault::UntrustedIssuer { .. }
         | TlsFault::ChainIncomplete { .. } => 4,
-        TlsFault::BadSignature { .. } => 5,
+        TlsFault::BadSignature { .. } | TlsFault::SignatureUnchecked { .. } => 5,
         TlsFault::WeakKey { .. } | TlsFault::WeakSignature { .. } => 6,
         TlsFault::Clock { .. } => 9,
         TlsFault::ChainOrder { .. } => 8,
@@ -290,8 +284,27 @@ fn faults_of(q: &Question<'_>, parsed: &[Option<Cert<'_>>], way: &Way) -> Vec<Tl
     if let Some(root) = unsent_root(way, q.roots) {
         faults.extend(of_root(q, way, parsed, &root));
     }
+    faults.extend(of_unchecked(way, parsed, &faults));
     faults.extend(of_end(way, parsed, q.roots));
     faults
+}
+
+/// A signature that can't be checked here vouches for nothing. Where hash or key are too weak
+/// anyway, that has been said.
+fn of_unchecked(way: &Way, parsed: &[Option<Cert<'_>>], known: &[TlsFault]) -> Vec<TlsFault> {
+    let weak =
+        |f: &TlsFault| matches!(f, TlsFault::WeakKey { .. } | TlsFault::WeakSignature { .. });
+    if known.iter().any(weak) {
+        return Vec::new();
+    }
+    certs_of(way, parsed)
+        .filter(|(index, _)| way.unchecked.contains(index))
+        .map(|(index, c)| {
+            let oid = c.x.signature_algorithm.algorithm.to_id_string();
+            let algorithm = SafeText::new(cert::algorithm(&oid));
+            TlsFault::SignatureUnchecked { index, algorithm }
+        })
+        .collect()
 }
 
 fn of_form(index: usize, c: &Cert<'_>) -> Vec<TlsFault> {

@@ -3,7 +3,8 @@
 
 use super::super::cert;
 use super::super::names;
-use super::certs::{Cert, Signed};
+use super::certs::Cert;
+use super::signature::Signed;
 use crate::model::target::Host;
 use crate::model::text::SafeText;
 use crate::model::tls::TlsNote;

@@ -2,7 +2,8 @@
 //! decide; dates, purposes and the rest are judged of the way afterwards.
 
 use super::super::roots::Roots;
-use super::certs::{Cert, Signed};
+use super::certs::Cert;
+use super::signature::Signed;
 
 /// Longest way followed; real chains have two to four certificates.
 const MAX_STEPS: usize = 16;

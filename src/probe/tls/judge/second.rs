@@ -83,9 +83,10 @@ fn refused(e: &CertificateError, j: &mut Judgement) {
         // A pinned certificate, an algorithm that it lacks, a leaf with the CA flag (told apart).
         CertificateError::UnknownIssuer => {}
         CertificateError::BadEncoding | CertificateError::BadSignature
-            if j.notes
+            if !j
+                .faults
                 .iter()
-                .all(|n| n.code.as_str() != "signature-unchecked") =>
+                .any(|f| matches!(f, TlsFault::SignatureUnchecked { .. })) =>
         {
             other(&e.to_string(), j);
         }
