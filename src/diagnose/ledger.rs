@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::reach::ANSWERS;
 use crate::model::finding::{Finding, FindingKey, Location, Severity};
 use crate::model::time::{Mono, Stamp};
 
@@ -54,6 +55,12 @@ impl Ledger {
         let mut changes = Vec::new();
         for mut finding in said {
             let key = finding.key();
+            if let Some((other, surer)) = self.other_answer(&finding, &key, now) {
+                if surer {
+                    continue;
+                }
+                changes.extend(self.end(&other));
+            }
             if let Some(open) = self.open.get_mut(&key) {
                 finding.since = finding.since.min(open.finding.since);
                 finding.opened_after_ms = open.finding.opened_after_ms;
@@ -88,13 +95,37 @@ impl Ledger {
             .filter(|(_, o)| now.mono.since(o.seen.mono) >= o.patience())
             .map(|(k, _)| k.clone())
             .collect();
-        for key in ended {
-            if let Some(mut open) = self.open.remove(&key) {
-                open.finding.until = Some(open.seen.wall);
-                changes.push(Change::Cleared(open.finding));
-            }
-        }
+        changes.extend(ended.iter().filter_map(|key| self.end(key)));
         changes
+    }
+
+    /// The open finding that answers the same question otherwise and is said no more, and whether
+    /// it is the surer of the two: then it stays for its time, else the new one takes its place.
+    fn other_answer(
+        &self,
+        said: &Finding,
+        key: &FindingKey,
+        now: Stamp,
+    ) -> Option<(FindingKey, bool)> {
+        if !ANSWERS.contains(&said.code) {
+            return None;
+        }
+        let mut same = self.open.iter().filter(|(k, o)| {
+            let f = &o.finding;
+            *k != key
+                && ANSWERS.contains(&f.code)
+                && f.subject == said.subject
+                && f.discriminator == said.discriminator
+                && now.mono.since(o.seen.mono) < o.patience()
+        });
+        let (other, open) = same.next()?;
+        Some((other.clone(), open.finding.confidence > said.confidence))
+    }
+
+    fn end(&mut self, key: &FindingKey) -> Option<Change> {
+        let mut open = self.open.remove(key)?;
+        open.finding.until = Some(open.seen.wall);
+        Some(Change::Cleared(open.finding))
     }
 
     /// Names the runbooks that fit an open finding.

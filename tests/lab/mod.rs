@@ -34,7 +34,7 @@ use std::sync::{Condvar, Mutex};
 use plan::{LINKS, Role, User};
 
 /// Labs that may exist at once; each waits most of the time.
-const MAX_LABS: usize = 6;
+const MAX_LABS: usize = 4;
 
 static COUNTER: AtomicUsize = AtomicUsize::new(0);
 static RUNNING: Mutex<usize> = Mutex::new(0);

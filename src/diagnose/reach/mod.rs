@@ -18,7 +18,7 @@ use super::facts::{Facts, address_of_hop, name_of};
 use super::local::gateway;
 use super::reproduce;
 use crate::model::catalogue as code;
-use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
 use crate::model::local::{LocalState, NeighbourState};
 use crate::model::window::TargetWindow;
 
@@ -32,6 +32,18 @@ const DOUBT: usize = 5;
 
 /// An answer so long ago does not speak against a fault of now.
 const RECENTLY: Duration = Duration::from_secs(3);
+
+/// The answers to one question, why an address can't be reached: of an address, one at a time
+/// holds.
+pub const ANSWERS: [Code; 7] = [
+    code::HOST_DOWN,
+    code::PATH_BROKEN,
+    code::ROUTE_UNREACHABLE,
+    code::ADMIN_PROHIBITED,
+    code::ROUTING_LOOP,
+    code::IPV6_BROKEN,
+    code::IPV4_BROKEN,
+];
 
 /// Pushes at most one finding for each address of the target.
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
@@ -66,18 +78,9 @@ fn one_family(f: &Facts, t: &TargetWindow, addr: IpAddr, mut finding: Finding) -
 
 /// Whether a finding already says that this address of the target can't be reached.
 pub fn is_unreachable(findings: &[Finding], t: &TargetWindow, addr: IpAddr) -> bool {
-    let reach = [
-        code::HOST_DOWN,
-        code::PATH_BROKEN,
-        code::ROUTE_UNREACHABLE,
-        code::ADMIN_PROHIBITED,
-        code::ROUTING_LOOP,
-        code::IPV6_BROKEN,
-        code::IPV4_BROKEN,
-    ];
     let which = addr.to_string();
     findings.iter().any(|x| {
-        reach.contains(&x.code) && x.subject == t.target.id && x.discriminator.as_str() == which
+        ANSWERS.contains(&x.code) && x.subject == t.target.id && x.discriminator.as_str() == which
     })
 }
 

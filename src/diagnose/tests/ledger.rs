@@ -2,6 +2,7 @@
 
 use super::scene::*;
 use crate::diagnose::{Change, Ledger};
+use crate::model::catalogue as known;
 use crate::model::finding::{Finding, Severity};
 use crate::model::time::Stamp;
 
@@ -104,4 +105,40 @@ fn worst_first() {
     let open: Vec<_> = ledger.open().iter().map(|f| f.severity).collect();
     assert_eq!(open, [Severity::Critical, Severity::Warning]);
     assert!(ledger.alarming());
+}
+
+/// Why an address can't be reached has one answer at a time: the surer one, at once.
+#[test]
+fn the_surer_answer_takes_the_place_of_the_other() {
+    let of = |code, confidence, which: &str| Finding {
+        code,
+        confidence,
+        discriminator: which.into(),
+        ..fault()
+    };
+    let broken = || vec![of(known::PATH_BROKEN, 0.75, "10.0.5.2")];
+    let down = || vec![of(known::HOST_DOWN, 0.97, "10.0.5.2")];
+    let at = Stamp::at_millis;
+    let codes = |l: &Ledger| l.open().iter().map(|f| f.code.clone()).collect::<Vec<_>>();
+
+    let mut ledger = Ledger::default();
+    ledger.update(broken(), at(2000));
+    let told = ledger.update(down(), at(2200));
+    assert!(
+        matches!(&told[..], [Change::Cleared(a), Change::Opened(b)]
+            if a.code == known::PATH_BROKEN && b.code == known::HOST_DOWN),
+        "{told:?}"
+    );
+    // The weaker word waits until the surer one is old.
+    assert!(ledger.update(broken(), at(4000)).is_empty());
+    assert_eq!(codes(&ledger), [known::HOST_DOWN]);
+    ledger.update(broken(), at(8400));
+    assert_eq!(codes(&ledger), [known::PATH_BROKEN]);
+
+    // Another address, and another question, are not concerned.
+    let mut ledger = Ledger::default();
+    ledger.update(broken(), at(0));
+    ledger.update(vec![of(known::HOST_DOWN, 0.97, "10.0.5.3")], at(200));
+    ledger.update(vec![of(known::PORT_CLOSED, 0.97, "10.0.5.2")], at(400));
+    assert_eq!(codes(&ledger).len(), 3);
 }
