@@ -34,6 +34,8 @@ const LIVELY_FOR: Duration = Duration::from_secs(2);
 const ONE_IN: u32 = 20;
 /// The longest time without a look while there is news.
 const MOST: Duration = Duration::from_secs(2);
+/// Time over which facts are gathered before they are looked at together.
+const MOMENT: Duration = Duration::from_millis(25);
 /// Observations held back for a console that does not take its batches; the oldest are dropped
 /// then, the window has them anyway.
 const HELD: usize = 4096;
@@ -50,7 +52,8 @@ pub struct Core {
     next_id: u64,
     batch: Vec<Observation>,
     verdicts: Verdicts,
-    told: Option<Verdicts>,
+    /// Whether they are others than the console knows.
+    untold: bool,
     lively_until: Instant,
     /// What the last looks took; the least counts, since a stall of the host is no cost of ours.
     costs: [Duration; 3],
@@ -76,7 +79,7 @@ impl Core {
             next_id: 0,
             batch: Vec::new(),
             verdicts: Verdicts::default(),
-            told: None,
+            untold: true,
             lively_until: Instant::now() + LIVELY_FOR,
             costs: [Duration::ZERO; 3],
         }
@@ -91,9 +94,16 @@ impl Core {
         mut desk: Desk,
     ) {
         let mut looked = Instant::now();
+        let mut taken = looked;
         let mut news = true;
         loop {
             let next = looked + self.gap(news);
+            // One waking serves all the facts of a moment.
+            let gathered = taken + self.moment();
+            let fact = async {
+                sleep_until(gathered).await;
+                facts.recv().await
+            };
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
@@ -105,14 +115,14 @@ impl Core {
                     self.look(&mut desk);
                     (looked, news) = (Instant::now(), false);
                 }
-                Some(fact) = facts.recv() => {
+                Some(fact) = fact => {
                     self.take(fact);
                     // Drain what is waiting: one look at the plan serves them all.
                     while let Ok(fact) = facts.try_recv() {
                         self.take(fact);
                     }
                     self.window.tell();
-                    news = true;
+                    (taken, news) = (Instant::now(), true);
                 }
             }
             self.hand_over(&batches, &mut desk);
@@ -144,6 +154,15 @@ impl Core {
                 self.batch.drain(..HELD / 2);
             }
             self.batch.push(obs);
+        }
+    }
+
+    /// How long facts are gathered: not long enough for anybody to notice.
+    fn moment(&self) -> Duration {
+        if Instant::now() < self.lively_until {
+            MOMENT / 5
+        } else {
+            MOMENT
         }
     }
 
@@ -262,17 +281,19 @@ impl Core {
                 why,
             });
         }
-        self.verdicts = Verdicts {
+        let verdicts = Verdicts {
             findings: self.ledger.open(),
             states: judged.states,
             ruled_out: judged.ruled_out,
             pending,
         };
+        self.untold |= verdicts != self.verdicts;
+        self.verdicts = verdicts;
     }
 
     /// Gives the console what there is, if it has room; else it is collected further.
     fn hand_over(&mut self, batches: &mpsc::Sender<Batch>, desk: &mut Desk) {
-        if self.batch.is_empty() && !desk.has_news() && self.told.as_ref() == Some(&self.verdicts) {
+        if self.batch.is_empty() && !desk.has_news() && !self.untold {
             return;
         }
         let Ok(room) = batches.try_reserve() else {
@@ -285,10 +306,7 @@ impl Core {
     }
 
     fn next_batch(&mut self, notices: Vec<crate::model::command::Notice>) -> Batch {
-        let changed = self.told.as_ref() != Some(&self.verdicts);
-        if changed {
-            self.told = Some(self.verdicts.clone());
-        }
+        let changed = std::mem::take(&mut self.untold);
         Batch {
             at: self.world.clock.now(),
             observations: std::mem::take(&mut self.batch),

@@ -305,6 +305,10 @@ impl Session {
             status = self.leader.try_wait().expect("wait");
             status.is_some()
         });
+        // Its last words are on the screen then, unless nobody reads them.
+        if self.master.is_some() && !self.shared.lock().paused {
+            self.settle();
+        }
         status.and_then(|s| s.code()).expect("the leader exits")
     }
 

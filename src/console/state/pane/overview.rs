@@ -8,7 +8,7 @@ use crate::console::state::doc::{CUT, Doc, Line, Role, head};
 use crate::console::state::facts;
 use crate::console::state::room::Room;
 use crate::console::state::table::{Column, Row, Table};
-use crate::model::finding::{Finding, Severity, TargetState};
+use crate::model::finding::{Finding, RuledOut, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::time::{clock_utc, human};
 
@@ -16,6 +16,9 @@ use crate::model::time::{clock_utc, human};
 const BRIEF: usize = 2;
 /// Lines of the timeline that are worth more than the end of a finding's evidence.
 const TIMELINE_WANTED: usize = 5;
+/// Targets whose rows are all drawn up, so that columns keep their widths while one scrolls. Of
+/// more only those in sight are: a frame must not cost more for what nobody sees.
+const ALL_ROWS: usize = 100;
 /// Cells of a state that are never cut: the sign and the beginning of the reason.
 const STATE_LEAST: usize = 13;
 
@@ -36,11 +39,15 @@ const COLUMNS: [Column; 11] = [
 /// The three parts, unshortened.
 pub fn whole(app: &App, cols: usize) -> Doc {
     let mut doc = Doc::new();
-    let (head, rows) = targets(app, cols);
+    let (head, rows) = targets(app, cols, &app.window.order);
     doc.line(head);
     doc.lines(rows);
     doc.heading("FINDINGS");
-    doc.lines(findings(app, cols, usize::MAX).into_iter().flatten());
+    doc.lines(
+        findings(app, cols, usize::MAX, usize::MAX)
+            .into_iter()
+            .flatten(),
+    );
     doc.heading("TIMELINE");
     doc.lines(timeline::tail(app, cols, 20));
     doc
@@ -48,23 +55,24 @@ pub fn whole(app: &App, cols: usize) -> Doc {
 
 /// The three parts, sized to what is there.
 pub fn body(app: &App, room: Room) -> Vec<Line> {
-    let (head, rows) = targets(app, room.cols);
+    let count = app.window.order.len();
     let height = |found: &[Vec<Line>]| found.iter().map(Vec::len).sum::<usize>();
-    let mut found = findings(app, room.cols, BRIEF);
+    let mut found = findings(app, room.cols, BRIEF, room.body);
     // Where there is room, nothing is cut.
-    let whole = findings(app, room.cols, usize::MAX);
-    let taken = rows.len() + TIMELINE_WANTED + 3;
-    if height(&whole) + taken <= room.body {
-        found = whole;
+    let taken = count + TIMELINE_WANTED + 3;
+    if height(&found) + taken <= room.body {
+        let whole = findings(app, room.cols, usize::MAX, room.body);
+        if height(&whole) + taken <= room.body {
+            found = whole;
+        }
     }
     let wanted = height(&found);
-    let shares = share(room.body, rows.len() + 1, wanted + 1);
+    let shares = share(room.body, count + 1, wanted + 1);
+    let in_view = shares.targets.saturating_sub(1);
+    let (head, rows) = targets(app, room.cols, drawn_up(app, in_view));
     let mut out = vec![head];
-    let targets = Doc { lines: rows };
-    out.extend_from_slice(targets.window(shares.targets.saturating_sub(1), 0));
-    let hidden = targets
-        .len()
-        .saturating_sub(shares.targets.saturating_sub(1));
+    out.extend_from_slice(Doc { lines: rows }.window(in_view, 0));
+    let hidden = count.saturating_sub(in_view);
     out.push(section(app, room.cols, "FINDINGS", counts(app, hidden)));
     out.extend(in_sight(&found, shares.findings.saturating_sub(1)));
     if shares.timeline >= 2 {
@@ -158,10 +166,25 @@ pub fn count(app: &App, severity: Severity) -> usize {
     all.filter(|f| f.severity == severity).count()
 }
 
-fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
+/// The targets whose rows are drawn up where `rows` are in sight: as [`Doc::window`] would choose.
+fn drawn_up(app: &App, rows: usize) -> &[TargetId] {
+    let all = &app.window.order;
+    if all.len() <= ALL_ROWS {
+        return all;
+    }
+    let picked = match &app.pick {
+        Pick::Target(id) => all.iter().position(|t| t == id),
+        Pick::Finding { .. } => None,
+    };
+    let from = picked.unwrap_or(0).saturating_sub(rows / 2);
+    let from = from.min(all.len().saturating_sub(rows));
+    all.get(from..(from + rows).min(all.len())).unwrap_or(all)
+}
+
+fn targets(app: &App, cols: usize, ids: &[TargetId]) -> (Line, Vec<Line>) {
     let mut columns = COLUMNS;
     // The name of a fault is worth more than most figures; other reasons may be cut.
-    let faulty = app.window.order.iter().filter(|id| {
+    let faulty = ids.iter().filter(|id| {
         matches!(
             app.state_of(id),
             TargetState::Down(_) | TargetState::Degraded(_)
@@ -172,7 +195,7 @@ fn targets(app: &App, cols: usize) -> (Line, Vec<Line>) {
         *last = last.flex(name.unwrap_or(0).max(STATE_LEAST));
     }
     let mut table = Table::new(columns);
-    for id in &app.window.order {
+    for id in ids {
         let mut row = Row::new(cells(app, id));
         row.selected = matches!(&app.pick, Pick::Target(t) if t == id);
         table.row(row);
@@ -218,31 +241,51 @@ fn state_cell(app: &App, id: &TargetId) -> Line {
     }
 }
 
-/// One group of lines for each finding, then one for each target that is clean.
-fn findings(app: &App, cols: usize, most: usize) -> Vec<Vec<Line>> {
-    let mut groups = Vec::new();
+/// One group of lines for each finding, then one for each target that is clean. Where no more than
+/// `rows` lines are in sight, groups are left out that can't be: far above the selected one, and
+/// below once there is enough.
+fn findings(app: &App, cols: usize, most: usize, rows: usize) -> Vec<Vec<Line>> {
     let picked = |f: &Finding| matches!(&app.pick, Pick::Finding { key, .. } if *key == f.key());
-    for finding in listed(app) {
-        groups.push(entry(app, finding, (cols, most), picked(finding)));
-    }
-    if groups.is_empty() {
+    let listed = listed(app);
+    let unseen: Vec<_> = unseen(app).collect();
+    let nothing = listed.is_empty().then(|| {
         let line = Line::of(Role::Muted, format!(" {}", nothing_found(app)));
-        groups.push(vec![line.cut(cols)]);
-    }
-    for (finding, last) in unseen(app) {
-        groups.push(unseen_entry(
-            app,
-            finding,
-            last,
-            (cols, most),
-            picked(finding),
-        ));
-    }
-    for id in &app.window.order {
-        groups.extend(ruled_out(app, id).map(|line| match most {
+        vec![line.cut(cols)]
+    });
+    let all = || listed.iter().copied().chain(unseen.iter().map(|(f, _)| *f));
+    let selected = match &app.pick {
+        Pick::Finding { .. } => all().position(picked).unwrap_or(0),
+        Pick::Target(_) => 0,
+    };
+    let open = listed
+        .iter()
+        .map(|f| entry(app, f, (cols, most), picked(f)));
+    let older = unseen
+        .iter()
+        .map(|(f, last)| unseen_entry(app, f, *last, (cols, most), picked(f)));
+    let clean = app
+        .verdicts
+        .ruled_out
+        .chunk_by(|a, b| a.subject == b.subject);
+    let clean = clean.map(|of_one| {
+        let line = ruled_out(app, of_one);
+        match most {
             BRIEF => vec![line.cut(cols)],
             _ => line.wrap(cols, 3),
-        }));
+        }
+    });
+    let mut groups = Vec::new();
+    let mut below = 0;
+    let first = selected.saturating_sub(rows);
+    let in_order = nothing.into_iter().chain(open).chain(older).chain(clean);
+    for (n, group) in in_order.enumerate().skip(first) {
+        if n > selected {
+            below += group.len();
+        }
+        groups.push(group);
+        if below > rows {
+            break;
+        }
     }
     groups
 }
@@ -251,11 +294,18 @@ fn findings(app: &App, cols: usize, most: usize) -> Vec<Vec<Line>> {
 /// targets are behind it.
 fn listed(app: &App) -> Vec<&Finding> {
     let mut shown: Vec<&Finding> = Vec::new();
+    let mut places: Vec<&Finding> = Vec::new();
     for f in &app.verdicts.findings {
-        let same = |s: &&Finding| s.code == f.code && s.location == f.location;
-        if f.severity > Severity::Info || !shown.iter().any(same) {
-            shown.push(f);
+        if f.severity == Severity::Info {
+            if places
+                .iter()
+                .any(|p| p.code == f.code && p.location == f.location)
+            {
+                continue;
+            }
+            places.push(f);
         }
+        shown.push(f);
     }
     shown
 }
@@ -397,18 +447,12 @@ fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -
 }
 
 /// What is clean at a target.
-fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
-    let clean: Vec<_> = app
-        .verdicts
-        .ruled_out
-        .iter()
-        .filter(|r| r.subject == *id)
-        .collect();
-    if clean.is_empty() {
-        return None;
-    }
+fn ruled_out(app: &App, clean: &[RuledOut]) -> Line {
     let mut names: Vec<&str> = clean.iter().map(|r| r.what.as_str()).collect();
     names.dedup();
+    let Some(id) = clean.first().map(|r| &r.subject) else {
+        return Line::new();
+    };
     // No tick before the verdict is firm.
     let (role, sign, word) = match app.state_of(id) {
         TargetState::Learning => (Role::Muted, app.symbols.pending, "clean so far: "),
@@ -424,7 +468,7 @@ fn ruled_out(app: &App, id: &TargetId) -> Option<Line> {
         let text = format!("  {}", first.text);
         line.push(Role::Muted, text);
     }
-    Some(line)
+    line
 }
 
 #[cfg(test)]
