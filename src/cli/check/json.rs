@@ -211,7 +211,7 @@ pub fn mtu_of(method: Method, sample: &PmtuSample) -> Value {
             "tries": p.tries,
         }),
         Outcome::CannotTry { need } => json!({"unknown": need}),
-        Outcome::Refused { why, .. } => json!({"unknown": format!("{why:?}")}),
+        Outcome::Refused { why, .. } => json!({"unknown": why.label()}),
         Outcome::Timeout { .. } => json!({"unknown": "small probes are not answered either"}),
     };
     if let (Value::Object(all), Value::Object(found)) = (&mut all, found) {

@@ -12,6 +12,7 @@ mod shape;
 pub mod sweep;
 pub mod tcp;
 pub mod tls;
+mod tos;
 pub mod trace;
 mod via;
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::tos;
 use crate::cli::CliError;
 use crate::model::text::SafeText;
 use crate::net::packet::{Fill, TOKEN, overhead};
@@ -14,11 +15,11 @@ pub struct ShapeArgs {
     #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub size: Option<u32>,
     /// Differentiated services code point: 0-63, ef, va, le, cs0-cs7, af11-af43
-    #[arg(long, value_name = "DSCP", conflicts_with = "tos")]
-    pub dscp: Option<String>,
+    #[arg(long, value_name = "DSCP", value_parser = tos::dscp, conflicts_with = "tos")]
+    pub dscp: Option<u8>,
     /// Type of service or traffic class, the whole byte: 0-255 or 0x00-0xff
-    #[arg(long, value_name = "BYTE")]
-    pub tos: Option<String>,
+    #[arg(long, value_name = "BYTE", value_parser = tos::tos)]
+    pub tos: Option<u8>,
     /// What the payload is filled with: up to 16 bytes in hexadecimal
     #[arg(short, long, value_name = "HEX")]
     pub pattern: Option<String>,
@@ -40,52 +41,14 @@ impl ShapeArgs {
                  an answer is recognised; the least is {least}"
             )));
         }
-        let dscp = self.dscp.as_deref().map(dscp).transpose()?;
-        let tos = self.tos.as_deref().map(byte).transpose()?;
         let fill = self.pattern.as_deref().map(pattern).transpose()?;
         Ok(Shape {
             size: self.size,
-            tos: tos.or(dscp.map(|d| d << 2)),
+            tos: self.tos.or(self.dscp.map(|d| d << 2)),
             fill: fill.unwrap_or(Fill::USUAL),
             fragment: self.fragment,
         })
     }
-}
-
-/// Code points by number or name (RFC 2474, 2597, 3246, 5865, 8622).
-fn dscp(text: &str) -> Result<u8, CliError> {
-    let lower = text.to_ascii_lowercase();
-    let digit = |c: char| c.to_digit(10).and_then(|d| u8::try_from(d).ok());
-    let named = match lower.chars().collect::<Vec<_>>().as_slice() {
-        ['e', 'f'] => Some(46),
-        ['v', 'a'] => Some(44),
-        ['l', 'e'] => Some(1),
-        ['c', 's', n] => digit(*n).filter(|n| *n < 8).map(|n| n << 3),
-        ['a', 'f', class, drop] => digit(*class)
-            .filter(|c| (1..=4).contains(c))
-            .zip(digit(*drop).filter(|d| (1..=3).contains(d)))
-            .map(|(class, drop)| (class << 3) | (drop << 1)),
-        _ => lower.parse::<u8>().ok().filter(|n| *n < 64),
-    };
-    named.ok_or_else(|| {
-        CliError::usage(format!(
-            "--dscp takes 0-63, ef, va, le, cs0-cs7 or af11-af43, not '{}'",
-            SafeText::capped(text, 20)
-        ))
-    })
-}
-
-fn byte(text: &str) -> Result<u8, CliError> {
-    let parsed = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-        Some(hex) => u8::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|_| {
-        CliError::usage(format!(
-            "--tos takes 0-255 or 0x00-0xff, not '{}'",
-            SafeText::capped(text, 20)
-        ))
-    })
 }
 
 fn pattern(text: &str) -> Result<Fill, CliError> {
@@ -112,31 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_points() {
-        let values = [
-            ("ef", 46),
-            ("EF", 46),
-            ("cs6", 48),
-            ("af41", 34),
-            ("af13", 14),
-            ("le", 1),
-            ("0", 0),
-            ("63", 63),
-        ];
-        for (text, want) in values {
-            assert_eq!(dscp(text).ok(), Some(want), "{text}");
-        }
-        for wrong in ["64", "af14", "af51", "cs8", "", "x", "-1"] {
-            assert!(dscp(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn shapes() {
         let args = |size, pattern: Option<&str>| ShapeArgs {
             size,
             pattern: pattern.map(Into::into),
-            dscp: Some("ef".into()),
+            dscp: Some(46),
             ..ShapeArgs::default()
         };
         let shape = args(Some(1400), Some("00ff")).shape(false).ok();
@@ -150,7 +93,5 @@ mod tests {
         for wrong in ["f", "gg", "", &"00".repeat(17)] {
             assert!(args(None, Some(wrong)).shape(false).is_err(), "{wrong}");
         }
-        assert_eq!(byte("0xb8").ok(), Some(0xb8));
-        assert!(byte("256").is_err());
     }
 }

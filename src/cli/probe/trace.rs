@@ -1,6 +1,5 @@
 //! `warroom trace`.
 
-mod options;
 mod report;
 mod walk;
 
@@ -11,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::tos;
 use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
@@ -58,10 +58,10 @@ pub struct TraceArgs {
     #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(48..=9216))]
     pub size: Option<u16>,
     /// Type of service or traffic class, 0 to 255 or 0x00 to 0xff
-    #[arg(long, value_name = "TOS", value_parser = options::tos, conflicts_with = "dscp")]
+    #[arg(long, value_name = "TOS", value_parser = tos::tos, conflicts_with = "dscp")]
     pub tos: Option<u8>,
     /// DSCP: 0 to 63 or a name like ef, af41, cs6
-    #[arg(long, value_name = "DSCP", value_parser = options::dscp)]
+    #[arg(long, value_name = "DSCP", value_parser = tos::dscp)]
     pub dscp: Option<u8>,
     /// Wide table: loss, sent, last, average, best, worst, deviation, jitter
     #[arg(long)]

@@ -46,6 +46,10 @@ impl<'a> Case<'a> {
     /// The case of an address that is silent for long enough, else nothing.
     pub(super) fn of(f: &Facts, t: &'a TargetWindow, addr: IpAddr) -> Option<Self> {
         let after = last_answer(t, addr).map_or(Mono(0), |(at, _)| at.mono);
+        // What was heard a moment ago can't have been silent for long.
+        if f.now.mono.since(after) < f.thresholds.path_min_span {
+            return None;
+        }
         let silence = silence(t, addr, after);
         let (first, last) = (silence.first?, silence.last?);
         let th = f.thresholds;

@@ -102,13 +102,19 @@ pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
 }
 
 fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> Option<Finding> {
-    if explaining(f, addr, so_far).is_some() || gateway_in_doubt(f, addr) {
+    let refused = words::refused_here(f, t, addr);
+    let case = Case::of(f, t, addr);
+    // First whether there is anything to explain: of a thousand targets most are well.
+    if refused.is_none() && case.is_none()
+        || explaining(f, addr, so_far).is_some()
+        || gateway_in_doubt(f, addr)
+    {
         return None;
     }
-    if let Some(finding) = words::refused_here(f, t, addr) {
-        return Some(finding);
+    if refused.is_some() {
+        return refused;
     }
-    let case = Case::of(f, t, addr)?;
+    let case = case?;
     if let Some(finding) = words::judge(f, &case) {
         return Some(finding);
     }

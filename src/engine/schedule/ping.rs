@@ -30,6 +30,10 @@ const SUSPICIOUS: Duration = Duration::from_millis(200);
 const BACKLOG: Duration = Duration::from_secs(5);
 /// Targets that need not be spread.
 const FEW: usize = 8;
+/// More targets than this leave in steps.
+const MANY: usize = 100;
+/// The steps in which they do.
+const STEP_NS: u64 = 4_000_000;
 /// Time after which a method that could not be used is tried again.
 const REOPEN: Duration = Duration::from_secs(5);
 /// Waiting time before anything answered: long enough for a router whose ARP fails to say so.
@@ -81,7 +85,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
     let mut due = next;
     let mut seq = 0u32;
     loop {
-        sleep_until(next).await;
+        sleep_until(together(next, world)).await;
         let now = world.clock.mono();
         // A target that joins has its fast start as well.
         if audience.has_changed().unwrap_or(false) {
@@ -139,6 +143,16 @@ fn offset(addr: IpAddr, targets: usize, every: Duration) -> Duration {
     let mut hasher = DefaultHasher::new();
     addr.hash(&mut hasher);
     every.mul_f64((hasher.finish() % 4096) as f64 / 4096.0)
+}
+
+/// With very many targets those whose time is almost the same leave together.
+fn together(next: Instant, world: &World) -> Instant {
+    if world.targets <= MANY {
+        return next;
+    }
+    let now = Instant::now();
+    let due = world.clock.mono().plus(next.saturating_duration_since(now));
+    next + Duration::from_nanos(due.0.next_multiple_of(STEP_NS) - due.0)
 }
 
 /// What the session knows of this address by now.

@@ -25,6 +25,14 @@ use crate::sys::clock::Clock;
 /// How long a probe is remembered. Failed ARP speaks after three seconds, a slow router sooner.
 const MEMORY: Duration = Duration::from_secs(15);
 
+/// Messages within [`LATELY`] from which on a socket is busy.
+const MANY: usize = 50;
+/// See [`MANY`].
+const LATELY: Duration = Duration::from_millis(250);
+/// How long messages gather on a busy socket. The kernel has stamped them, so no figure suffers;
+/// each waking that is saved is worth more than a message costs.
+const GATHER: Duration = Duration::from_millis(4);
+
 /// A socket and all that is in flight on it.
 #[derive(Debug)]
 pub struct Hub<W: Wire> {
@@ -107,16 +115,44 @@ impl<W: Wire> Drop for Hub<W> {
 
 async fn read_for_ever<W: Wire>(shared: Arc<Shared<W>>) {
     let mut events = Vec::new();
+    let mut load = Load::default();
     loop {
         // An error here means that the runtime is going away.
         if shared.wire.read(&mut events).await.is_err() {
             return;
         }
         let now = shared.clock.mono();
-        let mut table = shared.lock();
-        for event in events.drain(..) {
-            shared.take(&mut table, event, now);
+        let busy = load.is_busy(events.len(), now);
+        {
+            let mut table = shared.lock();
+            for event in events.drain(..) {
+                shared.take(&mut table, event, now);
+            }
         }
+        if busy {
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+}
+
+/// How much there is to read.
+#[derive(Debug, Default)]
+struct Load {
+    begun: Mono,
+    messages: usize,
+    before: usize,
+}
+
+impl Load {
+    /// Counts what was read; whether the last whole span or the one under way has many.
+    fn is_busy(&mut self, messages: usize, now: Mono) -> bool {
+        let spans = now.since(self.begun).as_nanos() / LATELY.as_nanos();
+        if spans > 0 {
+            self.before = if spans == 1 { self.messages } else { 0 };
+            (self.begun, self.messages) = (now, 0);
+        }
+        self.messages += messages;
+        self.before.max(self.messages) >= MANY
     }
 }
 
@@ -321,5 +357,23 @@ enum Quoted {
 impl From<Option<u32>> for Quoted {
     fn from(id: Option<u32>) -> Self {
         id.map_or(Quoted::Foreign, Quoted::Ours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_is_busy_only_while_much_is_read() {
+        let mut load = Load::default();
+        let mut at = |ms: u64, n: usize| load.is_busy(n, Mono::from_millis(ms));
+        // Twenty a second never are, a thousand a second soon are.
+        assert!((0..40).all(|i| !at(i * 50, 1)));
+        assert!((0..49).all(|i| !at(2000 + i, 1)));
+        assert!((49..1000).all(|i| at(2000 + i, 1)));
+        // It ends with the load.
+        assert!(at(3100, 1));
+        assert!(!at(3800, 1));
     }
 }

@@ -31,7 +31,7 @@ const NAMES: [(&str, u8); 25] = [
 
 /// All eight bits, DSCP and ECN.
 pub fn tos(text: &str) -> Result<u8, String> {
-    let parsed = match text.strip_prefix("0x") {
+    let parsed = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
         Some(hex) => u8::from_str_radix(hex, 16),
         None => text.parse(),
     };
@@ -46,7 +46,7 @@ pub fn dscp(text: &str) -> Result<u8, String> {
     named
         .map(|(_, n)| *n)
         .or_else(number)
-        .ok_or_else(|| "give a number from 0 to 63, or a name like ef, af41, cs6".into())
+        .ok_or_else(|| "give a number from 0 to 63, or ef, va, le, cs0-cs7, af11-af43".into())
 }
 
 #[cfg(test)]
@@ -58,7 +58,9 @@ mod tests {
         assert_eq!(dscp("EF"), Ok(46));
         assert_eq!(dscp("af41"), Ok(34));
         assert_eq!(dscp("63"), Ok(63));
-        assert!(dscp("64").is_err() && dscp("af44").is_err());
+        for wrong in ["64", "af14", "af44", "af51", "cs8", "", "x", "-1"] {
+            assert!(dscp(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(tos("0xb8"), Ok(184));
         assert_eq!(tos("184"), Ok(184));
         assert!(tos("256").is_err() && tos("0x100").is_err());
