@@ -31,7 +31,7 @@ const LIVELY: Duration = Duration::from_millis(20);
 const LIVELY_FOR: Duration = Duration::from_secs(2);
 /// Share of a core that looking may take, as one in so many; with very many targets it is done
 /// less often instead.
-const ONE_IN: u32 = 20;
+const ONE_IN: u32 = 50;
 /// The longest time without a look while there is news.
 const MOST: Duration = Duration::from_secs(2);
 /// Time over which facts are gathered before they are looked at together.

@@ -7,6 +7,7 @@ mod trace;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,29 +116,28 @@ impl World {
 /// Starts the probe of a task; it runs until the token is cancelled.
 pub fn start(task: Task, world: World, stop: CancellationToken) {
     tokio::spawn(async move {
-        let run = async {
-            match &task {
-                Task::Local => services::local(&world).await,
-                Task::Resolve(id) => services::resolve(&world, id).await,
-                Task::Ping { addr, via, slow } => ping::run(&world, *addr, *via, *slow).await,
-                Task::Trace { addr, via } => trace::run(&world, *addr, *via).await,
-                Task::Pmtu { addr } => path::mtu(&world, *addr).await,
-                Task::Tcp { dst, asked } => services::tcp(&world, *dst, *asked).await,
-                Task::Dns {
-                    server,
-                    named,
-                    name,
-                    liveness,
-                } => services::dns(&world, *server, *named, name, *liveness).await,
-                Task::Tls { target, dst, asked } => {
-                    services::tls(&world, target, *dst, *asked).await;
-                }
-                Task::Http { target, dst, asked } => {
-                    services::http(&world, target, *dst, *asked).await;
-                }
-                Task::Devices(id) => services::devices(&world, id).await,
-            }
-        };
-        stop.run_until_cancelled(run).await;
+        stop.run_until_cancelled(probe(&task, &world)).await;
     });
+}
+
+/// The probe of a task. Boxed, each in its own size: a thousand pings must not take the room of a
+/// thousand TLS judgements.
+fn probe<'a>(task: &'a Task, world: &'a World) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    match task {
+        Task::Local => Box::pin(services::local(world)),
+        Task::Resolve(id) => Box::pin(services::resolve(world, id)),
+        Task::Ping { addr, via, slow } => Box::pin(ping::run(world, *addr, *via, *slow)),
+        Task::Trace { addr, via } => Box::pin(trace::run(world, *addr, *via)),
+        Task::Pmtu { addr } => Box::pin(path::mtu(world, *addr)),
+        Task::Tcp { dst, asked } => Box::pin(services::tcp(world, *dst, *asked)),
+        Task::Dns {
+            server,
+            named,
+            name,
+            liveness,
+        } => Box::pin(services::dns(world, *server, *named, name, *liveness)),
+        Task::Tls { target, dst, asked } => Box::pin(services::tls(world, target, *dst, *asked)),
+        Task::Http { target, dst, asked } => Box::pin(services::http(world, target, *dst, *asked)),
+        Task::Devices(id) => Box::pin(services::devices(world, id)),
+    }
 }
