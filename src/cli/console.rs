@@ -199,7 +199,7 @@ fn theme(args: &ConsoleArgs, config: &Config, facts: Facts) -> Result<Theme, Cli
     }
 }
 
-/// One line where the incident is and how to go on; what could not be saved, as the last resort.
+/// Where the incident is and how to go on with it; what could not be saved, as the last resort.
 fn farewell(
     exit: Result<Exit, crate::console::terminal::TerminalError>,
     leave: Option<Leave>,
@@ -207,6 +207,13 @@ fn farewell(
     if let Some(leave) = leave {
         if !leave.said.is_empty() {
             warn(&leave.said);
+        }
+        // A line of its own, to be copied whole from a narrow terminal.
+        if let Some(folder) = &leave.folder {
+            warn(format!(
+                "go on with: warroom incident resume {}",
+                folder.name
+            ));
         }
         for text in &leave.unsaved {
             warn(format!("NOT SAVED: {text}"));

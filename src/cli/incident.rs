@@ -33,6 +33,7 @@ pub enum IncidentCommand {
     /// Show an incident: its state and its timeline
     Show {
         /// Name, beginning of a name, path, or `last`
+        #[arg(default_value = "last")]
         incident: String,
         /// Print the folded incident as JSON (schema warroom.incident/1)
         #[arg(long, conflicts_with = "jsonl")]
@@ -53,11 +54,13 @@ pub enum IncidentCommand {
     /// Open the console on an incident
     Resume {
         /// Name, beginning of a name, path, or `last`
+        #[arg(default_value = "last")]
         incident: String,
     },
     /// Write the postmortem draft into the incident's folder
     Export {
         /// Name, beginning of a name, path, or `last`
+        #[arg(default_value = "last")]
         incident: String,
         /// Print it instead
         #[arg(long)]
@@ -66,6 +69,7 @@ pub enum IncidentCommand {
     /// Check that nothing was changed after it was written; exit 1 if something was
     Verify {
         /// Name, beginning of a name, path, or `last`
+        #[arg(default_value = "last")]
         incident: String,
     },
 }

@@ -372,11 +372,7 @@ impl Worker {
                 leave.unsaved.len()
             )),
             (Ok(folder), _) => {
-                let said = format!(
-                    "the incident is in {}; `warroom incident resume {}` goes on with it",
-                    folder.path.display(),
-                    folder.name
-                );
+                let said = format!("the incident is in {}", folder.path.display());
                 leave.folder = Some(folder.clone());
                 said.into()
             }
