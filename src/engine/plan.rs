@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::diagnose::{self, expected_services, judged_series};
-use crate::model::observation::{Method, Outcome, ServerRole};
+use crate::model::observation::{Method, Outcome, Refusal, ServerRole};
 use crate::model::target::{Host, TargetId, TargetKind};
 use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
@@ -18,6 +18,8 @@ mod tests;
 
 pub use task::{Plan, Probes, Reach, Task, Via};
 
+/// The ways of pinging by ICMP echo.
+const ECHOES: [Method; 2] = [Method::IcmpRaw, Method::IcmpDatagram];
 /// TCP ports tried on a host about which nothing else was said.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
 /// Silence from the start after which another method is tried as well.
@@ -25,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same once a method was answered: a lost ping or two are no reason. Shorter than what it
 /// takes to call a target unreachable.
 const LATELY: Duration = Duration::from_secs(3);
+
+/// How long a target may leave echoes unanswered that answers TCP, before it is pinged by that as
+/// well: the silence of the first echo is known much later, and somebody waits for the verdict.
+const ECHO_LAGS: Duration = Duration::from_secs(1);
 
 /// Everything that should be running now.
 pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {
@@ -149,18 +155,19 @@ fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut 
 
 /// Whether a TCP port answered, by SYN/ACK or RST.
 fn answers(t: &TargetWindow, dst: SocketAddr) -> bool {
-    t.tcp.get(&dst).is_some_and(|r| {
-        r.iter().any(|d| {
-            matches!(
-                &d.value.outcome,
-                Outcome::Ok(_)
-                    | Outcome::Refused {
-                        why: crate::model::observation::Refusal::TcpReset,
-                        ..
-                    }
-            )
-        })
-    })
+    let series = t.tcp.get(&dst);
+    series.is_some_and(|r| r.iter().any(|d| is_answer(&d.value.outcome)))
+}
+
+fn is_answer<T>(outcome: &Outcome<T>) -> bool {
+    matches!(
+        outcome,
+        Outcome::Ok(_)
+            | Outcome::Refused {
+                why: Refusal::TcpReset,
+                ..
+            }
+    )
 }
 
 fn candidate_ports(t: &TargetWindow) -> Vec<u16> {
@@ -219,6 +226,20 @@ fn is_silent(t: &TargetWindow, addr: IpAddr, methods: &[Method], now: Mono) -> b
     }
 }
 
+/// Whether no echo was ever answered, while a TCP port was a while ago.
+fn ignores_echoes(t: &TargetWindow, addr: IpAddr, now: Mono) -> bool {
+    let echoed = t
+        .pings
+        .iter()
+        .any(|((a, method, _), s)| *a == addr && ECHOES.contains(method) && s.answered() > 0);
+    let tcp = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+    let first = tcp
+        .flat_map(|(_, r)| r.iter().find(|d| is_answer(&d.value.outcome)))
+        .map(|d| d.at.mono)
+        .min();
+    !echoed && first.is_some_and(|at| now.since(at) >= ECHO_LAGS)
+}
+
 fn ports(t: &TargetWindow, addr: IpAddr, tasks: &mut Plan) {
     let id = &t.target.id;
     let asked = t.target.tcp_port();
@@ -263,7 +284,7 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Pl
     let silent = |methods: &[Method]| is_silent(t, addr, methods, now);
     if reach.icmp(addr) {
         want(Via::Icmp);
-        if silent(&[Method::IcmpRaw, Method::IcmpDatagram]) {
+        if silent(&ECHOES) || ignores_echoes(t, addr, now) {
             tcp.into_iter().for_each(|p| want(Via::Tcp(p)));
         }
         return;

@@ -182,7 +182,10 @@ fn an_unanswered_echo_is_helped_out_by_tcp() {
     };
     assert_eq!(pings(&s(60), ALL), [Via::Icmp]);
     assert_eq!(pings(&s(0), ALL), [Via::Icmp, Via::Tcp(443)]);
-    assert_eq!(pings(&s(0).at(1500), ALL), [Via::Icmp], "not at once");
+    assert_eq!(pings(&s(0).at(900), ALL), [Via::Icmp], "not at once");
+    // TCP answered more than a second ago, no echo did: its silence need not be waited for.
+    assert_eq!(pings(&s(0).at(1100), ALL), [Via::Icmp, Via::Tcp(443)]);
+    assert_eq!(pings(&s(1).at(1100), ALL), [Via::Icmp]);
     // Answered once, and then no longer.
     assert_eq!(pings(&s(20), ALL), [Via::Icmp, Via::Tcp(443)]);
     assert_eq!(pings(&s(50), ALL), [Via::Icmp], "a second is no silence");
