@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::reach::ANSWERS;
-use crate::model::finding::{Finding, FindingKey, Location, Severity};
+use crate::model::finding::{Finding, FindingKey, Location, Severity, TargetState};
+use crate::model::target::TargetId;
+use crate::model::text::SafeText;
 use crate::model::time::{Mono, Stamp};
 
 /// How long a rule must be silent about a fault before it is cleared.
@@ -126,6 +128,25 @@ impl Ledger {
         let mut open = self.open.remove(key)?;
         open.finding.until = Some(open.seen.wall);
         Some(Change::Cleared(open.finding))
+    }
+
+    /// States, with what is open still counted: a target is not well while a fault of its own is on
+    /// the screen.
+    pub fn hold(&self, states: &mut [(TargetId, TargetState)]) {
+        for (id, state) in states {
+            if !matches!(state, TargetState::Ok | TargetState::Learning) {
+                continue;
+            }
+            let mine = self.open.values().map(|o| &o.finding);
+            let mine = mine.filter(|f| f.subject == *id && f.severity > Severity::Info);
+            if let Some(worst) = mine.max_by_key(|f| f.severity) {
+                let why = SafeText::new(worst.code.as_str());
+                *state = match worst.severity {
+                    Severity::Critical => TargetState::Down(why),
+                    _ => TargetState::Degraded(why),
+                };
+            }
+        }
     }
 
     /// Names the runbooks that fit an open finding.

@@ -222,7 +222,7 @@ impl Core {
     fn judge(&mut self, desk: &mut Desk) {
         let now = self.world.clock.now();
         let window = self.window.borrow();
-        let judged = diagnose::judge(&window, &self.thresholds, now);
+        let mut judged = diagnose::judge(&window, &self.thresholds, now);
         let facts = Facts {
             window: &window,
             thresholds: &self.thresholds,
@@ -263,6 +263,7 @@ impl Core {
                 }),
             }
         }
+        self.ledger.hold(&mut judged.states);
         for (id, state) in &judged.states {
             let before = self.states.insert(id.clone(), state.clone());
             let same = before.is_some_and(|b| b.label() == state.label());

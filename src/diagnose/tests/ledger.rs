@@ -3,7 +3,8 @@
 use super::scene::*;
 use crate::diagnose::{Change, Ledger};
 use crate::model::catalogue as known;
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, Severity, TargetState};
+use crate::model::target::TargetId;
 use crate::model::time::Stamp;
 
 fn fault() -> Finding {
@@ -141,4 +142,41 @@ fn the_surer_answer_takes_the_place_of_the_other() {
     ledger.update(vec![of(known::HOST_DOWN, 0.97, "10.0.5.3")], at(200));
     ledger.update(vec![of(known::PORT_CLOSED, 0.97, "10.0.5.2")], at(400));
     assert_eq!(codes(&ledger).len(), 3);
+}
+
+/// The overview never shows a fault and a tick for the same target.
+#[test]
+fn a_target_is_not_well_while_its_fault_is_open() {
+    let held = |severity, state: TargetState| {
+        let mut ledger = Ledger::default();
+        let finding = Finding {
+            severity,
+            ..fault()
+        };
+        let mut states = [
+            (finding.subject.clone(), state.clone()),
+            (TargetId("other".into()), state),
+        ];
+        ledger.update(vec![finding], Stamp::at_millis(0));
+        ledger.hold(&mut states);
+        let [(_, mine), (_, other)] = states;
+        let cleared = ledger.update(vec![], Stamp::at_millis(100_000));
+        assert_eq!(cleared.len(), 1);
+        let mut after = [(fault().subject, TargetState::Ok)];
+        ledger.hold(&mut after);
+        assert_eq!(after[0].1, TargetState::Ok, "it has cleared");
+        (mine, other)
+    };
+    let code = || fault().code.as_str().into();
+    let (mine, other) = held(Severity::Warning, TargetState::Ok);
+    assert_eq!(
+        (mine, other),
+        (TargetState::Degraded(code()), TargetState::Ok)
+    );
+    let (mine, _) = held(Severity::Critical, TargetState::Learning);
+    assert_eq!(mine, TargetState::Down(code()));
+    let (mine, _) = held(Severity::Info, TargetState::Ok);
+    assert_eq!(mine, TargetState::Ok);
+    let unknown = TargetState::Unknown("why".into());
+    assert_eq!(held(Severity::Critical, unknown.clone()).0, unknown);
 }
