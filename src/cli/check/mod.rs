@@ -73,11 +73,12 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     let started = clock.now().wall;
     let runtime = setup::runtime()?;
     let (window, verdicts) = runtime.block_on(watch(setup, window, args.duration));
+    let finished = clock.now().wall;
     // Probes that still wait for an answer are of no use any more.
     runtime.shutdown_timeout(Duration::from_millis(50));
     let report = Report {
         started,
-        finished: clock.now().wall,
+        finished,
         vantage,
         window,
         verdicts,
@@ -105,7 +106,11 @@ async fn watch(
     let end = Instant::now() + duration.unwrap_or(MOST);
     let mut verdicts = Verdicts::default();
     let mut firm_since: Option<Instant> = None;
-    while let Ok(Some(batch)) = timeout_at(end, engine.batches.recv()).await {
+    // A time-out gives way to a batch that is there: on a slow host there always is one.
+    while Instant::now() < end {
+        let Ok(Some(batch)) = timeout_at(end, engine.batches.recv()).await else {
+            break;
+        };
         batch.observations.iter().for_each(|o| window.take(o));
         if let Some(news) = batch.verdicts {
             verdicts = news;
