@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::Lab;
 use super::plan::{Family, Role, User};
 
-/// Fifteen seconds at most by its own account, and what a host that stands still now and then
-/// adds to them.
-const LIMIT: Duration = Duration::from_secs(25);
+/// Fifteen seconds at most by its own account, and the last thing that was begun within them.
+const LIMIT: Duration = Duration::from_secs(16);
 
 /// What one run said.
 pub struct Report {
