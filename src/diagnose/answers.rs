@@ -130,8 +130,10 @@ pub struct Said {
     pub after: Rtt,
     /// The observation.
     pub id: ObsId,
-    /// When.
+    /// When that was told.
     pub at: Stamp,
+    /// When the message itself came, where one probe was asked about alone.
+    pub came: Option<Mono>,
 }
 
 impl Silence {
@@ -165,6 +167,7 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
                     after: *rtt,
                     id: p.id,
                     at: p.at,
+                    came: Some(p.sent.plus(rtt.duration())),
                 });
             }
         }
@@ -186,6 +189,7 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
                         after: rtt,
                         id: *id,
                         at: *at,
+                        came: None,
                     });
                 }
             }
@@ -205,6 +209,7 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
                     after: *after,
                     id: d.id,
                     at: d.at,
+                    came: None,
                 }),
                 Outcome::Ok(_) | Outcome::Timeout { .. } => {}
             }

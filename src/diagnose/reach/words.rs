@@ -86,13 +86,16 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
 /// Whether probes that left at different times came back at one: they had waited for the answer
 /// to one question about the neighbour. A router without a route answers each when it comes.
 fn given_back_together(said: &[(IpAddr, &Said)]) -> bool {
-    // A round of hops is told as one, whenever its messages came.
-    let single = || said.iter().filter(|(_, s)| s.ttl.is_none());
-    single().any(|(by, a)| {
-        single().any(|(other, b)| {
+    // By the packets' own times: a host that stands still reads all at once what came one by one.
+    let single = || {
+        said.iter()
+            .filter_map(|(by, s)| Some((by, s.after, s.came?)))
+    };
+    single().any(|(by, after, came)| {
+        single().any(|(other, its_after, its_came)| {
             by == other
-                && a.after.0.abs_diff(b.after.0) >= HELD_NS
-                && a.at.mono.0.abs_diff(b.at.mono.0) <= TOGETHER_NS
+                && after.0.abs_diff(its_after.0) >= HELD_NS
+                && came.0.abs_diff(its_came.0) <= TOGETHER_NS
         })
     })
 }
