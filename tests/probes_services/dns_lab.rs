@@ -20,6 +20,7 @@ use warroom::model::observation::ServerRole;
 use warroom::probe::dns::{Options, ask};
 
 use crate::mint;
+use crate::ports::free_port;
 use crate::skip;
 
 const TOOLS: [&str; 6] = [
@@ -60,8 +61,7 @@ pub async fn start(what: &str) -> Option<Lab> {
     let n = std::process::id() * 8 + NEXT.fetch_add(1, Ordering::SeqCst) % 8;
     let net = [127, 64 + (n / 250 % 128) as u8, 1 + (n % 250) as u8];
     let dir = tempfile::tempdir().unwrap();
-    let at = |host| SocketAddr::from(([net[0], net[1], net[2], host], 0));
-    let silent = free(at(6));
+    let silent = free(IpAddr::from([net[0], net[1], net[2], 6]));
     let mut lab = Lab {
         net,
         port: silent.local_addr().unwrap().port(),
@@ -91,15 +91,13 @@ pub async fn start(what: &str) -> Option<Lab> {
 }
 
 /// A socket on a port that BIND can have on its address, with two free ones below it.
-fn free(at: SocketAddr) -> UdpSocket {
-    for _ in 0..100 {
-        let socket = UdpSocket::bind(at).unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let tcp = |p| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, p)).is_ok();
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if udp && port > 1026 && tcp(port) && tcp(port - 1) && tcp(port - 2) {
-            return socket;
+fn free(ip: IpAddr) -> UdpSocket {
+    let mut run = [free_port(), free_port(), free_port()];
+    for _ in 0..1000 {
+        if run[0] + 1 == run[1] && run[1] + 1 == run[2] {
+            return UdpSocket::bind((ip, run[2])).unwrap();
         }
+        run = [run[1], run[2], free_port()];
     }
     panic!("no three ports are free");
 }
@@ -166,7 +164,7 @@ impl Lab {
     }
 
     async fn until_answers(&mut self, host: u8, zone: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let options = Options::within(Duration::from_millis(500));
         loop {
             let (_, s) = ask(self.at(host), ServerRole::Named, zone, "SOA", &options).await;

@@ -30,11 +30,6 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 async fn started(program: &str, args: &[&str], port: u16) -> Running {
     let child = Command::new(program)
         .args(args)
@@ -43,7 +38,8 @@ async fn started(program: &str, args: &[&str], port: u16) -> Running {
         .spawn()
         .unwrap_or_else(|e| panic!("{program} is needed for this test: {e}"));
     let running = Running(child);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    // A hang, not a speed.
+    let deadline = Instant::now() + Duration::from_secs(60);
     while tokio::net::TcpStream::connect(("127.0.0.1", port))
         .await
         .is_err()
@@ -73,7 +69,11 @@ fn certificate(dir: &Path) {
 
 async fn nginx(dir: &Path) -> Nginx {
     certificate(dir);
-    let (plain, tls, h2c) = (free_port(), free_port(), free_port());
+    let (plain, tls, h2c) = (
+        crate::ports::free_port(),
+        crate::ports::free_port(),
+        crate::ports::free_port(),
+    );
     let at = dir.display();
     let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|m| format!("{m}_temp_path {at}/{m};"))
@@ -299,7 +299,7 @@ async fn haproxy_answers_redirects_and_lacks_its_backend() {
     let read = |f: &str| std::fs::read_to_string(dir.path().join(f)).unwrap();
     let both = dir.path().join("both.pem");
     std::fs::write(&both, read("cert.pem") + &read("key.pem")).unwrap();
-    let port = free_port();
+    let port = crate::ports::free_port();
     let conf = dir.path().join("haproxy.cfg");
     let text = format!(
         "global\n  maxconn 50\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 5s\n  timeout server 5s\n  retries 0\n\
@@ -324,7 +324,7 @@ async fn haproxy_answers_redirects_and_lacks_its_backend() {
 async fn a_proxy_is_gone_through_when_asked_and_its_refusals_are_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let n = nginx(dir.path()).await;
-    let port = free_port();
+    let port = crate::ports::free_port();
     let conf = dir.path().join("tinyproxy.conf");
     let text = format!(
         "Port {port}\nListen 127.0.0.1\nTimeout 10\nAllow 127.0.0.1\nBasicAuth joe s3cretpw\nConnectPort {}\n",

@@ -20,6 +20,7 @@ mod names;
 #[path = "../lab/plan.rs"]
 #[allow(dead_code)]
 mod plan;
+mod ports;
 mod script;
 mod serve;
 #[path = "../lab/skip.rs"]

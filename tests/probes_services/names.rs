@@ -212,10 +212,7 @@ async fn what_is_missing_is_said() {
         "{outcome:?}"
     );
 
-    let closed = std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = ([127, 0, 0, 1], crate::ports::free_port()).into();
     let (_, outcome) = resolve("host.example", &config(&[closed], &[]), Family::Any, LONG).await;
     assert!(words(&outcome).contains("port unreachable"), "{outcome:?}");
 

@@ -1,7 +1,7 @@
 //! TCP and TLS servers for tests: each connection is handed to a closure.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -91,8 +91,7 @@ pub fn reset(stream: TcpStream) {
 
 /// A port where nothing listens.
 pub fn closed(ip: &str) -> SocketAddr {
-    let listener = std::net::TcpListener::bind((ip, 0)).unwrap();
-    listener.local_addr().unwrap()
+    (ip.parse::<IpAddr>().unwrap(), crate::ports::free_port()).into()
 }
 
 /// A port whose SYNs are dropped: the accept queue is full. Keep what is returned.

@@ -42,7 +42,7 @@ impl Daemon {
             .spawn()
             .unwrap_or_else(|e| panic!("{command:?}: {e}"));
         let daemon = Self { child, addr };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while std::net::TcpStream::connect(addr).is_err() {
             assert!(Instant::now() < deadline, "{command:?} does not listen");
             std::thread::sleep(Duration::from_millis(20));
