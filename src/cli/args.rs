@@ -66,7 +66,7 @@ impl Common {
 /// What the engine may do, of console and check alike.
 #[derive(Clone, Debug, Args)]
 pub struct WatchArgs {
-    /// Pings a second that all targets share
+    /// Packets a second that all targets share
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rate: u32,
     /// Only these probes, with commas: ping, trace, mtu, tcp, dns, tls, http, device

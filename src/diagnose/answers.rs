@@ -98,12 +98,15 @@ fn answered<T>(outcome: &Outcome<T>) -> bool {
     }
 }
 
+/// A probe with this TTL arrives, however far away the target is.
+const DEEP: u8 = 30;
+
 /// Attempts without an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Silence {
     /// How many.
     pub attempts: u32,
-    /// The first and the last of them.
+    /// When the first and the last of them left.
     pub first: Option<Stamp>,
     /// See `first`.
     pub last: Option<Stamp>,
@@ -113,8 +116,8 @@ pub struct Silence {
     pub ids: Vec<ObsId>,
     /// What was said instead.
     pub refusals: Vec<Said>,
-    /// Whether an ICMP echo was among them (a host that drops UDP and TCP may answer only that).
-    pub echo_tried: bool,
+    /// ICMP echoes among them (a host that drops UDP and TCP may answer only that).
+    pub echoes: u32,
 }
 
 /// An ICMP error or a local refusal about the target.
@@ -137,6 +140,8 @@ pub struct Said {
 }
 
 impl Silence {
+    /// An attempt that began at `at`: silence lasts from what was asked first to what was asked
+    /// last, whenever it was known that no answer comes.
     fn note(&mut self, at: Stamp, id: ObsId) {
         self.attempts += 1;
         if self.first.is_none_or(|f| at.mono < f.mono) {
@@ -155,10 +160,10 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
     for ((_, method, _), series) in t.pings.iter().filter(|((a, ..), _)| *a == addr) {
         for p in series
             .since(after)
-            .filter(|p| p.rtt.is_none() && p.at.mono > after)
+            .filter(|p| p.rtt.is_none() && p.sent > after)
         {
-            s.note(p.at, p.id);
-            s.echo_tried |= is_echo(*method);
+            s.note(p.at.moved_to(p.sent), p.id);
+            s.echoes += u32::from(is_echo(*method));
             if let Some((by, why, rtt)) = p.refusal.as_deref() {
                 s.refusals.push(Said {
                     by: *by,
@@ -172,13 +177,20 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
             }
         }
     }
-    for (_, path) in t.paths.iter().filter(|((a, _), _)| *a == addr) {
+    for ((_, method), path) in t.paths.iter().filter(|((a, _), _)| *a == addr) {
         let distance = distance(path, addr);
-        for (id, at, round) in path.kept().filter(|(_, at, _)| at.mono > after) {
+        for (id, at, round) in path.kept() {
+            let begun = round.begun.unwrap_or(at.mono);
+            if begun <= after {
+                continue;
+            }
             // A round that left the target out, to spare its ICMP budget, is no silence of it.
             if distance.is_none_or(|d| round.hops.iter().any(|h| h.ttl >= d)) {
-                s.note(*at, *id);
+                s.note(at.moved_to(begun), *id);
                 s.rounds += 1;
+                // As many echoes as there are TTLs from the target's distance on.
+                let deep = round.hops.last().is_some_and(|h| h.ttl >= DEEP);
+                s.echoes += if deep && is_echo(*method) { 2 } else { 0 };
             }
             for hop in &round.hops {
                 if let HopAnswer::Unreachable { from, rtt, error } = hop.answer {

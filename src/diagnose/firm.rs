@@ -175,6 +175,10 @@ fn settled_unreachable(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Fi
 fn address(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> Vec<&'static str> {
     let mut missing = Vec::new();
     if settled_unreachable(f, t, addr, findings) {
+        // What was concluded from silence may be said by somebody in a moment.
+        if reach::may_be_told(f, t, addr) {
+            missing.push("answer");
+        }
         return missing;
     }
     if last_answer(t, addr).is_none() {

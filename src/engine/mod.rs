@@ -58,7 +58,7 @@ pub struct Setup {
     pub roots: Roots,
     /// Probing sockets, and with them the way out of this host.
     pub sockets: Sockets,
-    /// Pings a second that all targets share.
+    /// Packets a second that all targets share.
     pub rate: f64,
     /// Probes that are switched on.
     pub probes: plan::Probes,
@@ -100,7 +100,7 @@ pub fn start(setup: Setup) -> Engine {
         family: setup.family,
         roots: Arc::new(setup.roots),
         devices: Arc::new(owned(setup.devices, &setup.targets)),
-        budget: Arc::new(Budget::new()),
+        budget: Arc::new(Budget::limited(setup.rate)),
         resolv_conf: PathBuf::from("/etc/resolv.conf"),
         facts: facts_in,
         seen,

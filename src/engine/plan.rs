@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::diagnose::{self, expected_services, judged_series};
+use crate::diagnose::{self, expected_services, judged_series, last_answer};
 use crate::model::observation::{Method, Outcome, Refusal, ServerRole};
 use crate::model::target::{Host, TargetId, TargetKind};
 use crate::model::time::Mono;
@@ -226,6 +226,12 @@ fn is_silent(t: &TargetWindow, addr: IpAddr, methods: &[Method], now: Mono) -> b
     }
 }
 
+/// Whether the whole path was looked along and the address answered nothing yet.
+fn is_unheard(t: &TargetWindow, addr: IpAddr) -> bool {
+    let mut paths = t.paths.iter().filter(|((a, _), _)| *a == addr);
+    paths.any(|(_, p)| p.rounds() > 0) && last_answer(t, addr).is_none()
+}
+
 /// Whether no echo was ever answered, while a TCP port was a while ago.
 fn ignores_echoes(t: &TargetWindow, addr: IpAddr, now: Mono) -> bool {
     let echoed = t
@@ -296,7 +302,7 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Pl
         }
     }
     want(Via::Udp);
-    if silent(&[Method::UdpErrorQueue]) {
+    if silent(&[Method::UdpErrorQueue]) || is_unheard(t, addr) {
         want(Via::System);
     }
 }

@@ -359,6 +359,9 @@ pub struct TraceRound {
     pub dst: IpAddr,
     /// Round number from 0.
     pub round: u32,
+    /// When its first probe left, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Mono>,
     /// One entry for each probe that was *sent*, by rising TTL. A TTL that is missing was left
     /// out on purpose (the router's ICMP budget), which is not silence.
     pub hops: Vec<HopSample>,
@@ -377,6 +380,7 @@ impl TraceRound {
         Self {
             dst,
             round,
+            begun: None,
             hops,
             flow: 0,
             details: Vec::new(),

@@ -47,6 +47,17 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// The same by both clocks at another instant, before or after.
+    pub fn moved_to(self, mono: Mono) -> Self {
+        let by = mono.0 as i128 - self.mono.0 as i128;
+        let by =
+            jiff::SignedDuration::from_nanos(by.clamp(i64::MIN.into(), i64::MAX.into()) as i64);
+        Self {
+            wall: self.wall.saturating_add(by).unwrap_or(self.wall),
+            mono,
+        }
+    }
+
     /// An instant for tests and replays: `ms` after the Unix epoch and after the start.
     pub fn at_millis(ms: u64) -> Self {
         Self {

@@ -1,8 +1,11 @@
-//! How often one address may be made to send ICMP errors.
+//! How fast this program asks: how often one address may be made to send ICMP errors, and how many
+//! packets leave in a second.
 //!
 //! Linux hosts and routers send about six ICMP errors to one peer at once and one a second after
 //! that (`icmp_ratelimit`, RFC 1812 4.3.2.8). All probes of a session share one [`Budget`], so
 //! that they don't starve each other and then take the silence for loss.
+
+mod limiter;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::time::Mono;
+use limiter::Limiter;
 
 /// Errors that an address may be asked for at once.
 pub const BURST: f64 = 5.0;
@@ -18,10 +22,12 @@ pub const REFILL: f64 = 0.9;
 /// Addresses remembered. Beyond it the fullest buckets are forgotten, which loses nothing.
 const MOST: usize = 4096;
 
-/// A token bucket for each address. Shared by reference; locks only for the look-up.
+/// What a session may spend: a token bucket of ICMP errors for each address and, where it is
+/// limited, packets. Shared by reference; locks only for the look-up.
 #[derive(Debug, Default)]
 pub struct Budget {
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    limiter: Option<Mutex<Limiter>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +47,38 @@ impl Bucket {
 }
 
 impl Budget {
-    /// Full buckets for everybody.
+    /// Full buckets for everybody, packets without a limit: who calls has a pace of its own.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, and at most `rate` packets a second in all, sixty to one target after a starting
+    /// burst of 64, and ten answers of one responder after that.
+    pub fn limited(rate: f64) -> Self {
+        Self {
+            limiter: Some(Mutex::new(Limiter::new(rate))),
+            ..Self::default()
+        }
+    }
+
+    /// How long `packets` to `to` have to wait, of which it will answer `answers` itself, before
+    /// they may ask for their place among all. They are counted.
+    pub fn delay(&self, to: IpAddr, packets: usize, answers: usize, now: Mono) -> Duration {
+        self.limit(now, |l| l.reserve(to, packets, answers, now))
+    }
+
+    /// How long so many packets have to wait for their place among all.
+    pub fn delay_in_all(&self, packets: usize, now: Mono) -> Duration {
+        self.limit(now, |l| l.reserve_in_all(packets, now))
+    }
+
+    fn limit(&self, now: Mono, f: impl FnOnce(&mut Limiter) -> Mono) -> Duration {
+        let Some(limiter) = &self.limiter else {
+            return Duration::ZERO;
+        };
+        // Counts that a panic left behind are still counts.
+        let mut limiter = limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        f(&mut limiter).since(now)
     }
 
     /// Takes one answer from the budget of `addr`; false if there is none left now.

@@ -9,6 +9,8 @@ use crate::model::observation::{HopAnswer, IcmpError, Method, ObsId, Refusal};
 use crate::model::time::{Mono, Stamp};
 use crate::model::window::TargetWindow;
 
+/// Silent echoes that make a silent host: one may have been lost.
+const ECHOES: u32 = 2;
 /// Newest rounds in which a loop is looked for.
 const LOOP_ROUNDS: usize = 24;
 
@@ -94,7 +96,7 @@ impl<'a> Case<'a> {
     /// Whether only an ICMP echo, which was not sent, could tell a dead target from one that
     /// drops everything else.
     pub(super) fn needs_echo(&self) -> bool {
-        !self.silence.echo_tried && self.known_distance.is_none()
+        self.silence.echoes < ECHOES && self.known_distance.is_none()
     }
 
     /// Whether the last resort had its chance: the host's own ping can't be used, or it would

@@ -32,6 +32,8 @@ const DOUBT: usize = 5;
 
 /// An answer so long ago does not speak against a fault of now.
 const RECENTLY: Duration = Duration::from_secs(3);
+/// ARP and ND give up after three questions a second apart.
+const ARP_SPEAKS: Duration = Duration::from_millis(3600);
 
 /// The answers to one question, why an address can't be reached: of an address, one at a time
 /// holds.
@@ -180,6 +182,15 @@ pub fn explaining<'a>(f: &Facts, addr: IpAddr, so_far: &'a [Finding]) -> Option<
             || (x.code == code::LOCAL_INTERFACE_DOWN && critical)
     })?;
     (!f.is_on_link(addr)).then_some(fault)
+}
+
+/// Whether a router that looks for the address by ARP or ND may still say that it is not there:
+/// a surer answer than silence.
+pub fn may_be_told(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
+    Case::of(f, t, addr).is_some_and(|case| {
+        let since = case.silence.first.map_or(f.now.mono, |s| s.mono);
+        case.silence.refusals.is_empty() && f.now.mono.since(since) < ARP_SPEAKS
+    })
 }
 
 /// Whether the address answered anything within the last few seconds.

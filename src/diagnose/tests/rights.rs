@@ -100,6 +100,48 @@ fn only_an_echo_could_tell_and_it_can_not_be_sent() {
 fn the_hosts_own_ping_decides() {
     without_rights(Some(echo(3))).judge().quiet();
     without_rights(Some(lost())).judge().only(code::PATH_BROKEN);
+    // One that is lost may have been lost by chance.
+    let one = without_rights(None).pings(Method::SystemPing, T, 1, 1000, |_| lost());
+    assert_eq!(one.at(6000).judge().alarms(), Vec::<String>::new());
+}
+
+#[test]
+fn echoes_of_a_traceroute_are_echoes_where_they_go_far_enough() {
+    let traced = |method, deep: usize| {
+        Scene::host(T)
+            .at(700)
+            .traces(method, T, 3, 1010, |n| {
+                path(2, SILENT)
+                    .into_iter()
+                    .chain(std::iter::repeat_n(SILENT, if n == 0 { deep } else { 2 }))
+                    .collect()
+            })
+            .at(2000)
+            .tcp("10.0.5.2:443", false, 1, &lost())
+            .tcp("10.0.5.2:22", false, 1, &lost())
+            .at(2800)
+    };
+    traced(Method::IcmpRaw, 27).judge().only(code::PATH_BROKEN);
+    for not in [
+        traced(Method::IcmpRaw, 5),
+        traced(Method::UdpErrorQueue, 27),
+    ] {
+        assert_eq!(not.judge().alarms(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_silence_says_waits_for_a_router_that_looks_by_arp() {
+    let dead = |until| {
+        Scene::host(T)
+            .ping(T, 30, 100, |_| lost())
+            .at(700)
+            .trace(T, 4, 1000, &path(2, SILENT))
+            .at(until)
+    };
+    assert_eq!(dead(3500).judge().only(code::PATH_BROKEN).confidence, 0.75);
+    assert_eq!(dead(3500).pending(T), ["answer"], "somebody may say more");
+    assert!(dead(4400).pending(T).is_empty(), "not for ever");
 }
 
 #[test]

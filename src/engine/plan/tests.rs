@@ -202,6 +202,10 @@ fn without_rights_tcp_then_udp_then_the_hosts_own_ping() {
         .clone()
         .pings(Method::UdpErrorQueue, T, 5, 1000, |_| lost());
     assert_eq!(pings(&udp_silent, NONE), [Via::Udp, Via::System]);
+    // Somebody waits: once the path was looked along, silence of everything is enough.
+    let traced = |last| s.clone().trace(T, 1, 1000, &[hop(GATEWAY), last]);
+    assert_eq!(pings(&traced(SILENT), NONE), [Via::Udp, Via::System]);
+    assert_eq!(pings(&traced(end(T)), NONE), [Via::Udp]);
     let udp_answers = s
         .clone()
         .pings(Method::UdpErrorQueue, T, 5, 1000, |_| echo(3));

@@ -6,6 +6,7 @@ mod services;
 mod trace;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub struct World {
     pub roots: Arc<Roots>,
     /// Devices to poll, each under the target that it belongs to.
     pub devices: Arc<Vec<(TargetId, Device)>>,
-    /// ICMP errors that others may be made to send.
+    /// Packets that may leave, and ICMP errors that others may be made to send.
     pub budget: Arc<Budget>,
     /// Where resolvers are configured.
     pub resolv_conf: PathBuf,
@@ -66,7 +67,7 @@ pub struct World {
     pub seen: Seen,
     /// Number of targets, by which rates are shared.
     pub targets: usize,
-    /// Pings a second that all targets share.
+    /// Packets a second that all targets share.
     pub rate: f64,
     /// Probes that are switched on.
     pub probes: Probes,
@@ -95,6 +96,26 @@ impl World {
             .filter_map(|id| seen.targets.get(id))
             .filter_map(measure)
             .max()
+    }
+
+    /// Waits until so many packets may leave to `to`, of which it will answer so many itself.
+    async fn leave(&self, to: IpAddr, packets: usize, answers: usize) {
+        let now = self.clock.mono();
+        self.wait(self.budget.delay(to, packets, answers, now))
+            .await;
+        self.leave_in_all(packets).await;
+    }
+
+    /// The same for questions to servers whose work they are, however many.
+    async fn leave_in_all(&self, packets: usize) {
+        let now = self.clock.mono();
+        self.wait(self.budget.delay_in_all(packets, now)).await;
+    }
+
+    async fn wait(&self, time: Duration) {
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
     }
 
     /// Waits, but not while a target has joined that knows nothing yet.

@@ -38,6 +38,16 @@ const REOPEN: Duration = Duration::from_secs(5);
 const FIRST_TIMEOUT: Duration = Duration::from_millis(3500);
 /// Least waiting time once answers are known.
 const TIMEOUT: Duration = Duration::from_millis(1200);
+/// Pings after which a way that nobody answers gives room to another that is answered: both spend
+/// what one address may be asked.
+const IN_VAIN: u32 = 10;
+/// The first pings by the host's own program, for which somebody waits, and their spacing.
+const PROGRAM_START: u32 = 4;
+const PROGRAM: Duration = Duration::from_millis(500);
+/// Its least waiting time: what routers say of a dead target is heard by others as well.
+const PROGRAM_TIMEOUT: Duration = Duration::from_millis(1000);
+/// Packets of a TCP connection that is closed at once.
+const HANDSHAKE: usize = 3;
 /// Pings under way at once.
 const IN_FLIGHT: usize = 64;
 
@@ -91,7 +101,11 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
         }
         let history = History::of(world, addr);
         let starting = seq.wrapping_sub(begun.1) < START && now.since(begun.0) < START_LASTS;
-        let pause = spacing(&history, via, slow, fast, starting);
+        let pause = match via {
+            Via::System if seq < PROGRAM_START => PROGRAM,
+            _ if seq >= IN_VAIN && history.is_answered_otherwise(world, addr, via) => STEADY,
+            _ => spacing(&history, via, slow, fast, starting),
+        };
         // After a stall the pace is taken up again; what was missed is not made up for, since no
         // responder is asked more than ten times in any second.
         next = (next + pause).max(Instant::now());
@@ -104,7 +118,19 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
             continue;
         };
-        let timeout = history.timeout();
+        let packets = if matches!(via, Via::Tcp(_)) {
+            HANDSHAKE
+        } else {
+            1
+        };
+        world.leave(addr, packets, 1).await;
+        let timeout = match via {
+            Via::System => PROGRAM_TIMEOUT
+                .max(slowest_hop(world, addr) * 4)
+                .max(history.slowest * 3)
+                .min(FIRST_TIMEOUT),
+            _ => history.timeout(),
+        };
         let (world, pinger, n) = (world.clone(), Arc::clone(&pinger), seq);
         seq = seq.wrapping_add(1);
         tokio::spawn(async move {
@@ -168,6 +194,22 @@ impl History {
         (s.answered(), slowest, answered && lost_lately, answered)
     }
 
+    /// Whether the address answers pings, but none that are sent this way.
+    fn is_answered_otherwise(&self, world: &World, addr: IpAddr, via: Via) -> bool {
+        let mine = |method: Method| match via {
+            Via::Icmp => matches!(method, Method::IcmpRaw | Method::IcmpDatagram),
+            Via::Udp => method == Method::UdpErrorQueue,
+            Via::Tcp(_) => method == Method::TcpConnect,
+            Via::System => method == Method::SystemPing,
+        };
+        let answered = world.of_audience(|t| {
+            let pings = t.pings.iter().filter(|((a, ..), _)| *a == addr);
+            let mut mine = pings.filter(|((_, method, _), _)| mine(*method));
+            Some(mine.any(|(_, s)| s.answered() > 0))
+        });
+        self.answered && answered == Some(false)
+    }
+
     fn timeout(&self) -> Duration {
         if self.answered {
             TIMEOUT.max(self.slowest * 3).min(FIRST_TIMEOUT)
@@ -175,6 +217,19 @@ impl History {
             FIRST_TIMEOUT
         }
     }
+}
+
+/// The slowest answer of the routers on the way.
+fn slowest_hop(world: &World, addr: IpAddr) -> Duration {
+    let slowest = world.of_audience(|t| {
+        let paths = t.paths.iter().filter(|((a, _), _)| *a == addr);
+        paths
+            .flat_map(|(_, p)| p.hops())
+            .filter_map(|(_, h)| h.summary())
+            .map(|s| s.max)
+            .max()
+    });
+    slowest.map_or(Duration::ZERO, Rtt::duration)
 }
 
 fn spacing(h: &History, via: Via, slow: bool, fast: Duration, starting: bool) -> Duration {

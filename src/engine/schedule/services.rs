@@ -18,6 +18,13 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for a DNS answer.
 const DNS_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// Packets of a TCP connection that is closed at once, and the answers it takes.
+const CONNECTION: (usize, usize) = (3, 1);
+/// The same for one that carries a TLS handshake or an HTTP request.
+const TALK: (usize, usize) = (8, 4);
+/// Packets of a name's resolution, both families.
+const RESOLUTION: usize = 2;
+
 /// How often: a few times quickly, so that a verdict rests on more than one sample, then seldom.
 struct Cadence {
     quick: u32,
@@ -77,6 +84,7 @@ pub async fn resolve(world: &World, id: &TargetId) {
         let Some(resolvers) = world.seen.resolvers().await else {
             return;
         };
+        world.leave_in_all(RESOLUTION).await;
         let (how, mut found) =
             resolve_probe::resolve(&host, &resolvers, world.family, TIMEOUT).await;
         if let Outcome::Ok(addrs) = &mut found.outcome {
@@ -127,6 +135,7 @@ pub async fn tcp(world: &World, dst: SocketAddr, asked: bool) {
         Cadence::ONCE
     };
     for n in 1u32.. {
+        world.leave(dst.ip(), CONNECTION.0, CONNECTION.1).await;
         let (how, sample) = tcp_probe::connect(
             dst,
             asked,
@@ -149,6 +158,7 @@ pub async fn dns(world: &World, server: SocketAddr, named: bool, name: &str, liv
     for n in 1u32.. {
         let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
         for rtype in types {
+            world.leave(server.ip(), 1, 1).await;
             let (how, sample) = dns_probe::ask(server, role(named), name, rtype, &options).await;
             world.tell(how, Body::Dns(sample)).await;
         }
@@ -161,6 +171,7 @@ pub async fn tls(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
         return;
     };
     for n in 1u32.. {
+        world.leave(dst.ip(), TALK.0, TALK.1).await;
         let (how, sample) = tls_probe::capture(dst, &host, asked, &world.roots, TIMEOUT).await;
         world.tell(how, Body::Tls(sample)).await;
         Cadence::SERVICE.wait(world, n).await;
@@ -185,6 +196,7 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
         },
     };
     for n in 1u32.. {
+        world.leave(dst.ip(), TALK.0, TALK.1).await;
         let (how, sample) = http_probe::get(
             &url,
             dst,

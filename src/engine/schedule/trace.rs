@@ -13,8 +13,13 @@ use crate::probe::trace::{Ask, TraceVia, Tracer};
 /// How long the first round waits for silent hops when the target has answered; the others wait
 /// as long as for everybody.
 const STRAGGLER: Duration = Duration::from_millis(300);
-/// How long a round waits for its slowest hop.
+/// How long a round waits for its slowest hop. What comes later comes with the next round.
 const ROUND_TIMEOUT: Duration = Duration::from_millis(1000);
+/// The same where all that answers is near. Three rounds over two seconds are then known to be
+/// silent before the third second is over.
+const NEAR_TIMEOUT: Duration = Duration::from_millis(700);
+/// What is near.
+const NEAR: Duration = Duration::from_millis(200);
 /// The first rounds come faster, so that a verdict needs few seconds.
 const QUICK_ROUNDS: u32 = 4;
 const QUICK: Duration = Duration::from_millis(500);
@@ -29,12 +34,14 @@ const EXPLORE_EVERY: u32 = 8;
 const LOST_AFTER: u32 = 3;
 /// Silent rounds from which a path may be called broken.
 const ENOUGH: u32 = 3;
-/// ARP and ND fail after three seconds; a round begun then hears of it.
-const BEFORE_ARP_SPEAKS: Duration = Duration::from_millis(2300);
+/// Over which time they are spread.
+const SPREAD: Duration = Duration::from_millis(2010);
 /// Every so many rounds another flow is looked at, where there is reason to.
 const OTHER_EVERY: u32 = 4;
 /// Flows looked at besides the first.
 const OTHER_FLOWS: u16 = 3;
+/// Packets with which the search for the target begins.
+const WAVE: usize = 12;
 /// Deepest TTL.
 const MAX_TTL: u8 = 30;
 
@@ -48,12 +55,15 @@ struct Path {
     in_vain: u32,
     /// TTLs at which more than one router answered.
     several: BTreeSet<u8>,
+    /// The slowest answer of all.
+    slowest: Duration,
 }
 
 impl Path {
     fn learn(&mut self, round: &TraceRound) {
         for hop in &round.hops {
-            if let Some((from, _)) = hop.answer.from() {
+            if let Some((from, rtt)) = hop.answer.from() {
+                self.slowest = self.slowest.max(rtt.duration());
                 let before = self.by_ttl.insert(hop.ttl, from);
                 // The first hop may be known by another address: the gateway of the route.
                 if hop.ttl > 1 && before.is_some_and(|b| b != from) {
@@ -73,6 +83,14 @@ impl Path {
                 HopAnswer::Silent if self.reached == Some(hop.ttl) => self.in_vain += 1,
                 _ => {}
             }
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        if self.slowest < NEAR {
+            NEAR_TIMEOUT
+        } else {
+            ROUND_TIMEOUT
         }
     }
 
@@ -147,7 +165,8 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
             explore_all(world, &tracer, &path, via, round).await
         } else {
             let ttls = affordable(world, &path, path.ttls(round), tracer.dst(), via);
-            tracer.round(round, &ttls, ROUND_TIMEOUT).await
+            world.leave(addr, ttls.len(), 1).await;
+            tracer.round(round, &ttls, path.timeout()).await
         };
         path.learn(&seen);
         if !seen.hops.is_empty() {
@@ -164,9 +183,8 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
         };
         tokio::time::sleep_until(begun + pause).await;
         if round + 1 == ENOUGH && path.reached.is_none() {
-            // Three silent rounds are a verdict. The last of them is still out when a router
-            // that looks for the target by ARP or ND gives up, which is another verdict.
-            tokio::time::sleep_until(first + BEFORE_ARP_SPEAKS).await;
+            // Three silent rounds are a verdict.
+            tokio::time::sleep_until(first + SPREAD).await;
         }
     }
 }
@@ -197,6 +215,7 @@ async fn other_flow(world: &World, tracer: &Tracer, path: &Path, via: TraceVia, 
         timeout: ROUND_TIMEOUT,
         straggler: STRAGGLER,
     };
+    world.leave(tracer.dst(), ask.ttls.len(), 1).await;
     let seen = tracer.ask(ask).await;
     if !seen.round.hops.is_empty() {
         world.tell(seen.how, Body::Trace(seen.round)).await;
@@ -220,9 +239,14 @@ async fn explore_all(
         straggler: STRAGGLER,
         ..Ask::explore(round, 1, MAX_TTL, ROUND_TIMEOUT)
     };
+    world.leave(tracer.dst(), WAVE, 1).await;
     let seen = tracer.ask(ask).await;
     // Spent without having been asked for: the budget must know.
     let now = world.clock.mono();
+    let asked = seen.round.hops.len() + seen.beyond as usize;
+    let more = asked.saturating_sub(WAVE);
+    let _ = world.budget.delay(tracer.dst(), more, 0, now);
+    let _ = world.budget.delay_in_all(more, now);
     for hop in seen.round.hops.iter().filter(|h| h.ttl > 1) {
         if let Some((owner, _)) = hop.answer.from() {
             world.budget.take(owner, now);

@@ -217,6 +217,13 @@ impl<'a> Gunner<'a> {
         tokio::time::sleep(time.min(left)).await;
     }
 
+    /// Waits for a place in the pace of the session.
+    async fn hold(&self, time: Duration) {
+        if !time.is_zero() {
+            self.rest(time).await;
+        }
+    }
+
     /// Sends packets of these sizes in this order and waits until all are answered or it is
     /// plain that they won't be. The result has one entry for each.
     pub(super) async fn fire(&mut self, shots: &[Target], pace: Pace) -> Vec<Heard> {
@@ -237,6 +244,10 @@ impl<'a> Gunner<'a> {
             let now = self.clock.mono();
             let ended = pace == Pace::UntilAnswered && volley.answered.is_some();
             if next < shots.len() && !ended && now >= due {
+                let answers = usize::from(shots[next].1.is_none());
+                let wait = self.budget.delay(self.dst(), 1, answers, now);
+                self.hold(wait).await;
+                self.hold(self.budget.delay_in_all(1, self.now())).await;
                 self.launch(&mut volley, next).await;
                 next += 1;
                 due = now.plus(self.gap(pace));

@@ -303,6 +303,7 @@ impl<'a> Run<'a> {
         }
         let mut round = TraceRound::new(self.tracer.dst, self.ask.round, hops);
         round.flow = flow;
+        round.begun = Some(self.tracer.clock.mono().minus(now));
         round.details = self.details(&round);
         Seen {
             how: self.tracer.how(),
