@@ -164,7 +164,7 @@ pub fn silence(t: &TargetWindow, addr: IpAddr, after: Mono) -> Silence {
         {
             s.note(p.at.moved_to(p.sent), p.id);
             s.echoes += u32::from(is_echo(*method));
-            if let Some((by, why, rtt)) = p.refusal.as_deref() {
+            if let Some((by, why, rtt)) = p.refusal {
                 s.refusals.push(Said {
                     by: *by,
                     ttl: None,

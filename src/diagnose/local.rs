@@ -202,7 +202,7 @@ fn unroutable(f: &Facts, t: &TargetWindow, v6: bool) -> bool {
         .iter()
         .filter(|((a, ..), _)| beyond(*a) && t.addresses().contains(a))
         .flat_map(|(_, s)| s.points().rev().take(3))
-        .map(|p| p.refusal.as_deref().map(|(_, why, _)| why))
+        .map(|p| p.refusal.map(|(_, why, _)| why))
         .collect();
     let no_way =
         |why: &Option<&Refusal>| matches!(why, Some(Refusal::Kernel(w)) if is_no_way(w.as_str()));

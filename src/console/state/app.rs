@@ -136,7 +136,7 @@ impl App {
         let picked = init.targets.get(target).map_or(local, |t| t.id.clone());
         Self {
             symbols,
-            window: Window::new(init.targets.iter().cloned()),
+            window: Window::for_screen(init.targets.iter().cloned()),
             incident: Incident::default(),
             verdicts: Verdicts::default(),
             places: HashMap::new(),

@@ -151,7 +151,7 @@ pub(in crate::diagnose) fn in_doubt(f: &Facts, gw: IpAddr) -> bool {
 }
 
 /// The newest pings of a gateway that once answered, as far as they were all missed; newest first.
-fn missed<'a>(f: &'a Facts, gw: IpAddr) -> Vec<&'a PingPoint> {
+fn missed<'a>(f: &'a Facts, gw: IpAddr) -> Vec<PingPoint<'a>> {
     let mut all: Vec<_> = pings(f, gw).collect();
     all.sort_by_key(|p| std::cmp::Reverse(p.sent));
     let run = all.iter().take_while(|p| p.rtt.is_none()).count();
@@ -164,7 +164,7 @@ fn missed<'a>(f: &'a Facts, gw: IpAddr) -> Vec<&'a PingPoint> {
 }
 
 /// Pings of the gateway, whoever asked for them.
-fn pings<'a>(f: &'a Facts, gw: IpAddr) -> impl Iterator<Item = &'a PingPoint> + 'a {
+fn pings<'a>(f: &'a Facts, gw: IpAddr) -> impl Iterator<Item = PingPoint<'a>> + 'a {
     f.window
         .targets
         .values()

@@ -82,7 +82,7 @@ pub(in crate::diagnose) fn end_loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -
 /// The pings by which loss is judged, by time of sending: those of the window, from the end of
 /// the last outage up to the last answer. What is unanswered after that may become an outage, or
 /// is only late.
-fn stretch<'a>(f: &Facts, series: &'a PingSeries) -> Vec<&'a PingPoint> {
+fn stretch<'a>(f: &Facts, series: &'a PingSeries) -> Vec<PingPoint<'a>> {
     let mut points: Vec<_> = series.since(f.horizon()).collect();
     points.sort_by_key(|p| p.sent);
     let last_answer = points.iter().rposition(|p| p.rtt.is_some());
@@ -101,7 +101,7 @@ fn stretch<'a>(f: &Facts, series: &'a PingSeries) -> Vec<&'a PingPoint> {
 
 /// Whether so many pings were answered after the last lost one that loss of the share until then
 /// would be over. Pings that may still turn out lost are not counted.
-fn is_over(f: &Facts, points: &[&PingPoint]) -> bool {
+fn is_over(f: &Facts, points: &[PingPoint<'_>]) -> bool {
     let Some(last) = points.iter().rposition(|p| p.rtt.is_none()) else {
         return true;
     };

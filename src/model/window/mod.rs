@@ -5,11 +5,13 @@
 
 mod path;
 mod ping;
+mod point;
 mod quality;
 mod service;
 
 pub use path::{Balance, DeadFlow, FlowPath, Hint, HopStats, PathWindow, return_hops};
-pub use ping::{PingPoint, PingSeries, SaidNo};
+pub use ping::{PingSeries, SaidNo};
+pub use point::PingPoint;
 pub use quality::Quality;
 pub use service::{DnsKey, Recent};
 
@@ -42,6 +44,8 @@ pub struct Window {
     pub locals: Recent<LocalState>,
     /// Time of the newest observation.
     pub newest: Option<Stamp>,
+    /// No rules are asked about it: of many targets it keeps what a screen shows.
+    screen_only: bool,
 }
 
 /// Something with the observation that it came from.
@@ -158,6 +162,14 @@ impl Window {
         window
     }
 
+    /// The same for a screen, which of many targets needs less than the rules do.
+    pub fn for_screen(targets: impl IntoIterator<Item = Target>) -> Self {
+        Self {
+            screen_only: true,
+            ..Self::new(targets)
+        }
+    }
+
     /// Adds a target; one that is there already stays as it is.
     pub fn add(&mut self, target: Target) {
         if !self.targets.contains_key(&target.id) {
@@ -177,7 +189,7 @@ impl Window {
             self.locals.push(dated(obs, state));
             return;
         }
-        let room = ping::room(self.order.len());
+        let room = ping::room(self.order.len(), self.screen_only);
         let Some(t) = self.targets.get_mut(&obs.target) else {
             return;
         };

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use super::point::{Kept, PingPoint};
 use super::quality::Quality;
-use crate::model::observation::{How, ObsId, Observation, Outcome, PingSample, Refusal};
+use crate::model::observation::{How, Observation, Outcome, PingSample, Refusal};
 use crate::model::stats::RttSummary;
-use crate::model::time::{Mono, Rtt, Stamp};
+use crate::model::time::{Mono, Rtt};
 
 /// Points kept at most; at ten a second this is a minute and a half, at one a second a quarter of
 /// an hour.
@@ -13,38 +14,24 @@ const KEPT: usize = 900;
 /// Points kept however many targets there are: two minutes at one a second, twice the horizon of
 /// the rules.
 const LEAST: usize = 120;
+/// The same for a screen: a minute.
+const LEAST_SHOWN: usize = 60;
 /// Points of all targets together, by which fewer are kept of each where there are many.
 const ALL: usize = 100_000;
 
 /// Points to keep of each series.
-pub(super) fn room(targets: usize) -> usize {
-    (ALL / targets.max(1)).clamp(LEAST, KEPT)
+pub(super) fn room(targets: usize, screen_only: bool) -> usize {
+    let least = if screen_only { LEAST_SHOWN } else { LEAST };
+    (ALL / targets.max(1)).clamp(least, KEPT)
 }
 
 /// Who said no, what, and after what time.
 pub type SaidNo = (Option<std::net::IpAddr>, Refusal, Rtt);
 
-/// One ping as kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PingPoint {
-    /// The observation.
-    pub id: ObsId,
-    /// Sequence number.
-    pub seq: u32,
-    /// When it was sent.
-    pub sent: Mono,
-    /// When the outcome was known.
-    pub at: Stamp,
-    /// Round-trip time if it was answered.
-    pub rtt: Option<Rtt>,
-    /// What was said instead of an answer.
-    pub refusal: Option<Box<SaidNo>>,
-}
-
 /// Pings of one destination by one method, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct PingSeries {
-    points: VecDeque<PingPoint>,
+    points: VecDeque<Kept>,
     sent: u32,
     answered: u32,
     quality: Quality,
@@ -81,22 +68,20 @@ impl PingSeries {
         while self.points.len() >= room {
             self.points.pop_front();
         }
-        self.points.push_back(PingPoint {
-            id: obs.id,
-            seq: sample.seq,
-            sent: sample.sent,
-            at: obs.at,
-            rtt,
-            refusal,
-        });
+        if self.points.capacity() == 0 {
+            // Where little is kept the room is known; a longer one grows as it fills.
+            self.points.reserve_exact(room.min(LEAST));
+        }
+        let sent = (sample.seq, sample.sent);
+        self.points
+            .push_back(Kept::new((obs.id, obs.at), sent, rtt, refusal));
     }
 
     /// A ping that was given up is answered after all: late, but not lost.
     fn late(&mut self, seq: u32, rtt: Rtt) {
         let mut open = self.points.iter_mut().rev();
-        let point = open.find(|p| p.seq == seq && p.rtt.is_none() && p.refusal.is_none());
-        if let Some(point) = point {
-            point.rtt = Some(rtt);
+        if let Some(point) = open.find(|p| p.seq == seq && p.is_silent()) {
+            point.answer(rtt);
             self.answered = self.answered.saturating_add(1);
             self.quality.late(rtt);
         }
@@ -127,12 +112,14 @@ impl PingSeries {
         self.reply_ttl
     }
     /// Points kept, oldest first.
-    pub fn points(&self) -> impl DoubleEndedIterator<Item = &PingPoint> + ExactSizeIterator {
-        self.points.iter()
+    pub fn points(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = PingPoint<'_>> + ExactSizeIterator + Clone {
+        self.points.iter().map(Kept::point)
     }
     /// Points sent at or after `from`.
-    pub fn since(&self, from: Mono) -> impl DoubleEndedIterator<Item = &PingPoint> {
-        self.points.iter().filter(move |p| p.sent >= from)
+    pub fn since(&self, from: Mono) -> impl DoubleEndedIterator<Item = PingPoint<'_>> {
+        self.points().filter(move |p| p.sent >= from)
     }
     /// Sent and lost at or after `from`.
     pub fn loss_since(&self, from: Mono) -> (u32, u32) {
@@ -142,19 +129,20 @@ impl PingSeries {
     }
     /// The last answer's time.
     pub fn last_rtt(&self) -> Option<Rtt> {
-        self.points.iter().rev().find_map(|p| p.rtt)
+        self.points.iter().rev().find_map(Kept::rtt)
     }
     /// Summary of the answers kept.
     pub fn summary(&self) -> Option<RttSummary> {
-        RttSummary::of(self.points.iter().filter_map(|p| p.rtt))
+        RttSummary::of(self.points.iter().filter_map(Kept::rtt))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::observation::{Afterwards, Body, Echo, Method};
+    use crate::model::observation::{Afterwards, Body, Echo, Method, ObsId};
     use crate::model::target::TargetId;
+    use crate::model::time::Stamp;
 
     fn series(samples: Vec<PingSample>) -> PingSeries {
         let mut series = PingSeries::default();
@@ -192,8 +180,10 @@ mod tests {
 
     #[test]
     fn of_many_targets_less_is_kept() {
-        assert_eq!((room(1), room(111), room(500)), (KEPT, KEPT, 200));
-        assert_eq!((room(5000), room(0)), (LEAST, KEPT));
+        let kept = |targets| room(targets, false);
+        assert_eq!((kept(1), kept(111), kept(500)), (KEPT, KEPT, 200));
+        assert_eq!((kept(5000), kept(0)), (LEAST, KEPT));
+        assert_eq!((room(1, true), room(5000, true)), (KEPT, LEAST_SHOWN));
     }
 
     #[test]

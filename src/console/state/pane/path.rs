@@ -286,7 +286,7 @@ fn ping(app: &App, key: &PingKey, s: &PingSeries, best: bool, doc: &mut Doc, col
             "; answers are rationed, so its loss proves nothing",
         );
     }
-    if let Some((who, why, _)) = s.points().last().and_then(|p| p.refusal.as_deref()) {
+    if let Some((who, why, _)) = s.points().last().and_then(|p| p.refusal) {
         let who = who.map_or("this host".to_owned(), |w| w.to_string());
         line.push(
             Role::Critical,
