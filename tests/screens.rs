@@ -8,6 +8,8 @@ mod fixture;
 mod flows;
 #[path = "screens/hostile.rs"]
 mod hostile;
+#[path = "screens/paths.rs"]
+mod paths;
 #[path = "screens/shots.rs"]
 mod shots;
 #[path = "screens/sizes.rs"]

@@ -72,6 +72,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     )?;
     let (handle, news) = Recorder::start(place, clock, secrets, who);
     let (name, dir) = folder_name(&handle);
+    setup.origins = Some(config.address_origin.clone());
     setup.recording = Some(Recording { handle, news });
     let app = App::new(AppInit {
         targets,

@@ -94,6 +94,7 @@ pub fn engine(
         sockets,
         family: common.family(),
         library: library(config),
+        origins: None,
         recording: None,
     })
 }

@@ -8,6 +8,7 @@
 
 mod core;
 mod desk;
+mod origins;
 pub mod plan;
 pub mod recorder;
 pub mod schedule;
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::command::{Batch, Command};
 use crate::model::device::Device;
+use crate::model::origin::OriginSources;
 use crate::model::target::{Target, TargetId, TargetKind};
 use crate::model::thresholds::Thresholds;
 use crate::model::window::Window;
@@ -66,6 +68,8 @@ pub struct Setup {
     pub family: Family,
     /// Runbooks.
     pub library: Library,
+    /// Where to look up who hops belong to; none where nobody reads it.
+    pub origins: Option<OriginSources>,
     /// The recorder; none for a headless check.
     pub recording: Option<Recording>,
 }
@@ -109,7 +113,11 @@ pub fn start(setup: Setup) -> Engine {
         probes: setup.probes,
         audience: watch::channel(BTreeSet::new()).1,
     };
-    let core = core::Core::new(world, keeper, reach, setup.thresholds);
+    let owners = setup.origins.map(|sources| {
+        let source = world.sockets.source().clone();
+        origins::Owners::new(sources, source)
+    });
+    let core = core::Core::new(world, keeper, reach, setup.thresholds, owners);
     let (ended, left) = oneshot::channel();
     let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));

@@ -89,6 +89,7 @@ const OF_TARGET: Places = Places(
 );
 const RUNBOOK: Places = Places::one(Place::On(Screen::Runbook));
 const TIMELINE: Places = Places::one(Place::On(Screen::Timeline));
+const PATH: Places = Places::one(Place::On(Screen::Path));
 const READING: Places =
     Places(Place::Help.bit() | Place::Finding.bit() | Place::Event.bit() | Place::Output.bit());
 const MENU: Places = Places::one(Place::Menu);
@@ -161,6 +162,8 @@ pub enum Action {
     Filter,
     /// Show or hide the figures in the timeline.
     Figures,
+    /// Name the owners of hops, or show all their figures.
+    Owners,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -250,6 +253,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Severity, &[Char('v')], SCREENS, 0, "severity", "declare the severity, SEV1 to SEV5"),
     entry(A::Filter, &[Char('/')], TIMELINE, 1, "filter", "show only timeline lines that hold a word"),
     entry(A::Figures, &[Char('a')], TIMELINE, 16, "figures", "show or hide the loss and times written down every few minutes"),
+    entry(A::Owners, &[Char('a')], PATH, 10, "owners", "whose the hops are: names, AS numbers, places; or all figures"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),

@@ -4,6 +4,7 @@
 //! change is in [`super::news`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use super::action::Place;
 use super::layer::Layer;
@@ -17,6 +18,7 @@ use crate::model::command::{Command, Verdicts};
 use crate::model::event::EventId;
 use crate::model::finding::{Finding, FindingKey, TargetState};
 use crate::model::incident::Incident;
+use crate::model::origin::Origin;
 use crate::model::target::{Target, TargetId};
 use crate::model::text::SafeText;
 use crate::model::time::Stamp;
@@ -96,6 +98,10 @@ pub struct App {
     pub(crate) verdicts: Verdicts,
     /// Place of each target in the lists of the verdicts.
     pub(crate) places: HashMap<TargetId, usize>,
+    /// Who the hops belong to.
+    pub(crate) origins: BTreeMap<IpAddr, Origin>,
+    /// Whether the path names the owners of its hops rather than all their figures.
+    pub(crate) owners: bool,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -140,6 +146,8 @@ impl App {
             incident: Incident::default(),
             verdicts: Verdicts::default(),
             places: HashMap::new(),
+            origins: BTreeMap::new(),
+            owners: false,
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,

@@ -239,6 +239,30 @@ pub fn name(id: &TargetId) -> &str {
     }
 }
 
+/// Whose an address is: name, autonomous system, place, as far as known.
+pub fn owner(app: &App, addr: std::net::IpAddr) -> Line {
+    let mut line = Line::new();
+    let Some(origin) = app.origins.get(&addr) else {
+        return line;
+    };
+    let mut say = |role, text: String| {
+        if !line.is_empty() {
+            line.push(Role::Muted, format!(" {} ", app.symbols.sep));
+        }
+        line.push(role, text);
+    };
+    if let Some(name) = &origin.name {
+        say(Role::Text, name.to_string());
+    }
+    if let Some(asn) = &origin.asn {
+        say(Role::Muted, asn.to_string());
+    }
+    if let Some(place) = &origin.place {
+        say(Role::Muted, place.to_string());
+    }
+    line
+}
+
 /// Where this host sends what is not on its own links.
 pub fn gateway(app: &App) -> Option<std::net::IpAddr> {
     let local = app.window.local.as_ref()?;

@@ -82,6 +82,7 @@ impl App {
                 self.runbooks.opening = None;
                 self.say(what, true);
             }
+            Notice::Origins(list) => self.origins.extend(list),
             Notice::Info(what) => self.say(what, false),
         }
     }

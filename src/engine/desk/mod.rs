@@ -150,6 +150,11 @@ impl Desk {
         });
     }
 
+    /// News for the console that come from elsewhere.
+    pub fn tell(&mut self, news: Vec<Notice>) {
+        self.notices.extend(news);
+    }
+
     /// Names of the runbooks that fit a finding.
     pub fn runbooks_for(&self, code: &Code) -> Vec<SafeText> {
         self.library.for_code(code)

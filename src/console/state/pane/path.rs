@@ -71,15 +71,19 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
     let mut table = Table::new([
         Column::new("#").right(),
         Column::new("HOST").flex(15),
+        // Asked for, the owner is worth more than all figures but the loss.
+        Column::new("OWNER")
+            .flex(18)
+            .drop(if app.owners { 1 } else { 10 }),
         Column::new("LOSS").right(),
-        Column::new("SENT").right().drop(5),
-        Column::new("LAST").right().drop(1),
-        Column::new("AVG").right().drop(2),
-        Column::new("BEST").right().drop(4),
-        Column::new("WORST").right().drop(3),
-        Column::new("STDEV").right().drop(6),
+        Column::new("SENT").right().drop(6),
+        Column::new("LAST").right().drop(2),
+        Column::new("AVG").right().drop(3),
+        Column::new("BEST").right().drop(5),
+        Column::new("WORST").right().drop(4),
+        Column::new("STDEV").right().drop(7),
         Column::new("").drop(9),
-        Column::new("NOTE").flex(13).drop(7),
+        Column::new("NOTE").flex(13).drop(8),
     ]);
     // Hops beyond the last that ever answered are one line, not thirty.
     let last = path.reached_ttl().or_else(|| facts::last_router(path));
@@ -150,6 +154,8 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
     Row::new(vec![
         Line::plain(ttl.to_string()),
         host,
+        hop.address()
+            .map_or_else(Line::new, |a| facts::owner(app, a)),
         Line::of(role, facts::percent(hop.loss())),
         Line::plain(hop.sent.to_string()),
         last,
