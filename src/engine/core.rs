@@ -2,6 +2,7 @@
 //! console.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -117,6 +118,9 @@ impl Core {
                 biased;
                 command = commands.recv() => match command {
                     Some(Command::Leave) | None => break,
+                    Some(Command::Flows { flows }) => {
+                        self.world.flows.store(flows, Ordering::Relaxed);
+                    }
                     Some(command) => desk.take(command, &self.world.seen).await,
                 },
                 () = desk.work() => {}

@@ -19,6 +19,7 @@ pub use desk::Recording;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -64,6 +65,8 @@ pub struct Setup {
     pub rate: f64,
     /// Probes that are switched on.
     pub probes: plan::Probes,
+    /// Flows that traceroutes look at.
+    pub flows: u16,
     /// Address families wanted.
     pub family: Family,
     /// Runbooks.
@@ -111,6 +114,7 @@ pub fn start(setup: Setup) -> Engine {
         targets: setup.targets.len().max(1),
         rate: setup.rate,
         probes: setup.probes,
+        flows: Arc::new(AtomicU16::new(setup.flows)),
         audience: watch::channel(BTreeSet::new()).1,
     };
     let owners = setup.origins.map(|sources| {

@@ -101,6 +101,11 @@ pub enum Command {
     },
     /// Stop the running command.
     StopRun,
+    /// Look at so many flows of each path from now on, from 1.
+    Flows {
+        /// How many.
+        flows: u16,
+    },
     /// Leave: finish writing, then end.
     Leave,
 }

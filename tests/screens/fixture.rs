@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::{SignedDuration, Timestamp};
-use warroom::console::state::{App, AppInit, message::Message};
+use warroom::console::state::{App, AppInit, Settings, message::Message};
 use warroom::model::catalogue as codes;
 use warroom::model::command::{Batch, Notice, Verdicts};
 use warroom::model::device::{DeviceAnswer, DeviceReport, SnmpInterface, SnmpStatus};
@@ -67,6 +67,7 @@ pub fn fresh(cols: u16, rows: u16, utf8: bool) -> App {
         started: stamp(0),
         utf8,
         size: (cols, rows),
+        settings: Settings::default(),
     })
 }
 

@@ -164,6 +164,8 @@ pub enum Action {
     Figures,
     /// Name the owners of hops, or show all their figures.
     Owners,
+    /// Look at more flows of each path.
+    Flows,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -254,6 +256,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Filter, &[Char('/')], TIMELINE, 1, "filter", "show only timeline lines that hold a word"),
     entry(A::Figures, &[Char('a')], TIMELINE, 16, "figures", "show or hide the loss and times written down every few minutes"),
     entry(A::Owners, &[Char('a')], PATH, 10, "owners", "whose the hops are: names, AS numbers, places; or all figures"),
+    entry(A::Flows, &[Char('f')], PATH, 10, "flows", "look at 4, 8, 16 flows of each path, or one again: parallel paths"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),

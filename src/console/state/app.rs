@@ -43,6 +43,21 @@ pub struct AppInit {
     pub utf8: bool,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
+    /// What arguments and configuration chose.
+    pub settings: Settings,
+}
+
+/// Choices that hold for the session.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Flows that traceroutes look at.
+    pub flows: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { flows: 1 }
+    }
 }
 
 /// What is selected on the overview: a thing, not a row, so that it stays selected when rows move.
@@ -102,6 +117,8 @@ pub struct App {
     pub(crate) origins: BTreeMap<IpAddr, Origin>,
     /// Whether the path names the owners of its hops rather than all their figures.
     pub(crate) owners: bool,
+    /// Flows that traceroutes look at.
+    pub(crate) flows: u16,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -148,6 +165,7 @@ impl App {
             places: HashMap::new(),
             origins: BTreeMap::new(),
             owners: false,
+            flows: init.settings.flows,
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,

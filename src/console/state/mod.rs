@@ -29,5 +29,5 @@ pub mod sheet;
 pub mod symbols;
 pub mod table;
 
-pub use app::{App, AppInit};
+pub use app::{App, AppInit, Settings};
 pub use screen::Screen;

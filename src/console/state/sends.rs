@@ -10,6 +10,7 @@ use super::screen::Screen;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
 use crate::model::note::parse_note;
+use crate::model::observation::MOST_FLOWS;
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 
@@ -54,6 +55,25 @@ impl App {
             .outbox
             .send("severity", format!("SEV{level}").into(), self.now);
         vec![Command::Severity { ticket, level }]
+    }
+
+    /// More flows of every path, and back to one after the most there are.
+    pub(super) fn more_flows(&mut self) -> Vec<Command> {
+        self.flows = match self.flows {
+            ..4 => 4,
+            4..8 => 8,
+            8..MOST_FLOWS => MOST_FLOWS,
+            _ => 1,
+        };
+        let flows = self.flows;
+        let words = match flows {
+            1 => "one flow of each path from now on, others where there is reason to".to_owned(),
+            n => format!(
+                "{n} flows of each path from now on, in turn; routers are asked no more often"
+            ),
+        };
+        self.say(words, false);
+        vec![Command::Flows { flows }]
     }
 
     pub(super) fn pin(&mut self) -> Vec<Command> {

@@ -235,7 +235,8 @@ impl Desk {
                 Err(why) => self.notices.push(Notice::Failed(why)),
             },
             Command::StopRun => self.runs.stop(),
-            Command::Leave => {}
+            // The engine's own.
+            Command::Flows { .. } | Command::Leave => {}
         }
     }
 

@@ -8,7 +8,10 @@ mod ping;
 mod quality;
 mod service;
 
-pub use path::{Balance, DeadFlow, FlowPath, Hint, HopStats, PathWindow, return_hops};
+pub use path::{
+    Balance, DeadFlow, FlowPath, Group, Hint, HopStats, PathWindow, flow_lines, flow_numbers,
+    groups, return_hops,
+};
 pub use ping::{PingPoint, PingSeries, SaidNo};
 pub use quality::Quality;
 pub use service::{DnsKey, Recent};

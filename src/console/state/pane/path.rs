@@ -1,5 +1,7 @@
 //! Path: every hop to the target, and the pings of the target itself.
 
+mod flows;
+
 use super::{head, local, method, wait};
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
@@ -55,13 +57,23 @@ fn resolution(app: &App, t: &TargetWindow, doc: &mut Doc, cols: usize) {
 }
 
 fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols: usize) {
+    let count = path.flows().count();
     let reached = match path.reached_ttl() {
+        _ if count > 1 => flows::arrival(path),
         Some(ttl) => Line::plain(format!(", reached at hop {ttl}")),
         None => Line::of(Role::Warning, ", target not reached"),
     };
     let line = Line::of(Role::Muted, "traceroute to ")
         .text(dst.to_string())
         .with(Role::Muted, format!(", {} rounds", path.rounds()))
+        .with(
+            Role::Muted,
+            if count > 1 {
+                format!(", {count} flows")
+            } else {
+                String::new()
+            },
+        )
         .join(reached);
     doc.paragraph(line, cols, 1);
     if let Some(how) = path.how() {
@@ -89,7 +101,10 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
     let last = path.reached_ttl().or_else(|| facts::last_router(path));
     let last = last.unwrap_or(0);
     let mut silent_end = None;
-    for (ttl, hop) in path.hops() {
+    if count > 1 {
+        flows::hops(app, path, &mut table);
+    }
+    for (ttl, hop) in path.hops().filter(|_| count == 1) {
         if ttl > last {
             silent_end = Some(ttl);
             continue;
@@ -114,6 +129,9 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
         };
         let text = format!("{range}  nothing beyond hop {last} answers");
         doc.line(Line::of(Role::Muted, text).cut(cols));
+    }
+    if count > 1 {
+        flows::section(app, path, doc, cols);
     }
 }
 
