@@ -6,6 +6,8 @@
 mod fixture;
 #[path = "screens/flows.rs"]
 mod flows;
+#[path = "screens/hold.rs"]
+mod hold;
 #[path = "screens/hostile.rs"]
 mod hostile;
 #[path = "screens/paths.rs"]

@@ -958,3 +958,33 @@ pub fn runbook_list() -> Notice {
         row("mtu-black-hole", "PMTU black hole"),
     ])
 }
+
+/// One ping of the API by ICMP, answered after so many milliseconds or lost, as news at that time.
+pub fn pinged(at_ms: u64, seq: u32, ms: Option<u64>) -> Batch {
+    let mut batch = empty(at_ms);
+    let outcome = match ms {
+        Some(ms) => Outcome::Ok(Echo {
+            rtt: rtt(ms * 1000),
+            reply_ttl: Some(55),
+            ..Echo::default()
+        }),
+        None => Outcome::Timeout {
+            after: rtt(1_000_000),
+        },
+    };
+    batch.observations.push(Observation {
+        id: ObsId(100_000 + u64::from(seq)),
+        at: stamp(at_ms),
+        target: Target::parse(API).unwrap().id,
+        how: How::best(Method::IcmpDatagram),
+        body: Body::Ping(PingSample {
+            dst: ip("203.0.113.20"),
+            port: None,
+            seq,
+            sent: stamp(at_ms).mono,
+            outcome,
+            afterwards: Default::default(),
+        }),
+    });
+    batch
+}

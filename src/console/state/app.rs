@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::action::Place;
+use super::hold::Frozen;
 use super::layer::Layer;
 use super::message::Message;
 use super::outbox::Outbox;
@@ -119,6 +120,10 @@ pub struct App {
     pub(crate) owners: bool,
     /// Flows that traceroutes look at.
     pub(crate) flows: u16,
+    /// What goes on behind a screen that stands still.
+    pub(crate) frozen: Option<Box<Frozen>>,
+    /// Since when the figures of a target count, where somebody started them anew.
+    pub(crate) resets: BTreeMap<TargetId, Stamp>,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -166,6 +171,8 @@ impl App {
             origins: BTreeMap::new(),
             owners: false,
             flows: init.settings.flows,
+            frozen: None,
+            resets: BTreeMap::new(),
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,

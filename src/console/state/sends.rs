@@ -13,6 +13,7 @@ use crate::model::note::parse_note;
 use crate::model::observation::MOST_FLOWS;
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
+use crate::model::time::clock_utc;
 
 /// Most lines of a pin.
 const PIN_LINES: usize = 400;
@@ -91,7 +92,13 @@ impl App {
     pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
         let doc = pane::whole(self, usize::from(cols));
         (
-            pane::title(self),
+            match &self.frozen {
+                Some(f) => {
+                    let at = clock_utc(f.since.wall);
+                    SafeText::new(format!("{} as it was at {at}", pane::title(self)))
+                }
+                None => pane::title(self),
+            },
             doc.lines.iter().map(super::doc::Line::words).collect(),
         )
     }

@@ -106,6 +106,12 @@ impl TargetWindow {
         }
     }
 
+    /// Forgets pings and traceroutes, so that their figures start anew.
+    pub fn restart(&mut self) {
+        self.pings.clear();
+        self.paths.clear();
+    }
+
     /// Addresses of the target, in the order of use; empty before its name is resolved for the
     /// first time.
     pub fn addresses(&self) -> &[IpAddr] {

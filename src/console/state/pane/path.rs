@@ -10,6 +10,7 @@ use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::finding::Finding;
 use crate::model::observation::{HopAnswer, Method};
+use crate::model::time::clock_utc;
 use crate::model::window::{HopStats, PathWindow, PingKey, PingSeries, TargetWindow};
 
 /// The pane.
@@ -21,6 +22,14 @@ pub fn doc(app: &App, cols: usize) -> Doc {
     };
     if super::is_local(app) {
         local::show(app, &mut doc, cols);
+    }
+    if let Some(at) = app.reset_at(&t.target.id) {
+        let text = format!(
+            "figures since {}, {}",
+            clock_utc(at.wall),
+            super::ago(app, at)
+        );
+        doc.paragraph(Line::of(Role::Accent, text), cols, 1);
     }
     resolution(app, t, &mut doc, cols);
     if let Some((key, path)) = t.best_path() {
