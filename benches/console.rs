@@ -9,7 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use warroom::config::theme::{Depth, Theme};
 use warroom::console::state::message::Message;
-use warroom::console::state::{App, AppInit};
+use warroom::console::state::{App, AppInit, Settings};
 use warroom::console::view;
 use warroom::diagnose;
 use warroom::model::command::{Batch, Verdicts};
@@ -141,6 +141,7 @@ fn draw(bencher: Bencher, count: u32) {
         started: Stamp::at_millis(0),
         utf8: true,
         size: (120, 40),
+        settings: Settings::default(),
     });
     let judged = diagnose::judge(&window(count), &Thresholds::default(), now());
     app.update(Message::Batch(Box::new(Batch {

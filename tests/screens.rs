@@ -6,8 +6,12 @@
 mod fixture;
 #[path = "screens/flows.rs"]
 mod flows;
+#[path = "screens/hold.rs"]
+mod hold;
 #[path = "screens/hostile.rs"]
 mod hostile;
+#[path = "screens/paths.rs"]
+mod paths;
 #[path = "screens/shots.rs"]
 mod shots;
 #[path = "screens/sizes.rs"]

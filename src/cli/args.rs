@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::probe::resolve::Family;
+use crate::probe::trace::MOST_FLOWS;
 
 /// The terminal console an on-call engineer opens when the pager goes off.
 ///
@@ -72,6 +73,9 @@ pub struct WatchArgs {
     /// Only these probes, with commas: ping, trace, mtu, tcp, dns, tls, http, device
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub probes: Vec<String>,
+    /// Flows of each traced path, to tell parallel paths apart (1 to 16; default 1)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_FLOWS)))]
+    pub flows: Option<u16>,
 }
 
 impl Default for WatchArgs {
@@ -79,6 +83,7 @@ impl Default for WatchArgs {
         Self {
             rate: 200,
             probes: Vec::new(),
+            flows: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{CliError, HEALTHY, warn};
 use crate::config::Config;
 use crate::config::theme::Theme;
 use crate::console::terminal::{
-    App, AppInit, Exit, Facts, Link, Options, Shown, Terminal, kept_panics, run as show,
+    App, AppInit, Exit, Facts, Link, Options, Settings, Shown, Terminal, kept_panics, run as show,
 };
 use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
 use crate::engine::{self, Recording};
@@ -72,6 +72,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     )?;
     let (handle, news) = Recorder::start(place, clock, secrets, who);
     let (name, dir) = folder_name(&handle);
+    setup.origins = Some(config.address_origin.clone());
     setup.recording = Some(Recording { handle, news });
     let app = App::new(AppInit {
         targets,
@@ -86,6 +87,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         started: clock.now(),
         utf8: facts.utf8,
         size: terminal.size(),
+        settings: Settings { flows: setup.flows },
     });
     let shown = Shown {
         app,

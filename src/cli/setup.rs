@@ -85,6 +85,7 @@ pub fn engine(
     Ok(Setup {
         rate: f64::from(watch.rate),
         probes,
+        flows: watch.flows.unwrap_or(config.probing.flows),
         clock: sockets.clock(),
         devices: inventory::devices(config, &targets),
         targets,
@@ -94,6 +95,7 @@ pub fn engine(
         sockets,
         family: common.family(),
         library: library(config),
+        origins: None,
         recording: None,
     })
 }

@@ -51,6 +51,8 @@ pub struct Config {
     pub thresholds: Thresholds,
     /// Devices to poll.
     pub devices: Vec<ConfiguredDevice>,
+    /// How much is asked.
+    pub probing: Probing,
     /// Where it is looked up who addresses belong to.
     pub address_origin: OriginSources,
     /// Runbooks.
@@ -84,6 +86,19 @@ pub struct ConfiguredDevice {
     pub origin: Origin,
     /// Where its community came from; `None` without SNMP.
     pub community_origin: Option<Origin>,
+}
+
+/// `[probing]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probing {
+    /// Flows that traceroutes of console and check look at.
+    pub flows: u16,
+}
+
+impl Default for Probing {
+    fn default() -> Self {
+        Self { flows: 1 }
+    }
 }
 
 /// `[runbooks]`.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -253,18 +253,29 @@ impl<'s> Section<'s> {
 
     /// A whole number from 1.
     pub fn count(&mut self, key: &'static str, problems: &mut Problems) -> Option<At<u32>> {
+        self.whole(key, 1..=u32::MAX, problems)
+    }
+
+    /// A whole number within bounds.
+    pub fn whole(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<u32>,
+        problems: &mut Problems,
+    ) -> Option<At<u32>> {
         let entry = self.take(key)?;
         let DeValue::Integer(n) = &entry.value else {
             self.wrong_type(key, "a whole number", &entry, problems);
             return None;
         };
         match u32::from_str_radix(n.as_str(), n.radix()) {
-            Ok(value) if value > 0 => Some(At {
+            Ok(value) if bounds.contains(&value) => Some(At {
                 value,
                 place: entry.place,
             }),
             _ => {
-                let what = format!("{} must be between 1 and {}", self.full(key), u32::MAX);
+                let (from, to) = (bounds.start(), bounds.end());
+                let what = format!("{} must be between {from} and {to}", self.full(key));
                 problems.add(&entry.place, what);
                 None
             }

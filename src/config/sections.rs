@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::read::{At, Problems, Section, Source};
 use super::{Config, ConfigError, Sourced, Surroundings, TimeStyle, devices, duration};
+use crate::model::observation::MOST_FLOWS;
 use crate::model::target::{Target, TargetKind};
 use crate::model::text::SafeText;
 
@@ -57,6 +58,13 @@ pub(super) fn read(
         }
         section.finish(elsewhere, p);
     }
+    if let Some(mut section) = root.section("probing", p) {
+        if let Some(at) = section.whole("flows", 1..=u32::from(MOST_FLOWS), p) {
+            config.set_origin("probing.flows", at.origin());
+            config.probing.flows = at.value as u16;
+        }
+        section.finish(elsewhere, p);
+    }
     if let Some(mut section) = root.section("runbooks", p) {
         let folder = section.string("folder", p);
         config.runbooks.folder = path("runbooks.folder", folder, source, around, config, p);
@@ -80,6 +88,7 @@ pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
         "theme" | "time" => "[display]",
         "state" => "[record]",
         "folder" => "[runbooks]",
+        "flows" => "[probing]",
         "asn" | "geo" | "reverse_names" | "dns_asn" => "[origin]",
         "name" | "snmp" | "community" | "community_env" | "community_file" | "health" => {
             "[[device]]"

@@ -17,6 +17,9 @@ pub fn lines(config: &Config) -> Vec<String> {
     list("control", &config.control, &mut out);
     thresholds(config, &mut out);
     origins(config, &mut out);
+    out.push("[probing]".into());
+    let flows = config.probing.flows.to_string();
+    value("probing.flows", &flows, config, &mut out);
     out.push("[runbooks]".into());
     let folder = config
         .runbooks

@@ -2,6 +2,7 @@
 //! console.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
+use super::origins::Owners;
 use super::plan::{self, Reach, Task};
 use super::schedule::{self, Fact, World};
 use super::seen::Keeper;
@@ -48,6 +50,7 @@ pub struct Core {
     thresholds: Thresholds,
     running: BTreeMap<Task, Running>,
     ledger: Ledger,
+    owners: Option<Owners>,
     states: BTreeMap<TargetId, TargetState>,
     next_id: u64,
     batch: Vec<Observation>,
@@ -67,7 +70,13 @@ struct Running {
 
 impl Core {
     /// A loop that has not started.
-    pub fn new(world: World, window: Keeper, reach: Reach, thresholds: Thresholds) -> Self {
+    pub fn new(
+        world: World,
+        window: Keeper,
+        reach: Reach,
+        thresholds: Thresholds,
+        owners: Option<Owners>,
+    ) -> Self {
         Self {
             world,
             window,
@@ -75,6 +84,7 @@ impl Core {
             thresholds,
             running: BTreeMap::new(),
             ledger: Ledger::default(),
+            owners,
             states: BTreeMap::new(),
             next_id: 0,
             batch: Vec::new(),
@@ -108,6 +118,9 @@ impl Core {
                 biased;
                 command = commands.recv() => match command {
                     Some(Command::Leave) | None => break,
+                    Some(Command::Flows { flows }) => {
+                        self.world.flows.store(flows, Ordering::Relaxed);
+                    }
                     Some(command) => desk.take(command, &self.world.seen).await,
                 },
                 () = desk.work() => {}
@@ -139,6 +152,9 @@ impl Core {
 
     /// One observation for each target that the fact is about.
     fn take(&mut self, fact: Fact) {
+        if let Some(owners) = &mut self.owners {
+            owners.learn(&fact.body);
+        }
         let mut window = self.window.write();
         for target in fact.targets {
             let obs = Observation {
@@ -181,7 +197,11 @@ impl Core {
         let begun = Instant::now();
         self.replan();
         self.judge(desk);
-        desk.tick(&self.window.borrow(), self.world.clock.mono());
+        let now = self.world.clock.mono();
+        if let Some(owners) = &mut self.owners {
+            desk.tell(owners.news(&self.window.borrow(), now));
+        }
+        desk.tick(&self.window.borrow(), now);
         self.costs.rotate_right(1);
         self.costs[0] = begun.elapsed();
     }

@@ -8,6 +8,7 @@
 
 mod core;
 mod desk;
+mod origins;
 pub mod plan;
 pub mod recorder;
 pub mod schedule;
@@ -18,12 +19,14 @@ pub use desk::Recording;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::command::{Batch, Command};
 use crate::model::device::Device;
+use crate::model::origin::OriginSources;
 use crate::model::target::{Target, TargetId, TargetKind};
 use crate::model::thresholds::Thresholds;
 use crate::model::window::Window;
@@ -62,10 +65,14 @@ pub struct Setup {
     pub rate: f64,
     /// Probes that are switched on.
     pub probes: plan::Probes,
+    /// Flows that traceroutes look at.
+    pub flows: u16,
     /// Address families wanted.
     pub family: Family,
     /// Runbooks.
     pub library: Library,
+    /// Where to look up who hops belong to; none where nobody reads it.
+    pub origins: Option<OriginSources>,
     /// The recorder; none for a headless check.
     pub recording: Option<Recording>,
 }
@@ -107,9 +114,14 @@ pub fn start(setup: Setup) -> Engine {
         targets: setup.targets.len().max(1),
         rate: setup.rate,
         probes: setup.probes,
+        flows: Arc::new(AtomicU16::new(setup.flows)),
         audience: watch::channel(BTreeSet::new()).1,
     };
-    let core = core::Core::new(world, keeper, reach, setup.thresholds);
+    let owners = setup.origins.map(|sources| {
+        let source = world.sockets.source().clone();
+        origins::Owners::new(sources, source)
+    });
+    let core = core::Core::new(world, keeper, reach, setup.thresholds, owners);
     let (ended, left) = oneshot::channel();
     let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
     let done = tokio::spawn(core.run(facts, requests, batches_in, desk));

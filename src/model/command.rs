@@ -3,11 +3,14 @@
 //! Pure data, so that the console's state and the engine can each know it without knowing the
 //! other.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, EventKind, Milestone, NoteKind, StepMark};
 use super::finding::{Finding, RuledOut, TargetState};
 use super::observation::Observation;
+use super::origin::Origin;
 use super::runbook::Runbook;
 use super::target::TargetId;
 use super::text::SafeText;
@@ -98,6 +101,11 @@ pub enum Command {
     },
     /// Stop the running command.
     StopRun,
+    /// Look at so many flows of each path from now on, from 1.
+    Flows {
+        /// How many.
+        flows: u16,
+    },
     /// Leave: finish writing, then end.
     Leave,
 }
@@ -162,6 +170,8 @@ pub enum Notice {
     RunOutput(SafeText),
     /// The running command ended; the words say how.
     RunEnded(SafeText),
+    /// Who these addresses belong to, as far as it is known now.
+    Origins(Vec<(IpAddr, Origin)>),
     /// Something could not be done; says what, on what, and what to try.
     Failed(SafeText),
     /// Something worth a line on the screen.

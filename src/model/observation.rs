@@ -352,6 +352,9 @@ pub struct Echo {
     pub corrupt: bool,
 }
 
+/// Flows of a traceroute that may be told apart.
+pub const MOST_FLOWS: u16 = 16;
+
 /// One round of a traceroute: one probe for each TTL that was asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceRound {

@@ -47,7 +47,7 @@ const BURST: usize = 12;
 /// Wait for silent hops after the end answered, on top of its time.
 const STRAGGLER: Duration = Duration::from_millis(50);
 /// Flows that may be told apart.
-pub const MOST_FLOWS: u16 = 16;
+pub use crate::model::observation::MOST_FLOWS;
 
 /// How to trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -84,7 +84,7 @@ fn flows_part_and_each_keeps_its_way() {
                 (path.balance(1), path.balance(4)),
                 (Balance::Single, Balance::Single)
             );
-            assert_eq!(path.dead_flows(), []);
+            assert_eq!(path.dead_flows(1), []);
             // One flow alone sees one way, however often it looks.
             let alone = traced(&lab, user, v6, via, 6, 1);
             assert_eq!(at_hop_two(&alone).concat_len(), 1);
@@ -113,7 +113,7 @@ fn a_dead_member_takes_its_flows_and_is_named() {
     for (user, v6) in ALL {
         for via in [TraceVia::Udp, TCP] {
             let path = traced(&lab, user, v6, via, 1, FLOWS);
-            let dead = path.dead_flows();
+            let dead = path.dead_flows(1);
             assert!(
                 !dead.is_empty() && dead.len() < usize::from(FLOWS),
                 "{dead:?}"
@@ -145,7 +145,7 @@ fn a_member_that_says_nothing_is_placed_behind_the_router_that_chose_it() {
     // Without answers to ARP and ND r1 would say so after three seconds; that is another fault.
     for v6 in [false, true] {
         let path = traced(&lab, User::Nobody, v6, TraceVia::Udp, 1, FLOWS);
-        let dead = path.dead_flows();
+        let dead = path.dead_flows(1);
         assert!(
             !dead.is_empty() && dead.len() < usize::from(FLOWS),
             "{dead:?}"

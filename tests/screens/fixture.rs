@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::{SignedDuration, Timestamp};
-use warroom::console::state::{App, AppInit, message::Message};
+use warroom::console::state::{App, AppInit, Settings, message::Message};
 use warroom::model::catalogue as codes;
 use warroom::model::command::{Batch, Notice, Verdicts};
 use warroom::model::device::{DeviceAnswer, DeviceReport, SnmpInterface, SnmpStatus};
@@ -67,6 +67,7 @@ pub fn fresh(cols: u16, rows: u16, utf8: bool) -> App {
         started: stamp(0),
         utf8,
         size: (cols, rows),
+        settings: Settings::default(),
     })
 }
 
@@ -956,4 +957,34 @@ pub fn runbook_list() -> Notice {
         row("dns-incident", "DNS incident"),
         row("mtu-black-hole", "PMTU black hole"),
     ])
+}
+
+/// One ping of the API by ICMP, answered after so many milliseconds or lost, as news at that time.
+pub fn pinged(at_ms: u64, seq: u32, ms: Option<u64>) -> Batch {
+    let mut batch = empty(at_ms);
+    let outcome = match ms {
+        Some(ms) => Outcome::Ok(Echo {
+            rtt: rtt(ms * 1000),
+            reply_ttl: Some(55),
+            ..Echo::default()
+        }),
+        None => Outcome::Timeout {
+            after: rtt(1_000_000),
+        },
+    };
+    batch.observations.push(Observation {
+        id: ObsId(100_000 + u64::from(seq)),
+        at: stamp(at_ms),
+        target: Target::parse(API).unwrap().id,
+        how: How::best(Method::IcmpDatagram),
+        body: Body::Ping(PingSample {
+            dst: ip("203.0.113.20"),
+            port: None,
+            seq,
+            sent: stamp(at_ms).mono,
+            outcome,
+            afterwards: Default::default(),
+        }),
+    });
+    batch
 }

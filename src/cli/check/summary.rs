@@ -1,12 +1,12 @@
 //! What was seen of one target, a line for each kind of probe.
 
-mod hops;
-
 use crate::model::observation::{HopAnswer, HttpSample, Outcome, PmtuHow, Refusal};
 use crate::model::target::TargetKind;
 use crate::model::time::human;
-use crate::model::window::{PathWindow, TargetWindow, Window};
-pub use hops::{flow_lines, groups, path_head};
+use crate::model::window::{PathWindow, TargetWindow, Window, flow_lines, groups};
+
+/// Questions in vain after which the engine's other flows are said not to arrive.
+const ENOUGH: u32 = 3;
 
 type Lines = Vec<(&'static str, String)>;
 
@@ -31,7 +31,7 @@ pub fn target(t: &TargetWindow) -> Lines {
         lines.extend(ping(t, *addr));
     }
     for ((addr, _), p) in &t.paths {
-        path(&addr.to_string(), p, &mut lines);
+        path(&addr.to_string(), p, ENOUGH, &mut lines);
     }
     lines.extend(mtu(t));
     lines.extend(tcp(t));
@@ -135,8 +135,24 @@ fn ping(t: &TargetWindow, addr: std::net::IpAddr) -> Lines {
     )]
 }
 
-/// The hops of a path, one line each; a line for each next hop where there are several.
-pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
+/// Where it goes, and how it was traced.
+pub fn path_head(addr: &str, p: &PathWindow) -> String {
+    let reached = p.flows().find_map(|(_, f)| f.reached_ttl());
+    let end = reached.map_or("not reached".to_owned(), |h| format!("{h} hops"));
+    let how = p.how().map_or("", |h| h.method.label());
+    let flows = match p.flows().count() {
+        1 => String::new(),
+        n => format!(", {n} flows"),
+    };
+    let rounds = match p.rounds() {
+        1 => "1 round".to_owned(),
+        n => format!("{n} rounds"),
+    };
+    format!("{addr}: {end}, {rounds}{flows}  [{how}]")
+}
+
+/// The hops of a path, and the flows that were asked `least` times in vain, one line each; a line for each next hop where there are several.
+pub fn path(addr: &str, p: &PathWindow, least: u32, lines: &mut Lines) {
     lines.push(("path", path_head(addr, p)));
     for (ttl, group) in groups(p) {
         let who = group.addr.map_or("(silent)".to_owned(), |a| a.to_string());
@@ -155,7 +171,7 @@ pub fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
         let remarks = group.remarks.iter().map(|t| ("", format!("       {t}")));
         lines.extend(remarks);
     }
-    lines.extend(flow_lines(p).into_iter().map(|l| ("", l)));
+    lines.extend(flow_lines(p, least).into_iter().map(|l| ("", l)));
 }
 
 fn mtu(t: &TargetWindow) -> Lines {

@@ -89,6 +89,8 @@ const OF_TARGET: Places = Places(
 );
 const RUNBOOK: Places = Places::one(Place::On(Screen::Runbook));
 const TIMELINE: Places = Places::one(Place::On(Screen::Timeline));
+const PATH: Places = Places::one(Place::On(Screen::Path));
+const FIGURES: Places = PATH.and(Places::one(Place::On(Screen::Overview)));
 const READING: Places =
     Places(Place::Help.bit() | Place::Finding.bit() | Place::Event.bit() | Place::Output.bit());
 const MENU: Places = Places::one(Place::Menu);
@@ -161,6 +163,14 @@ pub enum Action {
     Filter,
     /// Show or hide the figures in the timeline.
     Figures,
+    /// Name the owners of hops, or show all their figures.
+    Owners,
+    /// Look at more flows of each path.
+    Flows,
+    /// Let the figures stand still, or go on.
+    Freeze,
+    /// Start the figures of a target anew.
+    Reset,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -250,6 +260,10 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Severity, &[Char('v')], SCREENS, 0, "severity", "declare the severity, SEV1 to SEV5"),
     entry(A::Filter, &[Char('/')], TIMELINE, 1, "filter", "show only timeline lines that hold a word"),
     entry(A::Figures, &[Char('a')], TIMELINE, 16, "figures", "show or hide the loss and times written down every few minutes"),
+    entry(A::Owners, &[Char('a')], PATH, 10, "owners", "whose the hops are: names, AS numbers, places; or all figures"),
+    entry(A::Flows, &[Char('f')], PATH, 10, "flows", "look at 4, 8, 16 flows of each path, or one again: parallel paths"),
+    entry(A::Freeze, &[Char('z')], SCREENS, 17, "freeze", "figures stand still, or go on; probing and recording always do"),
+    entry(A::Reset, &[Char('R')], FIGURES, 0, "reset", "loss and times of the target start anew; the record keeps the old"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),
@@ -279,6 +293,13 @@ pub fn footer(place: Place) -> Vec<&'static Entry> {
         .collect();
     shown.sort_by_key(|e| e.footer);
     shown
+}
+
+/// The key of an action that is shown.
+pub fn shown_key(action: Action) -> String {
+    let entry = ACTIONS.iter().find(|e| e.action == action);
+    let key = entry.and_then(|e| e.keys.first());
+    key.map(|k| key_name(*k)).unwrap_or_default()
 }
 
 /// A key as people write it.

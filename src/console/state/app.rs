@@ -4,8 +4,10 @@
 //! change is in [`super::news`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use super::action::Place;
+use super::hold::Frozen;
 use super::layer::Layer;
 use super::message::Message;
 use super::outbox::Outbox;
@@ -17,6 +19,7 @@ use crate::model::command::{Command, Verdicts};
 use crate::model::event::EventId;
 use crate::model::finding::{Finding, FindingKey, TargetState};
 use crate::model::incident::Incident;
+use crate::model::origin::Origin;
 use crate::model::target::{Target, TargetId};
 use crate::model::text::SafeText;
 use crate::model::time::Stamp;
@@ -41,6 +44,21 @@ pub struct AppInit {
     pub utf8: bool,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
+    /// What arguments and configuration chose.
+    pub settings: Settings,
+}
+
+/// Choices that hold for the session.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Flows that traceroutes look at.
+    pub flows: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { flows: 1 }
+    }
 }
 
 /// What is selected on the overview: a thing, not a row, so that it stays selected when rows move.
@@ -96,6 +114,16 @@ pub struct App {
     pub(crate) verdicts: Verdicts,
     /// Place of each target in the lists of the verdicts.
     pub(crate) places: HashMap<TargetId, usize>,
+    /// Who the hops belong to.
+    pub(crate) origins: BTreeMap<IpAddr, Origin>,
+    /// Whether the path names the owners of its hops rather than all their figures.
+    pub(crate) owners: bool,
+    /// Flows that traceroutes look at.
+    pub(crate) flows: u16,
+    /// What goes on behind a screen that stands still.
+    pub(crate) frozen: Option<Box<Frozen>>,
+    /// Since when the figures of a target count, where somebody started them anew.
+    pub(crate) resets: BTreeMap<TargetId, Stamp>,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -140,6 +168,11 @@ impl App {
             incident: Incident::default(),
             verdicts: Verdicts::default(),
             places: HashMap::new(),
+            origins: BTreeMap::new(),
+            owners: false,
+            flows: init.settings.flows,
+            frozen: None,
+            resets: BTreeMap::new(),
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,

@@ -115,9 +115,14 @@ pub fn state(app: &App, id: &TargetId) -> Line {
     } else {
         seen
     };
+    // Somebody who starts the figures anew has not made what is known any older.
+    let seen = seen.map(|s| {
+        app.reset_at(id)
+            .map_or(s, |r| if r.mono > s.mono { r } else { s })
+    });
     let state = app.state_of(id);
     if let Some(seen) = seen {
-        let age = app.now.mono.since(seen.mono);
+        let age = app.shown_at().mono.since(seen.mono);
         if age >= STALE {
             let was = state.label();
             return Line::of(
@@ -221,7 +226,7 @@ pub fn ping_cell(app: &App, t: &TargetWindow) -> Line {
 
 /// Loss of the best series lately.
 pub fn loss_cell(app: &App, t: &TargetWindow) -> Line {
-    match ping(t).map(|(_, series)| loss(series, app.now)) {
+    match ping(t).map(|(_, series)| loss(series, app.shown_at())) {
         Some((sent, lost)) if sent > 0 => {
             let share = f64::from(lost) / f64::from(sent);
             Line::of(loss_role(sent, lost), percent(share))
@@ -237,6 +242,30 @@ pub fn name(id: &TargetId) -> &str {
     } else {
         id.as_str()
     }
+}
+
+/// Whose an address is: name, autonomous system, place, as far as known.
+pub fn owner(app: &App, addr: std::net::IpAddr) -> Line {
+    let mut line = Line::new();
+    let Some(origin) = app.origins.get(&addr) else {
+        return line;
+    };
+    let mut say = |role, text: String| {
+        if !line.is_empty() {
+            line.push(Role::Muted, format!(" {} ", app.symbols.sep));
+        }
+        line.push(role, text);
+    };
+    if let Some(name) = &origin.name {
+        say(Role::Text, name.to_string());
+    }
+    if let Some(asn) = &origin.asn {
+        say(Role::Muted, asn.to_string());
+    }
+    if let Some(place) = &origin.place {
+        say(Role::Muted, place.to_string());
+    }
+    line
 }
 
 /// Where this host sends what is not on its own links.
@@ -344,7 +373,7 @@ pub fn tls_cell(app: &App, t: &TargetWindow) -> Line {
                     Role::Critical,
                     format!("{} {}", app.symbols.critical, fault_word(fault)),
                 ),
-                None => match days_left(session, app.now) {
+                None => match days_left(session, app.shown_at()) {
                     Some(d) if d < 3 => {
                         Line::of(Role::Critical, format!("{} {d} d", app.symbols.critical))
                     }

@@ -112,6 +112,10 @@ impl App {
                 self.figures = !self.figures;
                 self.event = None;
             }
+            Action::Freeze => self.freeze(),
+            Action::Reset => return self.reset_figures(),
+            Action::Flows => return self.more_flows(),
+            Action::Owners => self.owners = !self.owners,
             Action::Filter => self.layers.push(Layer::Filter(Input::with(&self.filter))),
             Action::Palette => self.layers.push(Layer::Palette {
                 input: Input::default(),

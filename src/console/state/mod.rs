@@ -12,6 +12,7 @@ pub mod action;
 pub mod app;
 pub mod doc;
 pub mod facts;
+pub mod hold;
 pub mod input;
 pub mod key;
 mod keys;
@@ -29,5 +30,5 @@ pub mod sheet;
 pub mod symbols;
 pub mod table;
 
-pub use app::{App, AppInit};
+pub use app::{App, AppInit, Settings};
 pub use screen::Screen;

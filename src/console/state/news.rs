@@ -14,13 +14,11 @@ impl App {
             || !batch.notices.is_empty()
             || batch.verdicts.is_some();
         for observation in &batch.observations {
-            self.window.take(observation);
+            self.observe(observation);
         }
         self.incident.absorb(batch.events);
         if let Some(verdicts) = batch.verdicts {
-            let ids = verdicts.states.iter().map(|(id, _)| id.clone());
-            self.places = ids.enumerate().map(|(n, id)| (id, n)).collect();
-            self.verdicts = verdicts;
+            self.judged(verdicts);
         }
         self.keep_pick();
         for notice in batch.notices {
@@ -34,7 +32,7 @@ impl App {
 
     /// A finding that has cleared leaves the selection with its target, not with whatever moved
     /// to its row.
-    fn keep_pick(&mut self) {
+    pub(super) fn keep_pick(&mut self) {
         if let Pick::Finding { subject, .. } = &self.pick
             && !pane::overview::items(self).contains(&self.pick)
         {
@@ -82,6 +80,7 @@ impl App {
                 self.runbooks.opening = None;
                 self.say(what, true);
             }
+            Notice::Origins(list) => self.origins.extend(list),
             Notice::Info(what) => self.say(what, false),
         }
     }

@@ -10,8 +10,10 @@ use super::screen::Screen;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
 use crate::model::note::parse_note;
+use crate::model::observation::MOST_FLOWS;
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
+use crate::model::time::clock_utc;
 
 /// Most lines of a pin.
 const PIN_LINES: usize = 400;
@@ -56,6 +58,25 @@ impl App {
         vec![Command::Severity { ticket, level }]
     }
 
+    /// More flows of every path, and back to one after the most there are.
+    pub(super) fn more_flows(&mut self) -> Vec<Command> {
+        self.flows = match self.flows {
+            ..4 => 4,
+            4..8 => 8,
+            8..MOST_FLOWS => MOST_FLOWS,
+            _ => 1,
+        };
+        let flows = self.flows;
+        let words = match flows {
+            1 => "one flow of each path from now on, others where there is reason to".to_owned(),
+            n => format!(
+                "{n} flows of each path from now on, in turn; routers are asked no more often"
+            ),
+        };
+        self.say(words, false);
+        vec![Command::Flows { flows }]
+    }
+
     pub(super) fn pin(&mut self) -> Vec<Command> {
         let (title, mut lines) = self.pane_text(self.size.0.max(80));
         lines.truncate(PIN_LINES);
@@ -71,7 +92,13 @@ impl App {
     pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
         let doc = pane::whole(self, usize::from(cols));
         (
-            pane::title(self),
+            match &self.frozen {
+                Some(f) => {
+                    let at = clock_utc(f.since.wall);
+                    SafeText::new(format!("{} as it was at {at}", pane::title(self)))
+                }
+                None => pane::title(self),
+            },
             doc.lines.iter().map(super::doc::Line::words).collect(),
         )
     }

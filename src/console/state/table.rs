@@ -194,14 +194,18 @@ impl Table {
             }
         }
         let mut spare = room.saturating_sub(need(&kept, &least));
-        (0..natural.len())
-            .map(|i| {
-                kept[i].then(|| {
-                    let more = (natural[i] - least[i]).min(spare);
-                    spare -= more;
-                    least[i] + more
-                })
-            })
+        // What would be dropped last is made whole first.
+        let mut order: Vec<usize> = (0..natural.len()).filter(|i| kept[*i]).collect();
+        order.sort_by_key(|i| self.columns[*i].drop);
+        for i in order {
+            let more = (natural[i] - least[i]).min(spare);
+            spare -= more;
+            least[i] += more;
+        }
+        least
+            .into_iter()
+            .zip(kept)
+            .map(|(width, kept)| kept.then_some(width))
             .collect()
     }
 }

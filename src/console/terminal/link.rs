@@ -114,9 +114,11 @@ fn ticket(command: &Command) -> Option<Ticket> {
         | Command::Export { ticket }
         | Command::MarkStep { ticket, .. }
         | Command::Run { ticket, .. } => Some(*ticket),
-        Command::ListRunbooks | Command::OpenRunbook { .. } | Command::StopRun | Command::Leave => {
-            None
-        }
+        Command::ListRunbooks
+        | Command::OpenRunbook { .. }
+        | Command::StopRun
+        | Command::Flows { .. }
+        | Command::Leave => None,
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::Canvas;
-use crate::console::state::action::{Action, Place, footer, key_name};
+use crate::console::state::action::{self, Action, Place, footer, key_name};
 use crate::console::state::doc::{CUT, Line, Role, head};
 use crate::console::state::room::{LEAST_COLS, LEAST_ROWS};
 use crate::console::state::{App, Screen, pane, sheet};
@@ -21,8 +21,29 @@ pub fn top(app: &App, area: Rect, canvas: &mut Canvas) {
     canvas.line(area, 0, &header(app, cols));
     canvas.line(area, 1, &tabs(app, cols));
     if app.room().rules {
-        canvas.line(area, 2, &rule(app, cols));
+        let frozen = frozen(app, cols);
+        canvas.line(area, 2, &frozen.unwrap_or_else(|| rule(app, cols)));
     }
+}
+
+/// That the figures stand still, within a rule: nobody may take them for live.
+fn frozen(app: &App, cols: usize) -> Option<Line> {
+    let (long, short) = app.frozen_words()?;
+    let sign = app.signs().warning;
+    let key = action::shown_key(Action::Freeze);
+    let room = cols.saturating_sub(4);
+    let words = [
+        format!("{sign} {long}; {key} goes on"),
+        format!("{sign} {short}, {key} goes on"),
+        format!("{sign} {short}"),
+    ];
+    let fits = words.iter().find(|w| w.width() <= room);
+    let mut line = Line::of(Role::Border, app.signs().rule);
+    let words = Line::of(Role::Warning, format!(" {} ", fits.unwrap_or(&words[2])));
+    line = line.join(words.cut(cols.saturating_sub(2)));
+    let rest = cols.saturating_sub(line.width());
+    line.push(Role::Border, app.signs().rule.repeat(rest));
+    Some(line)
 }
 
 fn rule(app: &App, cols: usize) -> Line {
@@ -44,7 +65,8 @@ pub fn bottom(app: &App, area: Rect, canvas: &mut Canvas) -> Option<Position> {
         canvas.line(area, last, &line);
         return Some(Position::new(area.x + x as u16, area.y + last));
     }
-    canvas.line(area, last, &keys(app, cols));
+    let footer = frozen(app, cols).filter(|_| !app.room().rules);
+    canvas.line(area, last, &footer.unwrap_or_else(|| keys(app, cols)));
     match app.remark() {
         Some((text, trouble)) => {
             // An error in full is worth a few lines of the body until the next key.
@@ -226,6 +248,9 @@ fn counts(app: &App) -> Line {
     let s = app.signs();
     let count = |severity| pane::overview::count(app, severity);
     let mut line = Line::new();
+    if app.frozen_words().is_some() {
+        line.push(Role::Warning, " FROZEN");
+    }
     let (critical, warning) = (count(Severity::Critical), count(Severity::Warning));
     if critical > 0 {
         line.push(Role::Critical, format!(" {}{critical}", s.critical));

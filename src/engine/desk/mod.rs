@@ -150,6 +150,11 @@ impl Desk {
         });
     }
 
+    /// News for the console that come from elsewhere.
+    pub fn tell(&mut self, news: Vec<Notice>) {
+        self.notices.extend(news);
+    }
+
     /// Names of the runbooks that fit a finding.
     pub fn runbooks_for(&self, code: &Code) -> Vec<SafeText> {
         self.library.for_code(code)
@@ -230,7 +235,8 @@ impl Desk {
                 Err(why) => self.notices.push(Notice::Failed(why)),
             },
             Command::StopRun => self.runs.stop(),
-            Command::Leave => {}
+            // The engine's own.
+            Command::Flows { .. } | Command::Leave => {}
         }
     }
 

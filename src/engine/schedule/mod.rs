@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -26,6 +27,7 @@ use crate::net::pace::Budget;
 use crate::net::sockets::Sockets;
 use crate::probe::resolve::Family;
 use crate::probe::tls::Roots;
+use crate::probe::trace::MOST_FLOWS;
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
 
@@ -71,6 +73,8 @@ pub struct World {
     pub rate: f64,
     /// Probes that are switched on.
     pub probes: Probes,
+    /// Flows that traceroutes look at; may change while they run.
+    pub flows: Arc<AtomicU16>,
     /// Targets that the task works for; one more may join while it runs.
     pub audience: watch::Receiver<BTreeSet<TargetId>>,
 }
@@ -116,6 +120,11 @@ impl World {
         if !time.is_zero() {
             tokio::time::sleep(time).await;
         }
+    }
+
+    /// Flows that a traceroute looks at, from 1.
+    fn flows(&self) -> u16 {
+        self.flows.load(Ordering::Relaxed).clamp(1, MOST_FLOWS)
     }
 
     /// Waits, but not while a target has joined that knows nothing yet.

@@ -94,24 +94,46 @@ impl Path {
         }
     }
 
+    /// Another flow passes other routers: that is where they part.
+    fn compare(&mut self, other: &TraceRound) {
+        for hop in &other.hops {
+            let known = self.by_ttl.get(&hop.ttl).copied();
+            let other = hop.answer.from().map(|(from, _)| from);
+            if hop.ttl > 1 && known.is_some() && other.is_some() && known != other {
+                self.several.insert(hop.ttl);
+            }
+        }
+    }
+
     fn farthest(&self) -> u8 {
         self.by_ttl.keys().next_back().copied().unwrap_or(0)
     }
 
     /// Whether it is worth looking at other flows in this round: at which one, and at which TTLs.
     /// Parallel paths show themselves, or the target is lost, perhaps to this flow only.
-    fn other_flow(&self, round: u32) -> Option<(u16, Vec<u8>)> {
-        let due = round > 0 && round.is_multiple_of(OTHER_EVERY);
+    /// Where somebody asked for several, they take half of the rounds in turn, so that nobody is
+    /// asked more often than for one.
+    fn other_flow(&self, round: u32, wanted: u16) -> Option<(u16, Vec<u8>)> {
+        let asked = wanted > 1;
+        let flows = if asked { wanted - 1 } else { OTHER_FLOWS };
+        let (turn, place) = (round / OTHER_EVERY, round % OTHER_EVERY);
+        // The first flow keeps an even and an odd round of four: they differ.
+        let turn = match (asked, turn.checked_sub(1)?, place) {
+            (false, turn, 0) => turn,
+            (true, turn, 1 | 2) => turn * 2 + place - 1,
+            _ => return None,
+        };
         let lost = self.reached.is_none() || self.in_vain > 0;
         let far = self.farthest();
-        let reason = lost || !self.several.is_empty();
-        if !due || far == 0 || !reason {
+        let reason = asked || lost || !self.several.is_empty();
+        if far == 0 || !reason {
             return None;
         }
         // All flows share what lies before the place where they part.
-        let from = self.several.first().copied().unwrap_or(far).min(far);
+        let unknown = if asked { 1 } else { far };
+        let from = self.several.first().copied().unwrap_or(unknown).min(far);
         let end = self.reached.unwrap_or(far.saturating_add(BEYOND));
-        let flow = 1 + (round / OTHER_EVERY - 1) % u32::from(OTHER_FLOWS);
+        let flow = 1 + turn % u32::from(flows);
         let ttls = (from..=end.min(MAX_TTL)).collect();
         Some((flow as u16, ttls))
     }
@@ -161,19 +183,37 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
     loop {
         let begun = tokio::time::Instant::now();
         let explore = round == 0 || (path.reached.is_none() && round.is_multiple_of(EXPLORE_EVERY));
-        let (how, seen) = if explore {
-            explore_all(world, &tracer, &path, via, round).await
-        } else {
-            let ttls = affordable(world, &path, path.ttls(round), tracer.dst(), via);
-            world.leave(addr, ttls.len(), 1).await;
-            tracer.round(round, &ttls, path.timeout()).await
-        };
-        path.learn(&seen);
-        if !seen.hops.is_empty() {
-            world.tell(how, Body::Trace(seen)).await;
+        let other = path.other_flow(round, world.flows());
+        let other = other.filter(|_| tracer.keeps_flows());
+        // Who asked for several flows gets them in place of the first.
+        if other.is_none() || world.flows() == 1 {
+            let (how, seen) = if explore {
+                explore_all(world, &tracer, &path, via, round).await
+            } else {
+                let ttls = affordable(world, &path, path.ttls(round), tracer.dst(), via);
+                world.leave(addr, ttls.len(), 1).await;
+                tracer.round(round, &ttls, path.timeout()).await
+            };
+            path.learn(&seen);
+            if !seen.hops.is_empty() {
+                world.tell(how, Body::Trace(seen)).await;
+            }
         }
-        if tracer.keeps_flows() {
-            other_flow(world, &tracer, &path, via, round).await;
+        if let Some((flow, ttls)) = other {
+            let ask = Ask {
+                round,
+                flow,
+                ttls: affordable(world, &path, ttls, tracer.dst(), via),
+                known: Some(usize::MAX),
+                timeout: ROUND_TIMEOUT,
+                straggler: STRAGGLER,
+            };
+            world.leave(tracer.dst(), ask.ttls.len(), 1).await;
+            let seen = tracer.ask(ask).await;
+            path.compare(&seen.round);
+            if !seen.round.hops.is_empty() {
+                world.tell(seen.how, Body::Trace(seen.round)).await;
+            }
         }
         round = round.saturating_add(1);
         let pause = match round {
@@ -200,26 +240,6 @@ fn affordable(world: &World, path: &Path, ttls: Vec<u8>, dst: IpAddr, via: Trace
             None => true,
         })
         .collect()
-}
-
-/// A look at another flow, if there is reason for one.
-async fn other_flow(world: &World, tracer: &Tracer, path: &Path, via: TraceVia, round: u32) {
-    let Some((flow, ttls)) = path.other_flow(round) else {
-        return;
-    };
-    let ask = Ask {
-        round,
-        flow,
-        ttls: affordable(world, path, ttls, tracer.dst(), via),
-        known: Some(usize::MAX),
-        timeout: ROUND_TIMEOUT,
-        straggler: STRAGGLER,
-    };
-    world.leave(tracer.dst(), ask.ttls.len(), 1).await;
-    let seen = tracer.ask(ask).await;
-    if !seen.round.hops.is_empty() {
-        world.tell(seen.how, Body::Trace(seen.round)).await;
-    }
 }
 
 /// Outward until the target answers, somebody says that it ends here, or the deepest TTL is
@@ -318,14 +338,41 @@ mod tests {
     fn other_flows_are_looked_at_only_with_a_reason() {
         let mut path = Path::default();
         path.learn(&round(&[(1, 'x'), (2, 'x'), (3, 'r')]));
-        assert!((0..40).all(|r| path.other_flow(r).is_none()), "all is well");
+        assert!(
+            (0..40).all(|r| path.other_flow(r, 1).is_none()),
+            "all is well"
+        );
         path.learn(&round(&[(1, 'x'), (2, 'x'), (3, '*')]));
-        assert_eq!(path.other_flow(3), None);
-        assert_eq!(path.other_flow(4), Some((1, vec![3])));
+        assert_eq!(path.other_flow(3, 1), None);
+        assert_eq!(path.other_flow(4, 1), Some((1, vec![3])));
         let mut dead = Path::default();
         dead.learn(&round(&[(1, 'x'), (2, 'x'), (3, '*')]));
-        assert_eq!(dead.other_flow(12), Some((3, vec![2, 3, 4, 5])));
-        assert_eq!(dead.other_flow(16), Some((1, vec![2, 3, 4, 5])));
+        assert_eq!(dead.other_flow(12, 1), Some((3, vec![2, 3, 4, 5])));
+        assert_eq!(dead.other_flow(16, 1), Some((1, vec![2, 3, 4, 5])));
+    }
+
+    #[test]
+    fn flows_that_were_asked_for_take_turns_from_where_they_part() {
+        let mut path = Path::default();
+        let main = round(&[(1, 'x'), (2, 'x'), (3, 'x'), (4, 'r')]);
+        path.learn(&main);
+        let due = |r: &u32| path.other_flow(*r, 4).is_some();
+        let rounds: Vec<u32> = (0..14).filter(due).collect();
+        assert_eq!(rounds, [5, 6, 9, 10, 13], "half of them, after the verdict");
+        let turns: Vec<_> = (0..11).filter_map(|r| path.other_flow(r, 4)).collect();
+        let flows: Vec<u16> = turns.iter().map(|(flow, _)| *flow).collect();
+        assert_eq!(flows, [1, 2, 3, 1]);
+        assert_eq!(turns[0].1, [1, 2, 3, 4], "nothing is known of them");
+        path.compare(&main);
+        assert_eq!(path.other_flow(5, 4), Some((1, vec![1, 2, 3, 4])));
+        let mut other = main;
+        other.hops[2].answer = HopAnswer::TimeExceeded {
+            from: IpAddr::from([10, 0, 3, 2]),
+            rtt: Rtt(1000),
+            return_ttl: None,
+        };
+        path.compare(&other);
+        assert_eq!(path.other_flow(6, 4), Some((2, vec![3, 4])));
     }
 
     #[test]

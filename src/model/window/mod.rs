@@ -9,7 +9,10 @@ mod point;
 mod quality;
 mod service;
 
-pub use path::{Balance, DeadFlow, FlowPath, Hint, HopStats, PathWindow, return_hops};
+pub use path::{
+    Balance, DeadFlow, FlowPath, Group, Hint, HopStats, PathWindow, flow_lines, flow_numbers,
+    groups, return_hops,
+};
 pub use ping::{PingSeries, SaidNo};
 pub use point::PingPoint;
 pub use quality::Quality;
@@ -105,6 +108,12 @@ impl TargetWindow {
             http: BTreeMap::new(),
             devices: BTreeMap::new(),
         }
+    }
+
+    /// Forgets pings and traceroutes, so that their figures start anew.
+    pub fn restart(&mut self) {
+        self.pings.clear();
+        self.paths.clear();
     }
 
     /// Addresses of the target, in the order of use; empty before its name is resolved for the

@@ -5,12 +5,14 @@
 
 mod flows;
 mod hints;
+mod rows;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 pub use flows::{Balance, DeadFlow};
 pub use hints::{Hint, return_hops};
+pub use rows::{Group, flow_lines, groups, numbers as flow_numbers};
 
 use crate::model::observation::{HopAnswer, HopDetail, How, ObsId, Observation, TraceRound};
 use crate::model::stats::RttSummary;

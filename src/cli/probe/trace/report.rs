@@ -10,8 +10,11 @@ use crate::cli::probe::Verdict;
 use crate::model::observation::{HopAnswer, HopSample, How, Method, TraceRound};
 use crate::model::time::Rtt;
 use crate::model::window::{
-    Balance, DeadFlow, FlowPath, HopStats, PathWindow, Window, return_hops,
+    Balance, DeadFlow, FlowPath, HopStats, PathWindow, Window, flow_lines, groups, return_hops,
 };
+
+/// Questions without an answer after which a flow is said not to arrive: each waited for its turn.
+const ENOUGH: u32 = 1;
 
 /// Cells of a row.
 pub const HEADER: &[&str] = &[
@@ -95,13 +98,13 @@ pub fn verdict(window: &Window, args: &TraceArgs, keeps_flows: bool) -> Verdict 
     let mut paths = Vec::new();
     let mut good = false;
     for ((addr, method), p) in &t.paths {
-        let dead = p.dead_flows();
+        let dead = p.dead_flows(ENOUGH);
         good |= dead.is_empty() && p.flows().any(|(_, f)| f.reached_ttl().is_some());
         if args.wide {
             lines.extend(wide(*addr, p));
         } else {
             let mut about = Vec::new();
-            summary::path(&addr.to_string(), p, &mut about);
+            summary::path(&addr.to_string(), p, ENOUGH, &mut about);
             lines.extend(about.into_iter().map(|(_, l)| l));
         }
         let unseen = (args.tos.is_some() || args.dscp.is_some()) && *method != Method::IcmpRaw;
@@ -208,7 +211,7 @@ fn wide(addr: IpAddr, p: &PathWindow) -> Vec<String> {
             "hop", "address", "loss%", "sent", "last", "avg", "best", "worst", "stdev", "jitter"
         ),
     ];
-    for (ttl, group) in summary::groups(p) {
+    for (ttl, group) in groups(p) {
         let who = group.addr.map_or("(silent)".to_owned(), |a| a.to_string());
         let h = &group.stats;
         let ms = |r: Option<Rtt>| r.map_or("-".to_owned(), |r| format!("{:.3}", r.as_ms()));
@@ -226,6 +229,6 @@ fn wide(addr: IpAddr, p: &PathWindow) -> Vec<String> {
         ));
         lines.extend(group.remarks.iter().map(|t| format!("      {t}")));
     }
-    lines.extend(summary::flow_lines(p));
+    lines.extend(flow_lines(p, ENOUGH));
     lines
 }

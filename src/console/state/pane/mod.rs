@@ -213,7 +213,7 @@ pub(super) fn method(how: &crate::model::observation::How) -> Line {
 
 /// `4 s ago`, `just now`.
 pub(super) fn ago(app: &App, at: Stamp) -> String {
-    let age = app.now.mono.since(at.mono);
+    let age = app.shown_at().mono.since(at.mono);
     if age.as_secs() == 0 {
         return "just now".into();
     }

@@ -1,5 +1,7 @@
 //! Path: every hop to the target, and the pings of the target itself.
 
+mod flows;
+
 use super::{head, local, method, wait};
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
@@ -8,6 +10,7 @@ use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::finding::Finding;
 use crate::model::observation::{HopAnswer, Method};
+use crate::model::time::clock_utc;
 use crate::model::window::{HopStats, PathWindow, PingKey, PingSeries, TargetWindow};
 
 /// The pane.
@@ -19,6 +22,14 @@ pub fn doc(app: &App, cols: usize) -> Doc {
     };
     if super::is_local(app) {
         local::show(app, &mut doc, cols);
+    }
+    if let Some(at) = app.reset_at(&t.target.id) {
+        let text = format!(
+            "figures since {}, {}",
+            clock_utc(at.wall),
+            super::ago(app, at)
+        );
+        doc.paragraph(Line::of(Role::Accent, text), cols, 1);
     }
     resolution(app, t, &mut doc, cols);
     if let Some((key, path)) = t.best_path() {
@@ -55,13 +66,23 @@ fn resolution(app: &App, t: &TargetWindow, doc: &mut Doc, cols: usize) {
 }
 
 fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols: usize) {
+    let count = path.flows().count();
     let reached = match path.reached_ttl() {
+        _ if count > 1 => flows::arrival(path),
         Some(ttl) => Line::plain(format!(", reached at hop {ttl}")),
         None => Line::of(Role::Warning, ", target not reached"),
     };
     let line = Line::of(Role::Muted, "traceroute to ")
         .text(dst.to_string())
         .with(Role::Muted, format!(", {} rounds", path.rounds()))
+        .with(
+            Role::Muted,
+            if count > 1 {
+                format!(", {count} flows")
+            } else {
+                String::new()
+            },
+        )
         .join(reached);
     doc.paragraph(line, cols, 1);
     if let Some(how) = path.how() {
@@ -71,21 +92,28 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
     let mut table = Table::new([
         Column::new("#").right(),
         Column::new("HOST").flex(15),
+        // Asked for, the owner is worth more than all figures but the loss.
+        Column::new("OWNER")
+            .flex(18)
+            .drop(if app.owners { 1 } else { 10 }),
         Column::new("LOSS").right(),
-        Column::new("SENT").right().drop(5),
-        Column::new("LAST").right().drop(1),
-        Column::new("AVG").right().drop(2),
-        Column::new("BEST").right().drop(4),
-        Column::new("WORST").right().drop(3),
-        Column::new("STDEV").right().drop(6),
+        Column::new("SENT").right().drop(6),
+        Column::new("LAST").right().drop(2),
+        Column::new("AVG").right().drop(3),
+        Column::new("BEST").right().drop(5),
+        Column::new("WORST").right().drop(4),
+        Column::new("STDEV").right().drop(7),
         Column::new("").drop(9),
-        Column::new("NOTE").flex(13).drop(7),
+        Column::new("NOTE").flex(13).drop(8),
     ]);
     // Hops beyond the last that ever answered are one line, not thirty.
     let last = path.reached_ttl().or_else(|| facts::last_router(path));
     let last = last.unwrap_or(0);
     let mut silent_end = None;
-    for (ttl, hop) in path.hops() {
+    if count > 1 {
+        flows::hops(app, path, &mut table);
+    }
+    for (ttl, hop) in path.hops().filter(|_| count == 1) {
         if ttl > last {
             silent_end = Some(ttl);
             continue;
@@ -110,6 +138,9 @@ fn hops(app: &App, dst: std::net::IpAddr, path: &PathWindow, doc: &mut Doc, cols
         };
         let text = format!("{range}  nothing beyond hop {last} answers");
         doc.line(Line::of(Role::Muted, text).cut(cols));
+    }
+    if count > 1 {
+        flows::section(app, path, doc, cols);
     }
 }
 
@@ -150,6 +181,8 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
     Row::new(vec![
         Line::plain(ttl.to_string()),
         host,
+        hop.address()
+            .map_or_else(Line::new, |a| facts::owner(app, a)),
         Line::of(role, facts::percent(hop.loss())),
         Line::plain(hop.sent.to_string()),
         last,

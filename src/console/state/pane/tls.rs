@@ -215,7 +215,7 @@ fn issuer(app: &App, s: &TlsSession, cert: &CertInfo, index: usize, doc: &mut Do
 
 fn words(app: &App, fault: &TlsFault) -> String {
     let since = |t: Timestamp| {
-        let d = app.now.wall.duration_since(t).unsigned_abs();
+        let d = app.shown_at().wall.duration_since(t).unsigned_abs();
         human(d)
     };
     match fault {
@@ -238,7 +238,7 @@ fn words(app: &App, fault: &TlsFault) -> String {
 }
 
 fn left(app: &App, not_after: Timestamp) -> Line {
-    let left = not_after.as_second() - app.now.wall.as_second();
+    let left = not_after.as_second() - app.shown_at().wall.as_second();
     let days = left.div_euclid(86_400);
     match days {
         i64::MIN..0 => Line::of(Role::Critical, " (over)"),

@@ -60,6 +60,13 @@ impl FlowPath {
         })
     }
 
+    /// How often somebody at that distance or beyond was asked.
+    pub fn sought(&self, ttl: u8) -> u32 {
+        let beyond = self.hops.range(ttl..).map(|(_, h)| h.sent);
+        // A path that is asked only up to where it ends is asked for its end.
+        beyond.max().unwrap_or(0)
+    }
+
     fn balance(&self, ttl: u8) -> Balance {
         let mut seen: Vec<IpAddr> = Vec::new();
         for addr in self.answers(ttl) {
@@ -96,8 +103,9 @@ impl PathWindow {
         }
     }
 
-    /// Flows that never arrive while others do.
-    pub fn dead_flows(&self) -> Vec<DeadFlow> {
+    /// Flows that never arrive while others do, and were asked for the target's place so often:
+    /// where answers are rationed one silence proves nothing.
+    pub fn dead_flows(&self, least: u32) -> Vec<DeadFlow> {
         let living: Vec<&FlowPath> = self
             .flows()
             .filter(|(_, f)| f.reached_ttl().is_some())
@@ -110,9 +118,10 @@ impl PathWindow {
             let owners = living.iter().filter_map(|f| f.hop(ttl)?.address());
             owners.collect()
         };
-        let dead = self
-            .flows()
-            .filter(|(_, f)| f.rounds() > 0 && f.reached_ttl().is_none());
+        let end = living.iter().filter_map(|f| f.reached_ttl()).max();
+        let dead = self.flows().filter(|(_, f)| {
+            f.rounds() > 0 && f.reached_ttl().is_none() && f.sought(end.unwrap_or(0)) >= least
+        });
         dead.map(|(flow, f)| {
             let answering = |ttl: &u8| f.answers(*ttl).next().is_some();
             let ttl = f.hops.keys().rev().copied().find(answering);
@@ -206,7 +215,7 @@ mod tests {
     #[test]
     fn a_dead_member_is_placed() {
         // It answers itself and forwards nothing: no living flow goes through it.
-        let dead = path(&[(0, &[1, 2, 99]), (1, &[1, 3, 0])]).dead_flows();
+        let dead = path(&[(0, &[1, 2, 99]), (1, &[1, 3, 0])]).dead_flows(1);
         let want = DeadFlow {
             flow: 1,
             last: Some((2, ip(3))),
@@ -215,7 +224,7 @@ mod tests {
         };
         assert_eq!(dead, [want]);
         // It is silent: the last hop is one that all share.
-        let dead = path(&[(0, &[1, 2, 99]), (1, &[1, 0, 0])]).dead_flows();
+        let dead = path(&[(0, &[1, 2, 99]), (1, &[1, 0, 0])]).dead_flows(1);
         let want = DeadFlow {
             flow: 1,
             last: Some((1, ip(1))),
@@ -224,7 +233,18 @@ mod tests {
         };
         assert_eq!(dead, [want]);
         // Nobody arrives, or everybody does: no flow is worse than another.
-        assert_eq!(path(&[(0, &[1, 0]), (1, &[1, 0])]).dead_flows(), []);
-        assert_eq!(path(&[(0, &[1, 99]), (1, &[2, 99])]).dead_flows(), []);
+        assert_eq!(path(&[(0, &[1, 0]), (1, &[1, 0])]).dead_flows(1), []);
+        assert_eq!(path(&[(0, &[1, 99]), (1, &[2, 99])]).dead_flows(1), []);
+    }
+
+    #[test]
+    fn a_flow_is_dead_only_after_so_many_questions_at_the_targets_place() {
+        let once: &[(u16, &[u8])] = &[(0, &[1, 2, 99]), (1, &[1, 3, 0])];
+        assert_eq!(path(once).dead_flows(3), []);
+        // Its hops are known, but it was never asked where the target is.
+        let short: &[(u16, &[u8])] = &[(0, &[1, 2, 99]), (1, &[1, 3]), (1, &[1, 3]), (1, &[1, 3])];
+        assert_eq!(path(short).dead_flows(1), []);
+        let thrice = [once, once, once].concat();
+        assert_eq!(path(&thrice).dead_flows(3).len(), 1);
     }
 }

@@ -170,7 +170,7 @@ fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -
     let mark = if selected { app.symbols.marker } else { " " };
     let sign = app.symbols.severity(f.severity);
     let role = severity_role(f.severity);
-    let age = app.now.wall.duration_since(f.since);
+    let age = app.shown_at().wall.duration_since(f.since);
     let age = match std::time::Duration::try_from(age).unwrap_or_default() {
         age if age.as_secs() == 0 => "now".into(),
         age => human(age),

@@ -1,36 +1,24 @@
-//! The rows of a path: hops, and several next hops where flows part.
+//! The rows of a path, for reports and screens: hops, and several next hops where flows part.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::{Balance, DeadFlow, FlowPath, HopStats, PathWindow};
 use crate::model::observation::HopAnswer;
-use crate::model::window::{Balance, FlowPath, HopStats, PathWindow};
 
 /// One row: all flows that saw the same router at one TTL.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// The router; `None` where there was silence.
     pub addr: Option<IpAddr>,
+    /// The flows that saw it there.
+    pub flows: Vec<u16>,
+    /// Whether others saw another one.
+    pub parted: bool,
     /// Its numbers.
     pub stats: HopStats,
     /// What else is to be said of it, a line each.
     pub remarks: Vec<String>,
-}
-
-/// Where it goes, and how it was traced.
-pub fn path_head(addr: &str, p: &PathWindow) -> String {
-    let reached = p.flows().find_map(|(_, f)| f.reached_ttl());
-    let end = reached.map_or("not reached".to_owned(), |h| format!("{h} hops"));
-    let how = p.how().map_or("", |h| h.method.label());
-    let flows = match p.flows().count() {
-        1 => String::new(),
-        n => format!(", {n} flows"),
-    };
-    let rounds = match p.rounds() {
-        1 => "1 round".to_owned(),
-        n => format!("{n} rounds"),
-    };
-    format!("{addr}: {end}, {rounds}{flows}  [{how}]")
 }
 
 /// The rows by TTL, up to the destination, to the hop that says that it goes no further, or to
@@ -56,9 +44,7 @@ pub fn groups(p: &PathWindow) -> Vec<(u8, Group)> {
         for (i, (addr, flows)) in known.into_iter().chain(silent).enumerate() {
             let mut remarks = Vec::new();
             if several && parted {
-                let list: Vec<_> = flows.iter().map(|(n, ..)| n.to_string()).collect();
-                let s = if list.len() == 1 { "" } else { "s" };
-                remarks.push(format!("flow{s} {}", list.join(" ")));
+                remarks.push(numbers(flows.iter().map(|(n, ..)| *n)));
             }
             let balance = p.balance(ttl).label().filter(|_| i == 0);
             remarks.extend(balance.map(str::to_owned));
@@ -69,6 +55,8 @@ pub fn groups(p: &PathWindow) -> Vec<(u8, Group)> {
             let stats = HopStats::merged(flows.iter().map(|(.., h)| *h));
             let group = Group {
                 addr,
+                flows: flows.iter().map(|(n, ..)| *n).collect(),
+                parted,
                 stats,
                 remarks,
             };
@@ -76,6 +64,13 @@ pub fn groups(p: &PathWindow) -> Vec<(u8, Group)> {
         }
     }
     rows
+}
+
+/// `flow 2`, `flows 0 3`.
+pub fn numbers(flows: impl Iterator<Item = u16>) -> String {
+    let list: Vec<_> = flows.map(|n| n.to_string()).collect();
+    let s = if list.len() == 1 { "" } else { "s" };
+    format!("flow{s} {}", list.join(" "))
 }
 
 /// Further addresses within the flows of a row.
@@ -110,13 +105,13 @@ fn end_of(f: &FlowPath) -> Option<u8> {
     Some(f.farthest().unwrap_or(0).saturating_add(1).min(asked))
 }
 
-/// What is to be said of flows: those that do not arrive.
-pub fn flow_lines(p: &PathWindow) -> Vec<String> {
+/// What is to be said of flows: those that do not arrive, as [`PathWindow::dead_flows`] has them.
+pub fn flow_lines(p: &PathWindow, least: u32) -> Vec<String> {
     let list = |addrs: &[IpAddr]| {
         let list: Vec<_> = addrs.iter().map(ToString::to_string).collect();
         list.join(" or ")
     };
-    let line = |d: &crate::model::window::DeadFlow| {
+    let line = |d: &DeadFlow| {
         let n = d.flow;
         match d.last {
             None => format!("flow {n} is answered by nobody, while other flows arrive"),
@@ -133,7 +128,7 @@ pub fn flow_lines(p: &PathWindow) -> Vec<String> {
             ),
         }
     };
-    let mut lines: Vec<String> = p.dead_flows().iter().map(line).collect();
+    let mut lines: Vec<String> = p.dead_flows(least).iter().map(line).collect();
     let packets = p
         .hops()
         .filter(|(t, _)| p.balance(*t) == Balance::PerPacket);
