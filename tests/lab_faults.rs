@@ -544,6 +544,54 @@ fn http_server_error() {
     });
 }
 
+// ---- nobody is flooded ----
+
+/// Packets beyond sixty a second to the service host, and beyond ten a second from it, are counted
+/// where they pass the first router. A few may come together after a stall of this machine.
+fn count_haste(lab: &Lab) {
+    let dst = dst(V4);
+    lab.filter(
+        Role::R1,
+        "haste",
+        "forward priority 0",
+        &format!(
+            "ip daddr {dst} limit rate over 60/second burst 66 packets counter\n\
+             ip saddr {dst} limit rate over 10/second burst 12 packets counter"
+        ),
+    );
+}
+
+fn haste(lab: &Lab) -> Vec<u64> {
+    let table = ["nft", "list", "table", "inet", "haste"];
+    let out = lab.exec(Role::R1, User::Root, &table);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let counts = text.split("counter packets ").skip(1);
+    let counts: Vec<_> = counts
+        .map(|c| c.split(' ').next().and_then(|n| n.parse().ok()))
+        .map(|n| n.unwrap_or_else(|| panic!("no count: {text}")))
+        .collect();
+    assert_eq!(counts.len(), 2, "{text}");
+    counts
+}
+
+#[test]
+fn the_pace_is_kept_after_the_start() {
+    on_each_user("pace", |lab| {
+        let target = dst(V4).to_string();
+        lab.check_while(&[&target, "--duration", "15s"], || {
+            // The start has a burst of its own.
+            std::thread::sleep(std::time::Duration::from_secs(3));
+            count_haste(lab);
+        });
+        let counts = haste(lab);
+        assert!(counts.iter().all(|n| *n <= 3), "{counts:?}");
+        // The control: who is faster is counted.
+        lab.ping(dst(V4), &["-c", "1000", "-i", "0.001"]);
+        let counts = haste(lab);
+        assert!(counts.iter().all(|n| *n > 20), "{counts:?}");
+    });
+}
+
 // ---- the shape of what is printed ----
 
 #[test]
