@@ -259,7 +259,6 @@ impl Core {
                     missing
                         .into_iter()
                         .filter(|what| self.world.probes.can_tell(what))
-                        .map(SafeText::from)
                         .collect(),
                 )
             })

@@ -135,7 +135,7 @@ pub struct Verdicts {
     /// What was tested and found clean.
     pub ruled_out: Vec<RuledOut>,
     /// What is still to be learned of each target before its state is firm.
-    pub pending: Vec<(TargetId, Vec<SafeText>)>,
+    pub pending: Vec<(TargetId, Vec<&'static str>)>,
 }
 
 /// Something the engine tells the console once.

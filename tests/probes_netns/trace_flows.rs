@@ -52,7 +52,7 @@ fn traced(lab: &Lab, user: User, v6: bool, via: TraceVia, rounds: u32, flows: u1
         });
     }
     let t = window.targets.values().next().expect("the target");
-    t.paths.values().next().expect("a path").clone()
+    t.paths.values().next().expect("a path").as_ref().clone()
 }
 
 fn at_hop_two(path: &PathWindow) -> Vec<BTreeSet<IpAddr>> {

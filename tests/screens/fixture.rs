@@ -629,11 +629,8 @@ pub fn black_hole() -> Finding {
     f
 }
 
-fn state_pending() -> (TargetId, Vec<SafeText>) {
-    (
-        Target::parse(API).unwrap().id,
-        vec!["path".into(), "mtu".into()],
-    )
+fn state_pending() -> (TargetId, Vec<&'static str>) {
+    (Target::parse(API).unwrap().id, vec!["path", "mtu"])
 }
 
 pub fn verdicts() -> Verdicts {

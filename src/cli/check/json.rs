@@ -7,7 +7,6 @@ use crate::cli::Out;
 use crate::model::finding::{Finding, Location, TargetState};
 use crate::model::observation::{HopAnswer, Method, Outcome, PmtuSample};
 use crate::model::target::{TargetId, TargetKind};
-use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::model::window::{PathWindow, TargetWindow};
 use crate::probe::local::route_exists;
@@ -74,7 +73,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         }
         _ => None,
     };
-    let pending: Vec<SafeText> = report
+    let pending: Vec<&str> = report
         .verdicts
         .pending
         .iter()

@@ -41,7 +41,7 @@ pub fn print(report: &Report, out: &mut Out) {
                     .iter()
                     .find(|(i, _)| i == id)
                     .map(|(_, p)| p);
-                let words: Vec<_> = missing.into_iter().flatten().map(|p| p.as_str()).collect();
+                let words: Vec<_> = missing.into_iter().flatten().copied().collect();
                 format!(": not yet firm ({})", words.join(", "))
             }
             _ => String::new(),

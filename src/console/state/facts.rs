@@ -7,7 +7,6 @@ use super::doc::{Line, Role};
 use crate::model::finding::TargetState;
 use crate::model::observation::{DnsSample, HopAnswer, Outcome, PmtuHow, Refusal};
 use crate::model::target::TargetId;
-use crate::model::text::SafeText;
 use crate::model::time::{Rtt, Stamp, human};
 use crate::model::tls::{TlsFault, TlsSession};
 use crate::model::window::{PathWindow, PingKey, PingSeries, TargetWindow};
@@ -188,11 +187,7 @@ pub fn short_state(app: &App, id: &TargetId) -> Line {
 fn learning(app: &App, id: &TargetId) -> Line {
     let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));
     let missing = app.verdict_of(&app.verdicts.pending, id);
-    let words: Vec<_> = missing
-        .into_iter()
-        .flatten()
-        .map(SafeText::as_str)
-        .collect();
+    let words: Vec<_> = missing.into_iter().flatten().copied().collect();
     line.with(Role::Muted, format!(" {}", words.join(", ")).trim_end())
 }
 
@@ -208,7 +203,8 @@ impl Later for Option<Stamp> {
 /// The series to show: the one to judge by, else (a gateway, a name not resolved yet) the one
 /// with most answers.
 pub fn ping(t: &TargetWindow) -> Option<(&PingKey, &PingSeries)> {
-    let any = || t.pings.iter().max_by_key(|(_, s)| (s.answered(), s.sent()));
+    let all = || t.pings.iter().map(|(key, s)| (key, s.as_ref()));
+    let any = || all().max_by_key(|(_, s)| (s.answered(), s.sent()));
     t.best_ping().or_else(any)
 }
 

@@ -54,7 +54,7 @@ pub fn judged_series(t: &TargetWindow, addr: IpAddr) -> Option<&PingSeries> {
         .into_iter()
         .filter(|(sent, _)| newest.since(*sent) <= BEHIND)
         .max_by_key(|(_, s)| s.answered())
-        .map(|(_, s)| s)
+        .map(|(_, s)| s.as_ref())
 }
 
 /// Loss at an address that goes on now, if it is more than chance.

@@ -41,7 +41,7 @@ fn best_path(t: &TargetWindow, addr: IpAddr) -> Option<&PathWindow> {
     t.paths
         .iter()
         .filter(|((a, _), _)| *a == addr)
-        .map(|(_, p)| p)
+        .map(|(_, p)| p.as_ref())
         .max_by_key(|p| (p.reached_ttl().is_some(), p.rounds()))
 }
 

@@ -53,6 +53,8 @@ const IN_FLIGHT: usize = 64;
 
 /// Runs until cancelled.
 pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
+    // One for all pings.
+    let mine = Arc::new(world.clone());
     let (way, method, port) = match via {
         Via::Icmp => (PingVia::Icmp, Method::IcmpRaw, None),
         Via::Udp => (
@@ -131,7 +133,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
                 .min(FIRST_TIMEOUT),
             _ => history.timeout(),
         };
-        let (world, pinger, n) = (world.clone(), Arc::clone(&pinger), seq);
+        let (world, pinger, n) = (Arc::clone(&mine), Arc::clone(&pinger), seq);
         seq = seq.wrapping_add(1);
         tokio::spawn(async move {
             let (how, sample) = pinger.ping(n, timeout).await;

@@ -75,9 +75,10 @@ pub struct TargetWindow {
     /// them away: what is known to be there is still probed.
     pub known: Vec<IpAddr>,
     /// Pings by address, method and TCP port.
-    pub pings: BTreeMap<PingKey, PingSeries>,
+    /// Boxed: a map makes room for eleven at once, and most targets have one.
+    pub pings: BTreeMap<PingKey, Box<PingSeries>>,
     /// Traceroutes by address and method.
-    pub paths: BTreeMap<(IpAddr, Method), PathWindow>,
+    pub paths: BTreeMap<(IpAddr, Method), Box<PathWindow>>,
     /// Path MTU by address, newest last.
     pub pmtu: BTreeMap<IpAddr, Recent<PmtuSample>>,
     /// TCP ports.
@@ -150,6 +151,7 @@ impl TargetWindow {
                     s.sent(),
                 )
             })
+            .map(|(key, s)| (key, s.as_ref()))
     }
 
     /// The traceroute to show: the one that reached its destination, else the one that got
@@ -158,6 +160,7 @@ impl TargetWindow {
         self.paths
             .iter()
             .max_by_key(|(_, p)| (p.reached_ttl().is_some(), p.farthest(), p.rounds()))
+            .map(|(key, p)| (key, p.as_ref()))
     }
 }
 

@@ -12,8 +12,9 @@ use crate::model::time::Mono;
 use crate::net::packet::Fill;
 use crate::net::stamp::{Stamps, Wall};
 
-/// Probes remembered; the oldest are forgotten first.
-const MOST: usize = 32_768;
+/// Probes remembered; the oldest are forgotten first. At a thousand a second that is a quarter of
+/// a minute, far longer than anybody waits.
+const MOST: usize = 16_384;
 
 /// Probes by number. Numbers count the packets that the socket took, as the kernel does.
 #[derive(Debug, Default)]
