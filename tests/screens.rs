@@ -18,6 +18,8 @@ mod shots;
 mod sizes;
 #[path = "screens/skim.rs"]
 mod skim;
+#[path = "screens/targets.rs"]
+mod targets;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -1,6 +1,8 @@
 //! From arguments and configuration to an engine: what `check`, the console and the single probes
 //! have in common.
 
+use std::sync::Arc;
+
 use super::CliError;
 use super::args::{Common, WatchArgs};
 use crate::config::{self, Config};
@@ -88,6 +90,7 @@ pub fn engine(
         flows: watch.flows.unwrap_or(config.probing.flows),
         clock: sockets.clock(),
         devices: inventory::devices(config, &targets),
+        adopt: Arc::new(|_| Vec::new()),
         targets,
         thresholds: config.thresholds.clone(),
         rights,

@@ -171,6 +171,10 @@ pub enum Action {
     Freeze,
     /// Start the figures of a target anew.
     Reset,
+    /// Watch one more target.
+    AddTarget,
+    /// Watch a target no more.
+    RemoveTarget,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -264,6 +268,8 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Flows, &[Char('f')], PATH, 10, "flows", "look at 4, 8, 16 flows of each path, or one again: parallel paths"),
     entry(A::Freeze, &[Char('z')], SCREENS, 17, "freeze", "figures stand still, or go on; probing and recording always do"),
     entry(A::Reset, &[Char('R')], FIGURES, 0, "reset", "loss and times of the target start anew; the record keeps the old"),
+    entry(A::AddTarget, &[Char('A')], SCREENS, 18, "add target", "watch one more target from now on; also :add TARGET"),
+    entry(A::RemoveTarget, &[Char('D')], SCREENS, 0, "remove target", "watch this target no more; asks first; also :remove TARGET"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::app::{App, Pick};
+use super::app::App;
 use super::facts;
-use super::screen::Screen;
 use crate::model::command::{Command, Verdicts};
 use crate::model::finding::{FindingKey, Severity};
 use crate::model::observation::Observation;
@@ -111,15 +110,7 @@ impl App {
             self.say("the screen is frozen: let it go on first, then reset", true);
             return Vec::new();
         }
-        let id = match &self.pick {
-            Pick::Target(id) | Pick::Finding { subject: id, .. }
-                if self.screen == Screen::Overview =>
-            {
-                Some(id.clone())
-            }
-            _ => self.current_id().cloned(),
-        };
-        let Some((id, target)) = id.and_then(|id| {
+        let Some((id, target)) = self.target_in_sight().and_then(|id| {
             let target = self.window.targets.get_mut(&id)?;
             Some((id, target))
         }) else {

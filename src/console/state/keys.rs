@@ -112,6 +112,8 @@ impl App {
                 self.figures = !self.figures;
                 self.event = None;
             }
+            Action::AddTarget => self.ask_target(""),
+            Action::RemoveTarget => self.ask_remove(None),
             Action::Freeze => self.freeze(),
             Action::Reset => return self.reset_figures(),
             Action::Flows => return self.more_flows(),
@@ -195,6 +197,8 @@ impl App {
                 self.mark_step(step, mark, Some(SafeText::new(reason)))
             }
             Some(Layer::ConfirmLeave { .. }) => self.leave_now(),
+            Some(Layer::ConfirmRemove { target, .. }) => self.remove_target(target),
+            Some(Layer::AddTarget(input)) => self.add_target(input),
             Some(Layer::Filter(input)) => {
                 self.filter = input.text().trim().to_lowercase();
                 self.event = None;
@@ -213,7 +217,7 @@ impl App {
     pub fn armed(&self) -> bool {
         let since = match self.layers.last() {
             Some(Layer::ConfirmRun(c)) => c.since,
-            Some(Layer::ConfirmLeave { since }) => *since,
+            Some(Layer::ConfirmLeave { since } | Layer::ConfirmRemove { since, .. }) => *since,
             _ => return true,
         };
         since.is_some_and(|s| self.now.mono.since(s) >= TOO_EARLY)

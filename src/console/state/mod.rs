@@ -29,6 +29,7 @@ mod sends;
 pub mod sheet;
 pub mod symbols;
 pub mod table;
+mod targets;
 
 pub use app::{App, AppInit, Settings};
 pub use screen::Screen;

@@ -7,6 +7,7 @@ use super::key::Key;
 use super::layer::Layer;
 use super::pane;
 use super::screen::Screen;
+use super::targets::with_word;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
 use crate::model::note::parse_note;
@@ -158,6 +159,13 @@ impl App {
     }
 
     pub(super) fn run_from_palette(&mut self, typed: &str, at: usize) -> Vec<Command> {
+        if let Some(target) = with_word(typed, "add") {
+            return self.add_target(Input::with(target));
+        }
+        if let Some(name) = with_word(typed, "remove") {
+            self.ask_remove(Some(name));
+            return Vec::new();
+        }
         let found = pane::palette(self, typed);
         match found.get(at.min(found.len().saturating_sub(1))) {
             Some(entry) => self.act(entry.action, entry.keys[0]),

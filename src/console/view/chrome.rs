@@ -57,10 +57,13 @@ pub fn bottom(app: &App, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     if let Some(prompt) = sheet::prompt(app) {
         let hint = Line::plain(" ").with(Role::Muted, prompt.hint);
         let above = match app.remark() {
-            Some((text, trouble)) => news(app, text, trouble, cols).swap_remove(0),
-            None => hint.fit(cols),
+            Some((text, trouble)) => news(app, text, trouble, cols),
+            None => vec![hint.fit(cols)],
         };
-        canvas.line(area, last.saturating_sub(1), &above);
+        let from = last.saturating_sub(above.len() as u16);
+        for (n, line) in above.iter().enumerate() {
+            canvas.line(area, from + n as u16, line);
+        }
         let (line, x) = typed(&prompt, cols);
         canvas.line(area, last, &line);
         return Some(Position::new(area.x + x as u16, area.y + last));

@@ -54,7 +54,14 @@ pub fn of(app: &App) -> Option<Sheet> {
         Layer::Palette { input, at } => {
             sheet("COMMANDS", menu::palette(app, input.text(), *at, cols), 0)
         }
-        Layer::Note(_) | Layer::Parameter { .. } | Layer::Reason { .. } | Layer::Filter(_) => None,
+        Layer::ConfirmRemove { target, .. } => {
+            sheet("WATCH IT NO MORE?", menu::remove(app, target, cols), 0)
+        }
+        Layer::Note(_)
+        | Layer::Parameter { .. }
+        | Layer::Reason { .. }
+        | Layer::AddTarget(_)
+        | Layer::Filter(_) => None,
     }
 }
 
@@ -65,6 +72,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             "note".into(),
             input,
             "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
+        ),
+        Layer::AddTarget(input) => (
+            "add target".into(),
+            input,
+            "a host, host:port, a URL, dns:name@resolver, snmp://host",
         ),
         Layer::Filter(input) => (
             "filter".into(),
