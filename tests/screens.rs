@@ -20,6 +20,8 @@ mod sizes;
 mod skim;
 #[path = "screens/targets.rs"]
 mod targets;
+#[path = "screens/veil.rs"]
+mod veil;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

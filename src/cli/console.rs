@@ -89,7 +89,10 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         started: clock.now(),
         utf8: facts.utf8,
         size: terminal.size(),
-        settings: Settings { flows: setup.flows },
+        settings: Settings {
+            flows: setup.flows,
+            hide_hops: args.hide_hops.unwrap_or(config.display.hide_hops),
+        },
     });
     let shown = Shown {
         app,

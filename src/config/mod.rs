@@ -115,6 +115,8 @@ pub struct Display {
     pub theme: Option<String>,
     /// Which time the screen shows. Files are always in UTC.
     pub time: TimeStyle,
+    /// Hops that are masked on the screen from the start.
+    pub hide_hops: u8,
 }
 
 /// Which time the screen shows.

@@ -85,7 +85,7 @@ pub(super) fn read(
 /// The section that a key belongs in, for those who wrote it in the wrong one.
 pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
     Some(match key {
-        "theme" | "time" => "[display]",
+        "theme" | "time" | "hide_hops" => "[display]",
         "state" => "[record]",
         "folder" => "[runbooks]",
         "flows" => "[probing]",
@@ -165,6 +165,10 @@ fn display(mut section: Section<'_>, config: &mut Config, problems: &mut Problem
             "local" => config.display.time = TimeStyle::Local,
             _ => problems.add(&time.place, "display.time must be \"utc\" or \"local\""),
         }
+    }
+    if let Some(at) = section.whole("hide_hops", 1..=u32::from(u8::MAX), problems) {
+        config.set_origin("display.hide_hops", at.origin());
+        config.display.hide_hops = at.value as u8;
     }
     section.finish(elsewhere, problems);
 }

@@ -43,6 +43,16 @@ pub fn lines(config: &Config) -> Vec<String> {
     );
     let time = quoted(config.display.time.as_str());
     value("display.time", &time, config, &mut out);
+    match config.display.hide_hops {
+        0 => optional(
+            "display.hide_hops",
+            None,
+            "no hop is masked",
+            config,
+            &mut out,
+        ),
+        n => value("display.hide_hops", &n.to_string(), config, &mut out),
+    }
     out.push("[record]".into());
     let state = config
         .record

@@ -175,6 +175,8 @@ pub enum Action {
     AddTarget,
     /// Watch a target no more.
     RemoveTarget,
+    /// Mask the first hops, or show them.
+    Hide,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -270,6 +272,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Reset, &[Char('R')], FIGURES, 0, "reset", "loss and times of the target start anew; the record keeps the old"),
     entry(A::AddTarget, &[Char('A')], SCREENS, 18, "add target", "watch one more target from now on; also :add TARGET"),
     entry(A::RemoveTarget, &[Char('D')], SCREENS, 0, "remove target", "watch this target no more; asks first; also :remove TARGET"),
+    entry(A::Hide, &[Char('H')], SCREENS, 0, "hide hops", "mask this host and the first hops while others see the screen"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),

@@ -53,11 +53,16 @@ pub struct AppInit {
 pub struct Settings {
     /// Flows that traceroutes look at.
     pub flows: u16,
+    /// So many hops are hidden from the start, for a screen that others see; 0 is none.
+    pub hide_hops: u8,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { flows: 1 }
+        Self {
+            flows: 1,
+            hide_hops: 0,
+        }
     }
 }
 
@@ -120,6 +125,10 @@ pub struct App {
     pub(crate) owners: bool,
     /// Flows that traceroutes look at.
     pub(crate) flows: u16,
+    /// Hops that are hidden, and whether they are now.
+    pub(crate) hide_hops: u8,
+    /// See `hide_hops`.
+    pub(crate) hidden: bool,
     /// What goes on behind a screen that stands still.
     pub(crate) frozen: Option<Box<Frozen>>,
     /// Since when the figures of a target count, where somebody started them anew.
@@ -171,6 +180,8 @@ impl App {
             origins: BTreeMap::new(),
             owners: false,
             flows: init.settings.flows,
+            hide_hops: init.settings.hide_hops,
+            hidden: init.settings.hide_hops > 0,
             frozen: None,
             resets: BTreeMap::new(),
             recorder: Recorder::default(),

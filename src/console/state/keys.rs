@@ -114,6 +114,7 @@ impl App {
             }
             Action::AddTarget => self.ask_target(""),
             Action::RemoveTarget => self.ask_remove(None),
+            Action::Hide => self.hide(),
             Action::Freeze => self.freeze(),
             Action::Reset => return self.reset_figures(),
             Action::Flows => return self.more_flows(),

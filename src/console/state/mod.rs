@@ -30,6 +30,7 @@ pub mod sheet;
 pub mod symbols;
 pub mod table;
 mod targets;
+pub mod veil;
 
 pub use app::{App, AppInit, Settings};
 pub use screen::Screen;
