@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "screens/chart.rs"]
+mod chart;
 #[path = "screens/fixture.rs"]
 mod fixture;
 #[path = "screens/flows.rs"]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::action::Place;
+use super::history::History;
 use super::hold::Frozen;
 use super::layer::Layer;
 use super::message::Message;
@@ -133,6 +134,8 @@ pub struct App {
     pub(crate) frozen: Option<Box<Frozen>>,
     /// Since when the figures of a target count, where somebody started them anew.
     pub(crate) resets: BTreeMap<TargetId, Stamp>,
+    /// Answer times of the session.
+    pub(crate) history: History,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -184,6 +187,7 @@ impl App {
             hidden: init.settings.hide_hops > 0,
             frozen: None,
             resets: BTreeMap::new(),
+            history: History::default(),
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,
@@ -418,6 +422,9 @@ impl App {
             A::StepDone | A::StepSkip | A::StepFailed => steps,
             A::Next | A::Previous if self.screen == Screen::Runbook => {
                 steps && self.runbooks.fences().len() > 1
+            }
+            A::Next | A::Previous if matches!(self.layer(), Some(Layer::Chart { .. })) => {
+                self.last_hop() > 0
             }
             A::Next | A::Previous => self.window.order.len() > 1,
             A::Open if self.screen == Screen::Runbook && steps && self.layers.is_empty() => {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::app::App;
 use super::facts;
+use super::history::History;
 use crate::model::command::{Command, Verdicts};
 use crate::model::finding::{FindingKey, Severity};
 use crate::model::observation::Observation;
@@ -24,6 +25,8 @@ pub struct Frozen {
     known: BTreeSet<FindingKey>,
     /// What the screen would show.
     pub(super) window: Window,
+    /// The same.
+    history: History,
     /// The same; `None` while nothing changed.
     verdicts: Option<Verdicts>,
 }
@@ -52,6 +55,7 @@ impl App {
     pub(super) fn freeze(&mut self) {
         if let Some(frozen) = self.frozen.take() {
             self.window = frozen.window;
+            self.history = frozen.history;
             if let Some(verdicts) = frozen.verdicts {
                 self.judged(verdicts);
             }
@@ -65,6 +69,7 @@ impl App {
             alarms: 0,
             known: self.verdicts.findings.iter().map(|f| f.key()).collect(),
             window: self.window.clone(),
+            history: self.history.clone(),
             verdicts: None,
         }));
         self.remark = None;
@@ -72,10 +77,12 @@ impl App {
 
     /// Files an observation where it is to be shown next.
     pub(super) fn observe(&mut self, observation: &Observation) {
-        match &mut self.frozen {
-            Some(frozen) => frozen.window.take(observation),
-            None => self.window.take(observation),
-        }
+        let (window, history) = match &mut self.frozen {
+            Some(frozen) => (&mut frozen.window, &mut frozen.history),
+            None => (&mut self.window, &mut self.history),
+        };
+        window.take(observation);
+        history.take(observation);
     }
 
     /// Takes verdicts in, to be shown now or later.

@@ -82,6 +82,13 @@ pub enum Layer {
         /// See [`Confirm::since`].
         since: Option<Mono>,
     },
+    /// Answer times over time.
+    Chart {
+        /// Of which hop; `None` is the target itself.
+        hop: Option<u8>,
+        /// Place in the list of spans.
+        zoom: usize,
+    },
     /// Words that timeline lines must hold.
     Filter(Input),
     /// Find an action by name.
@@ -150,6 +157,7 @@ impl Layer {
     pub fn place(&self) -> Place {
         match self {
             Layer::Help { .. } => Place::Help,
+            Layer::Chart { .. } => Place::Chart,
             Layer::Finding { .. } => Place::Finding,
             Layer::Event { .. } => Place::Event,
             Layer::Output { .. } => Place::Output,

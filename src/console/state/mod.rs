@@ -12,6 +12,7 @@ pub mod action;
 pub mod app;
 pub mod doc;
 pub mod facts;
+pub mod history;
 pub mod hold;
 pub mod input;
 pub mod key;

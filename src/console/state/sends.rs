@@ -7,6 +7,7 @@ use super::key::Key;
 use super::layer::Layer;
 use super::pane;
 use super::screen::Screen;
+use super::sheet;
 use super::targets::with_word;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
@@ -91,6 +92,15 @@ impl App {
 
     /// What the current pane shows, as text: a title and all its lines, `cols` cells wide.
     pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
+        if let Some(Layer::Chart { hop, zoom }) = self.layers.last() {
+            // As wide as it can be read in a report, and as high.
+            let doc = sheet::chart::of(self, *hop, *zoom, usize::from(cols).min(100), 17);
+            let title = SafeText::new(format!("Answer times, {}", pane::title(self)));
+            return (
+                title,
+                doc.lines.iter().map(super::doc::Line::words).collect(),
+            );
+        }
         let doc = pane::whole(self, usize::from(cols));
         (
             match &self.frozen {

@@ -285,6 +285,7 @@ fn keys(app: &App, cols: usize) -> Line {
             let key = e.keys.first().map(|k| key_name(*k)).unwrap_or_default();
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
+                (Action::Next, _) if place == Place::Chart => "hop",
                 (Action::Next, Screen::Runbook) => "command",
                 (Action::Next, _) => "target",
                 _ => e.name,

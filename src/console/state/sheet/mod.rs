@@ -1,5 +1,6 @@
 //! What lies over a screen says: help, details, questions, output. And the line one types into.
 
+pub mod chart;
 pub mod command;
 pub mod finding;
 pub mod help;
@@ -53,6 +54,10 @@ pub fn of(app: &App) -> Option<Sheet> {
         Layer::ConfirmLeave { .. } => sheet("LEAVE?", menu::leave(app, cols), 0),
         Layer::Palette { input, at } => {
             sheet("COMMANDS", menu::palette(app, input.text(), *at, cols), 0)
+        }
+        Layer::Chart { hop, zoom } => {
+            let rows = app.room().body.saturating_sub(2);
+            sheet("ANSWER TIMES", chart::of(app, *hop, *zoom, cols, rows), 0)
         }
         Layer::ConfirmRemove { target, .. } => {
             sheet("WATCH IT NO MORE?", menu::remove(app, target, cols), 0)
