@@ -12,6 +12,8 @@ mod flows;
 mod hold;
 #[path = "screens/hostile.rs"]
 mod hostile;
+#[path = "screens/keymap.rs"]
+mod keymap;
 #[path = "screens/paths.rs"]
 mod paths;
 #[path = "screens/shots.rs"]

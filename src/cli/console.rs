@@ -44,6 +44,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     {
         warn(text);
     }
+    let keys = setup::keymap(&config)?;
     let facts = Facts::from_env();
     let clock = Clock::start();
     let rights = Rights::detect();
@@ -92,6 +93,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         settings: Settings {
             flows: setup.flows,
             hide_hops: args.hide_hops.unwrap_or(config.display.hide_hops),
+            keys,
         },
     });
     let shown = Shown {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::CliError;
 use super::args::{Common, WatchArgs};
 use crate::config::{self, Config};
+use crate::console::terminal::{Keymap, Refused};
 use crate::engine::Setup;
 use crate::engine::plan::Probes;
 use crate::inventory;
@@ -100,6 +101,24 @@ pub fn engine(
         library: library(config),
         origins: None,
         recording: None,
+    })
+}
+
+/// The keys of the console.
+///
+/// # Errors
+/// Usage: names that are no action, keys that are none, and keys that would do two things.
+pub fn keymap(config: &Config) -> Result<Keymap, CliError> {
+    let chosen = config.keys.iter();
+    let chosen = chosen.map(|c| (c.action.as_str(), c.keys.as_slice()));
+    Keymap::with(chosen).map_err(|refused| {
+        let line = |r: &Refused| {
+            let at = config.keys.get(r.nth).map(|c| c.origin.to_string());
+            let what = format!("{}: [keys] {}", at.unwrap_or_default(), r.what);
+            SafeText::capped(&what, 1024).to_string()
+        };
+        let lines: Vec<String> = refused.iter().map(line).collect();
+        CliError::usage(lines.join("\n"))
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::read::{At, Problems, Section, Source};
-use super::{Config, ConfigError, Sourced, Surroundings, TimeStyle, devices, duration};
+use super::{Config, ConfigError, KeyChoice, Sourced, Surroundings, TimeStyle, devices, duration};
 use crate::model::observation::MOST_FLOWS;
 use crate::model::target::{Target, TargetKind};
 use crate::model::text::SafeText;
@@ -77,6 +77,16 @@ pub(super) fn read(
     }
     if let Some(section) = root.section("display", p) {
         display(section, config, p);
+    }
+    if let Some(section) = root.section("keys", p) {
+        for (action, keys) in section.lists(p) {
+            let origin = keys.origin();
+            config.keys.push(KeyChoice {
+                action,
+                keys: keys.value,
+                origin,
+            });
+        }
     }
     root.finish(elsewhere, p);
     problems.into_result()

@@ -53,6 +53,14 @@ pub fn lines(config: &Config) -> Vec<String> {
         ),
         n => value("display.hide_hops", &n.to_string(), config, &mut out),
     }
+    if !config.keys.is_empty() {
+        out.push("[keys]".into());
+    }
+    for choice in &config.keys {
+        let keys: Vec<String> = choice.keys.iter().map(quoted).collect();
+        let line = format!("{} = [{}]", choice.action, keys.join(", "));
+        out.push(with_origin(&line, &choice.origin));
+    }
     out.push("[record]".into());
     let state = config
         .record

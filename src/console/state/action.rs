@@ -96,13 +96,13 @@ const TIMELINE: Places = Places::one(Place::On(Screen::Timeline));
 const PATH: Places = Places::one(Place::On(Screen::Path));
 const FIGURES: Places = PATH.and(Places::one(Place::On(Screen::Overview)));
 const CHART: Places = Places::one(Place::Chart);
-const READING: Places =
+pub(super) const READING: Places =
     Places(Place::Help.bit() | Place::Finding.bit() | Place::Event.bit() | Place::Output.bit())
         .and(CHART);
 const MENU: Places = Places::one(Place::Menu);
 const CONFIRM: Places = Places::one(Place::Confirm);
 const QUESTION: Places = CONFIRM.and(Places::one(Place::Leave));
-const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
+pub(super) const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
 const MOVES: Places = SCREENS.and(READING).and(MENU).and(CONFIRM);
 const EVERYWHERE: Places = MOVES.and(QUESTION).and(TYPING);
 
@@ -206,7 +206,7 @@ pub struct Entry {
     pub name: &'static str,
     /// One line for help.
     pub help: &'static str,
-    /// Its keys; the first is shown.
+    /// Its keys, unless the user chose others; the first is shown.
     pub keys: &'static [Key],
     /// Where they work.
     pub places: Places,
@@ -293,22 +293,6 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),
 ];
 
-/// The action of a key at a place.
-pub fn find(place: Place, key: Key) -> Option<Action> {
-    // Leaving must be possible whatever lies on top.
-    if key == Ctrl('c') {
-        return Some(Action::Leave);
-    }
-    // `q` closes what only shows something, as pagers do.
-    if READING.has(place) && key == Char('q') {
-        return Some(Action::Back);
-    }
-    ACTIONS
-        .iter()
-        .find(|e| e.places.has(place) && e.keys.contains(&key))
-        .map(|e| e.action)
-}
-
 /// What the footer offers at a place, most important first.
 pub fn footer(place: Place) -> Vec<&'static Entry> {
     let mut shown: Vec<_> = ACTIONS
@@ -317,13 +301,6 @@ pub fn footer(place: Place) -> Vec<&'static Entry> {
         .collect();
     shown.sort_by_key(|e| e.footer);
     shown
-}
-
-/// The key of an action that is shown.
-pub fn shown_key(action: Action) -> String {
-    let entry = ACTIONS.iter().find(|e| e.action == action);
-    let key = entry.and_then(|e| e.keys.first());
-    key.map(|k| key_name(*k)).unwrap_or_default()
 }
 
 /// A key as people write it.
@@ -343,7 +320,12 @@ pub fn key_name(key: Key) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keymap::Keymap;
     use super::*;
+
+    fn find(place: Place, key: Key) -> Option<Action> {
+        Keymap::default().find(place, key)
+    }
 
     #[test]
     fn keys_do_not_collide() {

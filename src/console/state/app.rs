@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::action::Place;
 use super::history::History;
 use super::hold::Frozen;
+use super::keymap::Keymap;
 use super::layer::Layer;
 use super::message::Message;
 use super::outbox::Outbox;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub flows: u16,
     /// So many hops are hidden from the start, for a screen that others see; 0 is none.
     pub hide_hops: u8,
+    /// Which key does what.
+    pub keys: Keymap,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
         Self {
             flows: 1,
             hide_hops: 0,
+            keys: Keymap::default(),
         }
     }
 }
@@ -365,6 +369,19 @@ impl App {
     /// The signs to draw with.
     pub fn signs(&self) -> &'static Symbols {
         self.symbols
+    }
+    /// Which key does what.
+    pub fn keymap(&self) -> &Keymap {
+        &self.init.settings.keys
+    }
+    /// The key of an action that is shown.
+    pub fn key_of(&self, action: super::action::Action) -> String {
+        self.keymap().shown(action)
+    }
+    /// The keys that lead to the one before and the next.
+    pub fn keys_aside(&self) -> String {
+        use super::action::Action::{Next, Previous};
+        format!("{} {}", self.key_of(Previous), self.key_of(Next))
     }
     /// Whether the terminal shows UTF-8.
     pub fn utf8(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::action::{self, Action};
+use super::action::Action;
 use super::app::{App, Pick};
 use super::input::Input;
 use super::key::Key;
@@ -24,7 +24,7 @@ impl App {
         // Trouble stays until somebody was here to read it; then any key takes it away.
         self.remark = None;
         let place = self.place();
-        match action::find(place, key) {
+        match self.keymap().find(place, key) {
             Some(action) => self.act(action, key),
             None => self.typed(key),
         }

@@ -16,6 +16,7 @@ pub mod history;
 pub mod hold;
 pub mod input;
 pub mod key;
+pub mod keymap;
 mod keys;
 pub mod layer;
 pub mod message;

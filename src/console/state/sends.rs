@@ -178,7 +178,7 @@ impl App {
         }
         let found = pane::palette(self, typed);
         match found.get(at.min(found.len().saturating_sub(1))) {
-            Some(entry) => self.act(entry.action, entry.keys[0]),
+            Some(entry) => self.act(entry.action, Key::Enter),
             None => match pane::runbook_path(typed) {
                 Some(path) => self.open_runbook(path),
                 None => Vec::new(),

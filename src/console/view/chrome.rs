@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::Canvas;
-use crate::console::state::action::{self, Action, Place, footer, key_name};
+use crate::console::state::action::{Action, Place, footer};
 use crate::console::state::doc::{CUT, Line, Role, head};
 use crate::console::state::room::{LEAST_COLS, LEAST_ROWS};
 use crate::console::state::{App, Screen, pane, sheet};
@@ -30,7 +30,7 @@ pub fn top(app: &App, area: Rect, canvas: &mut Canvas) {
 fn frozen(app: &App, cols: usize) -> Option<Line> {
     let (long, short) = app.frozen_words()?;
     let sign = app.signs().warning;
-    let key = action::shown_key(Action::Freeze);
+    let key = app.key_of(Action::Freeze);
     let room = cols.saturating_sub(4);
     let words = [
         format!("{sign} {long}; {key} goes on"),
@@ -282,7 +282,7 @@ fn keys(app: &App, cols: usize) -> Line {
         .filter(|e| !(at_home && e.action == Action::Back))
         .filter(|e| app.offers(e.action))
         .map(|e| {
-            let key = e.keys.first().map(|k| key_name(*k)).unwrap_or_default();
+            let key = app.key_of(e.action);
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
                 (Action::Next, _) if place == Place::Chart => "hop",
@@ -291,7 +291,7 @@ fn keys(app: &App, cols: usize) -> Line {
                 _ => e.name,
             };
             let key = if e.action == Action::Next {
-                "[ ]".into()
+                app.keys_aside()
             } else {
                 key
             };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::console::state::action::Action;
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
@@ -126,7 +127,7 @@ fn label(text: &str) -> Line {
 
 fn plot(app: &App, slots: &[Slot], scale: &Scale, row: usize, height: usize) -> Line {
     let s = app.symbols;
-    let middle = row * 2 + 1 == height || height % 2 == 0 && row == height / 2;
+    let middle = row * 2 + 1 == height || height.is_multiple_of(2) && row == height / 2;
     let mut line = match row {
         _ if row + 1 == height => label(&format!("{} ms", facts::ms(Rtt(scale.high)))),
         _ if middle && height >= 5 => {
@@ -227,8 +228,13 @@ fn signs(app: &App) -> Line {
     let s = app.symbols;
     let full = s.bars.last().copied().unwrap_or_default();
     let text = format!(
-        "{full} mean   {} longest   {} some lost   {} all lost   + - zoom   [ ] hop",
-        s.peak, s.lost, s.critical
+        "{full} mean   {} longest   {} some lost   {} all lost   {} {} zoom   {} hop",
+        s.peak,
+        s.lost,
+        s.critical,
+        app.key_of(Action::ZoomIn),
+        app.key_of(Action::ZoomOut),
+        app.keys_aside()
     );
     Line::of(Role::Muted, text)
 }

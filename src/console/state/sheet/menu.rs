@@ -1,6 +1,5 @@
 //! Menus and small questions.
 
-use crate::console::state::action::key_name;
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::outbox::Fate;
@@ -126,7 +125,7 @@ pub fn palette(app: &App, typed: &str, at: usize, cols: usize) -> Doc {
     for (n, entry) in found.iter().enumerate() {
         let here = n == at.min(last);
         let mark = if here { app.symbols.marker } else { " " };
-        let key = entry.keys.first().map(|k| key_name(*k)).unwrap_or_default();
+        let key = app.key_of(entry.action);
         let line = Line::of(Role::Accent, mark)
             .join(Line::plain(entry.name).fit(16))
             .join(Line::of(Role::Key, key).fit(10))

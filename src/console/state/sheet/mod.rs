@@ -6,6 +6,7 @@ pub mod finding;
 pub mod help;
 pub mod menu;
 
+use super::action::Action;
 use super::app::App;
 use super::doc::{Doc, Line, Role};
 use super::input::Input;
@@ -116,6 +117,13 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
         _ => return None,
     };
     Some(Prompt { label, input, hint })
+}
+
+/// The keys that show more of what is longer than its place.
+pub fn keys_on(app: &App) -> String {
+    let keys = [Action::Down, Action::PageDown].map(|a| app.key_of(a));
+    let keys: Vec<String> = keys.into_iter().filter(|k| !k.is_empty()).collect();
+    keys.join(" or ")
 }
 
 /// The last place to scroll the top layer to.
