@@ -30,5 +30,7 @@ mod services;
 #[path = "lab/skip.rs"]
 #[allow(dead_code)]
 mod skip;
+#[path = "console/targets.rs"]
+mod targets;
 #[path = "console/wire.rs"]
 mod wire;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "screens/chart.rs"]
+mod chart;
 #[path = "screens/fixture.rs"]
 mod fixture;
 #[path = "screens/flows.rs"]
@@ -10,6 +12,8 @@ mod flows;
 mod hold;
 #[path = "screens/hostile.rs"]
 mod hostile;
+#[path = "screens/keymap.rs"]
+mod keymap;
 #[path = "screens/paths.rs"]
 mod paths;
 #[path = "screens/shots.rs"]
@@ -18,6 +22,10 @@ mod shots;
 mod sizes;
 #[path = "screens/skim.rs"]
 mod skim;
+#[path = "screens/targets.rs"]
+mod targets;
+#[path = "screens/veil.rs"]
+mod veil;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

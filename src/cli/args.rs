@@ -103,6 +103,9 @@ pub struct ConsoleArgs {
     /// Open a new incident even if one of the same targets is open
     #[arg(long)]
     pub new: bool,
+    /// Mask this host and the first N hops on the screen, for sharing it; `H` shows them again
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub hide_hops: Option<u8>,
     /// Colours and symbols: default, light, mono
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,

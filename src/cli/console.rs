@@ -1,6 +1,7 @@
 //! `warroom TARGET…`: puts recorder, engine and terminal together and shows the console.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::args::{Common, ConsoleArgs};
@@ -12,11 +13,11 @@ use crate::console::terminal::{
     App, AppInit, Exit, Facts, Link, Options, Settings, Shown, Terminal, kept_panics, run as show,
 };
 use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
-use crate::engine::{self, Recording};
+use crate::engine::{self, Adopt, Recording};
 use crate::incident::{Folder, Store};
 use crate::inventory;
 use crate::model::incident::Incident;
-use crate::model::target::{Target, TargetId};
+use crate::model::target::{Target, TargetId, TargetKind};
 use crate::model::text::SafeText;
 use crate::redact::Secrets;
 use crate::sys::clock::Clock;
@@ -43,6 +44,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     {
         warn(text);
     }
+    let keys = setup::keymap(&config)?;
     let facts = Facts::from_env();
     let clock = Clock::start();
     let rights = Rights::detect();
@@ -70,6 +72,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         sockets,
         rights,
     )?;
+    setup.adopt = adopt(&config, &secrets);
     let (handle, news) = Recorder::start(place, clock, secrets, who);
     let (name, dir) = folder_name(&handle);
     setup.origins = Some(config.address_origin.clone());
@@ -87,7 +90,11 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         started: clock.now(),
         utf8: facts.utf8,
         size: terminal.size(),
-        settings: Settings { flows: setup.flows },
+        settings: Settings {
+            flows: setup.flows,
+            hide_hops: args.hide_hops.unwrap_or(config.display.hide_hops),
+            keys,
+        },
     });
     let shown = Shown {
         app,
@@ -108,16 +115,30 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     farewell(exit, leave)
 }
 
+/// A target that is added later has the devices and communities that it would have had from the
+/// start.
+fn adopt(config: &Config, secrets: &Secrets) -> Adopt {
+    let (config, secrets) = (config.clone(), secrets.clone());
+    Arc::new(move |target| {
+        let one = std::slice::from_ref(target);
+        for secret in inventory::secrets(&config, one) {
+            secrets.add(&secret);
+        }
+        match target.kind {
+            TargetKind::Snmp { .. } => inventory::devices(&config, one),
+            // All configured devices are polled already.
+            _ => Vec::new(),
+        }
+    })
+}
+
 /// What the incident was about, so that nobody has to remember it.
 fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
     let journal = crate::incident::read(folder).map_err(CliError::could_not_run)?;
     let incident = Incident::fold(journal.events);
     let mut targets = Vec::new();
-    for id in incident
-        .targets
-        .iter()
-        .filter(|id| **id != TargetId::local())
-    {
+    let watched = incident.watched();
+    for id in watched.iter().filter(|id| **id != TargetId::local()) {
         match Target::parse(id.as_str()) {
             Ok(target) => targets.push(target),
             Err(e) => warn(e),

@@ -80,6 +80,9 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
         Some(Sub::Device { command }) => devices(&cli.common, command, &mut out),
         Some(Sub::Config { command }) => {
             let config = setup::load(&cli.common)?;
+            if *command == config::ConfigCommand::Show {
+                setup::keymap(&config)?;
+            }
             config::run(command, &config, &mut out).map_err(CliError::could_not_run)
         }
         Some(Sub::Explain { code }) => explain::run(code.as_deref(), &mut out),

@@ -1,9 +1,12 @@
 //! From arguments and configuration to an engine: what `check`, the console and the single probes
 //! have in common.
 
+use std::sync::Arc;
+
 use super::CliError;
 use super::args::{Common, WatchArgs};
 use crate::config::{self, Config};
+use crate::console::terminal::{Keymap, Refused};
 use crate::engine::Setup;
 use crate::engine::plan::Probes;
 use crate::inventory;
@@ -88,6 +91,7 @@ pub fn engine(
         flows: watch.flows.unwrap_or(config.probing.flows),
         clock: sockets.clock(),
         devices: inventory::devices(config, &targets),
+        adopt: Arc::new(|_| Vec::new()),
         targets,
         thresholds: config.thresholds.clone(),
         rights,
@@ -97,6 +101,24 @@ pub fn engine(
         library: library(config),
         origins: None,
         recording: None,
+    })
+}
+
+/// The keys of the console.
+///
+/// # Errors
+/// Usage: names that are no action, keys that are none, and keys that would do two things.
+pub fn keymap(config: &Config) -> Result<Keymap, CliError> {
+    let chosen = config.keys.iter();
+    let chosen = chosen.map(|c| (c.action.as_str(), c.keys.as_slice()));
+    Keymap::with(chosen).map_err(|refused| {
+        let line = |r: &Refused| {
+            let at = config.keys.get(r.nth).map(|c| c.origin.to_string());
+            let what = format!("{}: [keys] {}", at.unwrap_or_default(), r.what);
+            SafeText::capped(&what, 1024).to_string()
+        };
+        let lines: Vec<String> = refused.iter().map(line).collect();
+        CliError::usage(lines.join("\n"))
     })
 }
 

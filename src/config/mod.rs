@@ -59,6 +59,8 @@ pub struct Config {
     pub runbooks: Runbooks,
     /// The screen.
     pub display: Display,
+    /// Keys chosen for actions of the console, as written; who knows the actions judges them.
+    pub keys: Vec<KeyChoice>,
     /// The recorder.
     pub record: Record,
     /// Community from [`COMMUNITY_VARIABLE`].
@@ -115,6 +117,8 @@ pub struct Display {
     pub theme: Option<String>,
     /// Which time the screen shows. Files are always in UTC.
     pub time: TimeStyle,
+    /// Hops that are masked on the screen from the start.
+    pub hide_hops: u8,
 }
 
 /// Which time the screen shows.
@@ -135,6 +139,17 @@ impl TimeStyle {
             TimeStyle::Local => "local",
         }
     }
+}
+
+/// A line of `[keys]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChoice {
+    /// Name of the action.
+    pub action: String,
+    /// Its keys.
+    pub keys: Vec<String>,
+    /// Where it was written.
+    pub origin: Origin,
 }
 
 /// `[record]`.

@@ -348,6 +348,35 @@ impl<'s> Section<'s> {
         out
     }
 
+    /// Every entry of a table whose keys are the user's: each a string or an array of strings.
+    pub fn lists(mut self, problems: &mut Problems) -> Vec<(String, At<Vec<String>>)> {
+        let mut out = Vec::new();
+        for entry in std::mem::take(&mut self.entries) {
+            let one = |v: &DeValue<'_>| match v {
+                DeValue::String(s) => Some(s.to_string()),
+                _ => None,
+            };
+            let value = match &entry.value {
+                DeValue::Array(items) => items.iter().map(|i| one(i.get_ref())).collect(),
+                single => one(single).map(|s| vec![s]),
+            };
+            match value {
+                Some(value) => {
+                    let place = entry.place;
+                    out.push((entry.key, At { value, place }));
+                }
+                None => self.wrong_type(
+                    &entry.key,
+                    "a string or an array of strings",
+                    &entry,
+                    problems,
+                ),
+            }
+        }
+        out.sort_by(|a, b| a.1.place.cmp(&b.1.place));
+        out
+    }
+
     /// Reports every key that nobody asked for. `elsewhere` finds the section that has a key.
     pub fn finish(self, elsewhere: impl Fn(&str) -> Option<&'static str>, problems: &mut Problems) {
         for entry in &self.entries {

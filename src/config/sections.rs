@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::read::{At, Problems, Section, Source};
-use super::{Config, ConfigError, Sourced, Surroundings, TimeStyle, devices, duration};
+use super::{Config, ConfigError, KeyChoice, Sourced, Surroundings, TimeStyle, devices, duration};
 use crate::model::observation::MOST_FLOWS;
 use crate::model::target::{Target, TargetKind};
 use crate::model::text::SafeText;
@@ -78,6 +78,16 @@ pub(super) fn read(
     if let Some(section) = root.section("display", p) {
         display(section, config, p);
     }
+    if let Some(section) = root.section("keys", p) {
+        for (action, keys) in section.lists(p) {
+            let origin = keys.origin();
+            config.keys.push(KeyChoice {
+                action,
+                keys: keys.value,
+                origin,
+            });
+        }
+    }
     root.finish(elsewhere, p);
     problems.into_result()
 }
@@ -85,7 +95,7 @@ pub(super) fn read(
 /// The section that a key belongs in, for those who wrote it in the wrong one.
 pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
     Some(match key {
-        "theme" | "time" => "[display]",
+        "theme" | "time" | "hide_hops" => "[display]",
         "state" => "[record]",
         "folder" => "[runbooks]",
         "flows" => "[probing]",
@@ -165,6 +175,10 @@ fn display(mut section: Section<'_>, config: &mut Config, problems: &mut Problem
             "local" => config.display.time = TimeStyle::Local,
             _ => problems.add(&time.place, "display.time must be \"utc\" or \"local\""),
         }
+    }
+    if let Some(at) = section.whole("hide_hops", 1..=u32::from(u8::MAX), problems) {
+        config.set_origin("display.hide_hops", at.origin());
+        config.display.hide_hops = at.value as u8;
     }
     section.finish(elsewhere, problems);
 }

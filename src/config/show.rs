@@ -43,6 +43,24 @@ pub fn lines(config: &Config) -> Vec<String> {
     );
     let time = quoted(config.display.time.as_str());
     value("display.time", &time, config, &mut out);
+    match config.display.hide_hops {
+        0 => optional(
+            "display.hide_hops",
+            None,
+            "no hop is masked",
+            config,
+            &mut out,
+        ),
+        n => value("display.hide_hops", &n.to_string(), config, &mut out),
+    }
+    if !config.keys.is_empty() {
+        out.push("[keys]".into());
+    }
+    for choice in &config.keys {
+        let keys: Vec<String> = choice.keys.iter().map(quoted).collect();
+        let line = format!("{} = [{}]", choice.action, keys.join(", "));
+        out.push(with_origin(&line, &choice.origin));
+    }
     out.push("[record]".into());
     let state = config
         .record

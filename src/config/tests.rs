@@ -307,3 +307,49 @@ fn the_documentation_shows_what_is_true() {
     );
     assert_eq!((config.targets.len(), config.devices.len()), (4, 1));
 }
+
+#[test]
+fn chosen_keys_keep_their_place_and_only_lists_of_strings_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("warroom.toml");
+    write(&file, "[keys]\nfreeze = 'F5'\nnote = ['N', 'Ctrl-N']\n");
+    let config = load_in(Some(&file), &around(dir.path())).unwrap();
+    let keys: Vec<_> = config
+        .keys
+        .iter()
+        .map(|k| (k.action.as_str(), k.keys.len()))
+        .collect();
+    assert_eq!(keys, [("freeze", 1), ("note", 2)]);
+    assert!(
+        config.keys[1]
+            .origin
+            .to_string()
+            .ends_with("warroom.toml:3")
+    );
+    let shown = show::lines(&config).join("\n");
+    assert!(shown.contains("note = [\"N\", \"Ctrl-N\"]"), "{shown}");
+    write(&file, "[keys]\nfreeze = 5\nnote = [1]\n");
+    let wrong = load_in(Some(&file), &around(dir.path()))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        wrong.matches("a string or an array of strings").count(),
+        2,
+        "{wrong}"
+    );
+}
+
+#[test]
+fn flows_and_hidden_hops_are_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("warroom.toml");
+    write(&file, "[probing]\nflows = 16\n[display]\nhide_hops = 2\n");
+    let config = load_in(Some(&file), &around(dir.path())).unwrap();
+    assert_eq!((config.probing.flows, config.display.hide_hops), (16, 2));
+    write(&file, "[probing]\nflows = 17\n[display]\nhide_hops = 256\n");
+    let wrong = load_in(Some(&file), &around(dir.path()))
+        .unwrap_err()
+        .to_string();
+    assert!(wrong.contains("between 1 and 16"), "{wrong}");
+    assert!(wrong.contains("between 1 and 255"), "{wrong}");
+}

@@ -149,6 +149,11 @@ impl Ledger {
         }
     }
 
+    /// Drops what is open of a target that nobody looks at any more; that is no end of a fault.
+    pub fn forget(&mut self, subject: &TargetId) {
+        self.open.retain(|_, o| o.finding.subject != *subject);
+    }
+
     /// Names the runbooks that fit an open finding.
     pub fn name_runbooks(&mut self, key: &FindingKey, names: Vec<crate::model::text::SafeText>) {
         if let Some(open) = self.open.get_mut(key) {

@@ -1,6 +1,8 @@
 //! The engine's loop: facts in, verdicts and batches out. It never waits on a probe, a disk or a
 //! console.
 
+mod targets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::Adopt;
 use super::desk::Desk;
 use super::origins::Owners;
 use super::plan::{self, Reach, Task};
@@ -102,6 +105,7 @@ impl Core {
         mut commands: mpsc::Receiver<Command>,
         batches: mpsc::Sender<Batch>,
         mut desk: Desk,
+        adopt: Adopt,
     ) {
         let mut looked = Instant::now();
         let mut taken = looked;
@@ -120,6 +124,12 @@ impl Core {
                     Some(Command::Leave) | None => break,
                     Some(Command::Flows { flows }) => {
                         self.world.flows.store(flows, Ordering::Relaxed);
+                    }
+                    Some(Command::AddTarget { ticket, target }) => {
+                        self.add(*target, ticket, &adopt, &mut desk);
+                    }
+                    Some(Command::RemoveTarget { ticket, target }) => {
+                        self.remove(target, ticket, &mut desk);
                     }
                     Some(command) => desk.take(command, &self.world.seen).await,
                 },

@@ -45,6 +45,10 @@ const BATCHES: usize = 4;
 /// Commands that may wait for the engine.
 const COMMANDS: usize = 64;
 
+/// Makes the devices of a target that is added while the engine runs, and tells the redactor of
+/// its secrets.
+pub type Adopt = Arc<dyn Fn(&Target) -> Vec<Device> + Send + Sync>;
+
 /// What an engine is made of.
 pub struct Setup {
     /// The clocks.
@@ -53,6 +57,8 @@ pub struct Setup {
     pub targets: Vec<Target>,
     /// Devices to poll.
     pub devices: Vec<Device>,
+    /// What comes with a target that is added later.
+    pub adopt: Adopt,
     /// Limits of the rules.
     pub thresholds: Thresholds,
     /// What this process may do.
@@ -124,7 +130,7 @@ pub fn start(setup: Setup) -> Engine {
     let core = core::Core::new(world, keeper, reach, setup.thresholds, owners);
     let (ended, left) = oneshot::channel();
     let desk = desk::Desk::new(setup.library, setup.recording, Some(ended));
-    let done = tokio::spawn(core.run(facts, requests, batches_in, desk));
+    let done = tokio::spawn(core.run(facts, requests, batches_in, desk, setup.adopt));
     Engine {
         commands,
         batches,

@@ -61,6 +61,8 @@ pub fn what(event: &Event) -> SafeText {
             (Some(exit), _) => format!("command: exit code {exit} ({} lines)", output.len()),
             (None, None) => "command ended without an exit code".into(),
         },
+        EventKind::TargetAdded { target } => format!("target added: {target}"),
+        EventKind::TargetRemoved { target } => format!("no longer watched: {target}"),
         EventKind::Exported { path } => format!("wrote {path}"),
         EventKind::Gap { why, .. } => format!("nothing was recorded: {why}"),
         EventKind::Correction { corrects, text } => {

@@ -44,6 +44,12 @@ pub struct Summary {
     pub events: usize,
     /// Targets anybody looked at.
     pub targets: BTreeSet<TargetId>,
+    /// Those that are watched still.
+    #[serde(skip)]
+    pub watched: BTreeSet<TargetId>,
+    /// What the last console began with.
+    #[serde(skip)]
+    pub begun_with: BTreeSet<TargetId>,
     /// Lines that could not be read.
     pub problems: usize,
 }
@@ -55,8 +61,8 @@ impl Store {
         Ok(names.iter().map(|name| self.listing(name)).collect())
     }
 
-    /// The incident to go on with when the console starts: the newest one of exactly these
-    /// targets that is not resolved and was opened less than twelve hours before `now`.
+    /// The incident to go on with when the console starts: the newest one that watches exactly
+    /// these targets, or whose last console began with them, that is not resolved and was opened less than twelve hours before `now`.
     pub fn resumable(&self, targets: &BTreeSet<TargetId>, now: Timestamp) -> Option<Folder> {
         let limit = SignedDuration::from_hours(12);
         // Names begin with the day, which spares reading all of them.
@@ -69,7 +75,7 @@ impl Store {
             .filter(|n| days.iter().any(|d| n.starts_with(d)))
             .find_map(|name| {
                 let summary = self.listing(name).summary.ok()?;
-                let fits = summary.targets == *targets
+                let fits = [&summary.watched, &summary.begun_with].contains(&targets)
                     && summary.phase != Some(Milestone::Resolved)
                     && now.duration_since(summary.opened) < limit;
                 fits.then(|| Folder::existing(&self.root.join(name)).ok())?
@@ -103,6 +109,8 @@ fn summary(path: &std::path::Path) -> Result<Summary> {
         writers: incident.writers.len(),
         events: incident.timeline.len(),
         problems: journal.problems.len(),
+        watched: incident.watched(),
+        begun_with: incident.begun_with,
         title: incident.title,
         targets: incident.targets,
     })

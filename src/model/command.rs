@@ -12,7 +12,7 @@ use super::finding::{Finding, RuledOut, TargetState};
 use super::observation::Observation;
 use super::origin::Origin;
 use super::runbook::Runbook;
-use super::target::TargetId;
+use super::target::{Target, TargetId};
 use super::text::SafeText;
 use super::time::Stamp;
 
@@ -101,6 +101,20 @@ pub enum Command {
     },
     /// Stop the running command.
     StopRun,
+    /// Look at one more target.
+    AddTarget {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// The target.
+        target: Box<Target>,
+    },
+    /// Look at one target less.
+    RemoveTarget {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Which.
+        target: TargetId,
+    },
     /// Look at so many flows of each path from now on, from 1.
     Flows {
         /// How many.
@@ -170,6 +184,10 @@ pub enum Notice {
     RunOutput(SafeText),
     /// The running command ended; the words say how.
     RunEnded(SafeText),
+    /// The engine looks at one more target.
+    TargetAdded(Box<Target>),
+    /// It looks at one less.
+    TargetRemoved(TargetId),
     /// Who these addresses belong to, as far as it is known now.
     Origins(Vec<(IpAddr, Origin)>),
     /// Something could not be done; says what, on what, and what to try.

@@ -254,6 +254,16 @@ pub enum EventKind {
         /// Why.
         why: SafeText,
     },
+    /// A person had one more target watched.
+    TargetAdded {
+        /// The target.
+        target: TargetId,
+    },
+    /// A person had a target watched no more: nobody sees how its findings end.
+    TargetRemoved {
+        /// The target.
+        target: TargetId,
+    },
     /// Figures of a target's probes over a stretch of time, written now and then and on leaving.
     TargetNumbers {
         /// The figures.
@@ -378,6 +388,8 @@ impl EventKind {
             EventKind::FindingOpened { .. } => "finding_opened",
             EventKind::FindingCleared { .. } => "finding_cleared",
             EventKind::TargetState { .. } => "target_state",
+            EventKind::TargetAdded { .. } => "target_added",
+            EventKind::TargetRemoved { .. } => "target_removed",
             EventKind::TargetNumbers { .. } => "target_numbers",
             EventKind::Note { .. } => "note",
             EventKind::Pinned { .. } => "pinned",
@@ -397,6 +409,8 @@ impl EventKind {
     pub fn is_personal(&self) -> bool {
         match self {
             EventKind::Renamed { .. }
+            | EventKind::TargetAdded { .. }
+            | EventKind::TargetRemoved { .. }
             | EventKind::SeveritySet { .. }
             | EventKind::Note { .. }
             | EventKind::Pinned { .. }

@@ -33,6 +33,10 @@ pub struct Incident {
     pub writers: BTreeMap<WriterId, Writer>,
     /// Targets anybody looked at.
     pub targets: BTreeSet<TargetId>,
+    /// Those of them that somebody had watched no more, and nobody took up again.
+    pub dropped: BTreeSet<TargetId>,
+    /// What the last console that joined began with.
+    pub begun_with: BTreeSet<TargetId>,
     /// Findings that are open, or were when somebody last looked: see [`Incident::unseen`].
     pub open: BTreeMap<FindingKey, Finding>,
     /// Findings that were open and cleared, oldest first.
@@ -222,6 +226,8 @@ impl Incident {
                 self.targets.extend(targets.iter().cloned());
                 // Who only leaves a note looks at nothing.
                 if !targets.is_empty() {
+                    self.dropped.retain(|t| !targets.contains(t));
+                    self.begun_with = targets.iter().cloned().collect();
                     self.watch.join();
                 }
                 self.writers.insert(
@@ -273,6 +279,14 @@ impl Incident {
                 }
                 self.states
                     .insert(target.clone(), (state.clone(), why.clone(), when));
+            }
+            EventKind::TargetAdded { target } => {
+                self.targets.insert(target.clone());
+                self.dropped.remove(target);
+            }
+            EventKind::TargetRemoved { target } => {
+                self.dropped.insert(target.clone());
+                self.abandon(target, &event.writer, when);
             }
             EventKind::TargetNumbers { numbers } => self.numbers.push(numbers.clone()),
             EventKind::RunbookStarted {
@@ -357,6 +371,26 @@ impl Incident {
                 });
             }
         }
+    }
+
+    /// A session looks at a target no more: what only it saw there ends without having been seen
+    /// to end.
+    fn abandon(&mut self, target: &TargetId, writer: &WriterId, when: Timestamp) {
+        let of_target = self.open.iter().filter(|(_, f)| f.subject == *target);
+        let keys: Vec<FindingKey> = of_target.map(|(key, _)| key.clone()).collect();
+        for key in keys.iter().filter(|key| self.watch.abandon(key, writer)) {
+            self.lapsed
+                .extend(self.open.remove(key).map(|finding| Lapsed {
+                    finding,
+                    last_seen: when,
+                    ok_at: None,
+                }));
+        }
+    }
+
+    /// Targets that a console which goes on with the incident looks at.
+    pub fn watched(&self) -> BTreeSet<TargetId> {
+        self.targets.difference(&self.dropped).cloned().collect()
     }
 
     /// Since when nobody has looked whether an open finding is still there; `None` while a

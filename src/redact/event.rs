@@ -59,6 +59,12 @@ impl Redactor {
     /// The kinds that people make.
     fn personal(&self, kind: EventKind) -> Redacted<EventKind> {
         Redacted(match kind {
+            EventKind::TargetAdded { target } => EventKind::TargetAdded {
+                target: self.target(&target),
+            },
+            EventKind::TargetRemoved { target } => EventKind::TargetRemoved {
+                target: self.target(&target),
+            },
             EventKind::Note { note, text } => EventKind::Note {
                 note,
                 text: self.safe(&text),

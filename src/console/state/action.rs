@@ -21,6 +21,8 @@ pub enum Place {
     Menu,
     /// A command to confirm.
     Confirm,
+    /// Answer times over time.
+    Chart,
     /// Leave?
     Leave,
     /// A line of text.
@@ -40,6 +42,7 @@ impl Place {
             Place::Menu,
             Place::Confirm,
             Place::Leave,
+            Place::Chart,
             Place::Input,
             Place::Palette,
         ];
@@ -58,6 +61,7 @@ impl Place {
             Place::Input => 1 << 15,
             Place::Palette => 1 << 16,
             Place::Leave => 1 << 17,
+            Place::Chart => 1 << 18,
         }
     }
 }
@@ -91,12 +95,14 @@ const RUNBOOK: Places = Places::one(Place::On(Screen::Runbook));
 const TIMELINE: Places = Places::one(Place::On(Screen::Timeline));
 const PATH: Places = Places::one(Place::On(Screen::Path));
 const FIGURES: Places = PATH.and(Places::one(Place::On(Screen::Overview)));
-const READING: Places =
-    Places(Place::Help.bit() | Place::Finding.bit() | Place::Event.bit() | Place::Output.bit());
+const CHART: Places = Places::one(Place::Chart);
+pub(super) const READING: Places =
+    Places(Place::Help.bit() | Place::Finding.bit() | Place::Event.bit() | Place::Output.bit())
+        .and(CHART);
 const MENU: Places = Places::one(Place::Menu);
 const CONFIRM: Places = Places::one(Place::Confirm);
 const QUESTION: Places = CONFIRM.and(Places::one(Place::Leave));
-const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
+pub(super) const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
 const MOVES: Places = SCREENS.and(READING).and(MENU).and(CONFIRM);
 const EVERYWHERE: Places = MOVES.and(QUESTION).and(TYPING);
 
@@ -171,6 +177,18 @@ pub enum Action {
     Freeze,
     /// Start the figures of a target anew.
     Reset,
+    /// Watch one more target.
+    AddTarget,
+    /// Watch a target no more.
+    RemoveTarget,
+    /// Mask the first hops, or show them.
+    Hide,
+    /// Chart answer times.
+    Chart,
+    /// Look at a shorter time.
+    ZoomIn,
+    /// Look at a longer time.
+    ZoomOut,
     /// Find an action by name.
     Palette,
     /// All keys.
@@ -188,7 +206,7 @@ pub struct Entry {
     pub name: &'static str,
     /// One line for help.
     pub help: &'static str,
-    /// Its keys; the first is shown.
+    /// Its keys, unless the user chose others; the first is shown.
     pub keys: &'static [Key],
     /// Where they work.
     pub places: Places,
@@ -244,8 +262,8 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::StepFailed, &[Char('f')], RUNBOOK, 4, "failed", "the step did not work; asks why"),
     entry(A::Output, &[Char('o')], SCREENS, 0, "output", "output of the running or the last command"),
     entry(A::Open, &[Enter], SCREENS.and(MENU).and(TYPING), 5, "open", "one level deeper; on a step: run its command; in an input: accept"),
-    entry(A::Next, &[Char(']'), Char('l'), Right], OF_TARGET.and(RUNBOOK), 6, "next", "next target; on a step: its next command"),
-    entry(A::Previous, &[Char('['), Char('h'), Left], OF_TARGET.and(RUNBOOK), 7, "previous", "target before; on a step: the command before"),
+    entry(A::Next, &[Char(']'), Char('l'), Right], OF_TARGET.and(RUNBOOK).and(CHART), 6, "next", "next target; on a step: its next command; on a chart: next hop"),
+    entry(A::Previous, &[Char('['), Char('h'), Left], OF_TARGET.and(RUNBOOK).and(CHART), 7, "previous", "the one before"),
     entry(A::Confirm, &[Char('y')], QUESTION, 1, "yes", "yes, do it"),
     entry(A::Refuse, &[Char('n')], QUESTION, 2, "no", "no, go back"),
     entry(A::Edit, &[Char('e')], CONFIRM, 3, "edit values", "ask for the command's values again"),
@@ -254,7 +272,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Back, &[Esc], EVERYWHERE, 8, "back", "one level back; gives up a question"),
     entry(A::Note, &[Char('n')], SCREENS.and(READING), 10, "note", "write a note; ! decision, ? question, todo, h hypothesis"),
     entry(A::Milestone, &[Char('m')], SCREENS.and(READING), 11, "milestone", "detected, mitigated, resolved … is now"),
-    entry(A::Pin, &[Char('p')], SCREENS, 12, "pin", "keep what this pane shows, word for word, as evidence"),
+    entry(A::Pin, &[Char('p')], SCREENS.and(CHART), 12, "pin", "keep what this pane shows, word for word, as evidence"),
     entry(A::Runbook, &[Char('r')], SCREENS.and(Places::one(Place::Finding)), 13, "runbook", "the runbook of the finding, or the list of runbooks"),
     entry(A::Export, &[Char('e')], SCREENS, 14, "export", "write the postmortem draft"),
     entry(A::Severity, &[Char('v')], SCREENS, 0, "severity", "declare the severity, SEV1 to SEV5"),
@@ -264,26 +282,16 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Flows, &[Char('f')], PATH, 10, "flows", "look at 4, 8, 16 flows of each path, or one again: parallel paths"),
     entry(A::Freeze, &[Char('z')], SCREENS, 17, "freeze", "figures stand still, or go on; probing and recording always do"),
     entry(A::Reset, &[Char('R')], FIGURES, 0, "reset", "loss and times of the target start anew; the record keeps the old"),
+    entry(A::AddTarget, &[Char('A')], SCREENS, 18, "add target", "watch one more target from now on; also :add TARGET"),
+    entry(A::RemoveTarget, &[Char('D')], SCREENS, 0, "remove target", "watch this target no more; asks first; also :remove TARGET"),
+    entry(A::Hide, &[Char('H')], SCREENS, 0, "hide hops", "mask this host and the first hops while others see the screen"),
+    entry(A::Chart, &[Char('c')], FIGURES, 10, "chart", "answer times of the target or a hop over time"),
+    entry(A::ZoomIn, &[Char('+'), Char('=')], CHART, 1, "zoom in", "on a chart: a shorter time"),
+    entry(A::ZoomOut, &[Char('-'), Char('_')], CHART, 2, "zoom out", "on a chart: a longer time, up to the whole session"),
     entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),
 ];
-
-/// The action of a key at a place.
-pub fn find(place: Place, key: Key) -> Option<Action> {
-    // Leaving must be possible whatever lies on top.
-    if key == Ctrl('c') {
-        return Some(Action::Leave);
-    }
-    // `q` closes what only shows something, as pagers do.
-    if READING.has(place) && key == Char('q') {
-        return Some(Action::Back);
-    }
-    ACTIONS
-        .iter()
-        .find(|e| e.places.has(place) && e.keys.contains(&key))
-        .map(|e| e.action)
-}
 
 /// What the footer offers at a place, most important first.
 pub fn footer(place: Place) -> Vec<&'static Entry> {
@@ -293,13 +301,6 @@ pub fn footer(place: Place) -> Vec<&'static Entry> {
         .collect();
     shown.sort_by_key(|e| e.footer);
     shown
-}
-
-/// The key of an action that is shown.
-pub fn shown_key(action: Action) -> String {
-    let entry = ACTIONS.iter().find(|e| e.action == action);
-    let key = entry.and_then(|e| e.keys.first());
-    key.map(|k| key_name(*k)).unwrap_or_default()
 }
 
 /// A key as people write it.
@@ -319,7 +320,12 @@ pub fn key_name(key: Key) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keymap::Keymap;
     use super::*;
+
+    fn find(place: Place, key: Key) -> Option<Action> {
+        Keymap::default().find(place, key)
+    }
 
     #[test]
     fn keys_do_not_collide() {

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::action::Place;
+use super::history::History;
 use super::hold::Frozen;
+use super::keymap::Keymap;
 use super::layer::Layer;
 use super::message::Message;
 use super::outbox::Outbox;
@@ -53,11 +55,19 @@ pub struct AppInit {
 pub struct Settings {
     /// Flows that traceroutes look at.
     pub flows: u16,
+    /// So many hops are hidden from the start, for a screen that others see; 0 is none.
+    pub hide_hops: u8,
+    /// Which key does what.
+    pub keys: Keymap,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { flows: 1 }
+        Self {
+            flows: 1,
+            hide_hops: 0,
+            keys: Keymap::default(),
+        }
     }
 }
 
@@ -120,10 +130,16 @@ pub struct App {
     pub(crate) owners: bool,
     /// Flows that traceroutes look at.
     pub(crate) flows: u16,
+    /// Hops that are hidden, and whether they are now.
+    pub(crate) hide_hops: u8,
+    /// See `hide_hops`.
+    pub(crate) hidden: bool,
     /// What goes on behind a screen that stands still.
     pub(crate) frozen: Option<Box<Frozen>>,
     /// Since when the figures of a target count, where somebody started them anew.
     pub(crate) resets: BTreeMap<TargetId, Stamp>,
+    /// Answer times of the session.
+    pub(crate) history: History,
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) remark: Option<Remark>,
@@ -171,8 +187,11 @@ impl App {
             origins: BTreeMap::new(),
             owners: false,
             flows: init.settings.flows,
+            hide_hops: init.settings.hide_hops,
+            hidden: init.settings.hide_hops > 0,
             frozen: None,
             resets: BTreeMap::new(),
+            history: History::default(),
             recorder: Recorder::default(),
             outbox: Outbox::default(),
             remark: None,
@@ -351,6 +370,19 @@ impl App {
     pub fn signs(&self) -> &'static Symbols {
         self.symbols
     }
+    /// Which key does what.
+    pub fn keymap(&self) -> &Keymap {
+        &self.init.settings.keys
+    }
+    /// The key of an action that is shown.
+    pub fn key_of(&self, action: super::action::Action) -> String {
+        self.keymap().shown(action)
+    }
+    /// The keys that lead to the one before and the next.
+    pub fn keys_aside(&self) -> String {
+        use super::action::Action::{Next, Previous};
+        format!("{} {}", self.key_of(Previous), self.key_of(Next))
+    }
     /// Whether the terminal shows UTF-8.
     pub fn utf8(&self) -> bool {
         self.init.utf8
@@ -407,6 +439,9 @@ impl App {
             A::StepDone | A::StepSkip | A::StepFailed => steps,
             A::Next | A::Previous if self.screen == Screen::Runbook => {
                 steps && self.runbooks.fences().len() > 1
+            }
+            A::Next | A::Previous if matches!(self.layer(), Some(Layer::Chart { .. })) => {
+                self.last_hop() > 0
             }
             A::Next | A::Previous => self.window.order.len() > 1,
             A::Open if self.screen == Screen::Runbook && steps && self.layers.is_empty() => {

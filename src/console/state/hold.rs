@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::app::{App, Pick};
+use super::app::App;
 use super::facts;
-use super::screen::Screen;
+use super::history::History;
 use crate::model::command::{Command, Verdicts};
 use crate::model::finding::{FindingKey, Severity};
 use crate::model::observation::Observation;
@@ -25,6 +25,8 @@ pub struct Frozen {
     known: BTreeSet<FindingKey>,
     /// What the screen would show.
     pub(super) window: Window,
+    /// The same.
+    history: History,
     /// The same; `None` while nothing changed.
     verdicts: Option<Verdicts>,
 }
@@ -53,6 +55,7 @@ impl App {
     pub(super) fn freeze(&mut self) {
         if let Some(frozen) = self.frozen.take() {
             self.window = frozen.window;
+            self.history = frozen.history;
             if let Some(verdicts) = frozen.verdicts {
                 self.judged(verdicts);
             }
@@ -66,6 +69,7 @@ impl App {
             alarms: 0,
             known: self.verdicts.findings.iter().map(|f| f.key()).collect(),
             window: self.window.clone(),
+            history: self.history.clone(),
             verdicts: None,
         }));
         self.remark = None;
@@ -73,10 +77,12 @@ impl App {
 
     /// Files an observation where it is to be shown next.
     pub(super) fn observe(&mut self, observation: &Observation) {
-        match &mut self.frozen {
-            Some(frozen) => frozen.window.take(observation),
-            None => self.window.take(observation),
-        }
+        let (window, history) = match &mut self.frozen {
+            Some(frozen) => (&mut frozen.window, &mut frozen.history),
+            None => (&mut self.window, &mut self.history),
+        };
+        window.take(observation);
+        history.take(observation);
     }
 
     /// Takes verdicts in, to be shown now or later.
@@ -111,15 +117,7 @@ impl App {
             self.say("the screen is frozen: let it go on first, then reset", true);
             return Vec::new();
         }
-        let id = match &self.pick {
-            Pick::Target(id) | Pick::Finding { subject: id, .. }
-                if self.screen == Screen::Overview =>
-            {
-                Some(id.clone())
-            }
-            _ => self.current_id().cloned(),
-        };
-        let Some((id, target)) = id.and_then(|id| {
+        let Some((id, target)) = self.target_in_sight().and_then(|id| {
             let target = self.window.targets.get_mut(&id)?;
             Some((id, target))
         }) else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::action::{self, Action};
+use super::action::Action;
 use super::app::{App, Pick};
 use super::input::Input;
 use super::key::Key;
@@ -24,7 +24,7 @@ impl App {
         // Trouble stays until somebody was here to read it; then any key takes it away.
         self.remark = None;
         let place = self.place();
-        match action::find(place, key) {
+        match self.keymap().find(place, key) {
             Some(action) => self.act(action, key),
             None => self.typed(key),
         }
@@ -112,6 +112,12 @@ impl App {
                 self.figures = !self.figures;
                 self.event = None;
             }
+            Action::AddTarget => self.ask_target(""),
+            Action::RemoveTarget => self.ask_remove(None),
+            Action::Hide => self.hide(),
+            Action::Chart => self.chart(),
+            Action::ZoomIn => self.zoom(-1),
+            Action::ZoomOut => self.zoom(1),
             Action::Freeze => self.freeze(),
             Action::Reset => return self.reset_figures(),
             Action::Flows => return self.more_flows(),
@@ -195,6 +201,8 @@ impl App {
                 self.mark_step(step, mark, Some(SafeText::new(reason)))
             }
             Some(Layer::ConfirmLeave { .. }) => self.leave_now(),
+            Some(Layer::ConfirmRemove { target, .. }) => self.remove_target(target),
+            Some(Layer::AddTarget(input)) => self.add_target(input),
             Some(Layer::Filter(input)) => {
                 self.filter = input.text().trim().to_lowercase();
                 self.event = None;
@@ -213,7 +221,7 @@ impl App {
     pub fn armed(&self) -> bool {
         let since = match self.layers.last() {
             Some(Layer::ConfirmRun(c)) => c.since,
-            Some(Layer::ConfirmLeave { since }) => *since,
+            Some(Layer::ConfirmLeave { since } | Layer::ConfirmRemove { since, .. }) => *since,
             _ => return true,
         };
         since.is_some_and(|s| self.now.mono.since(s) >= TOO_EARLY)

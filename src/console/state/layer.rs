@@ -5,6 +5,7 @@ use super::input::Input;
 use crate::model::event::{EventId, StepMark};
 use crate::model::finding::FindingKey;
 use crate::model::runbook::Risk;
+use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::Mono;
 
@@ -71,6 +72,22 @@ pub enum Layer {
     ConfirmLeave {
         /// See [`Confirm::since`].
         since: Option<Mono>,
+    },
+    /// A target to be watched as well.
+    AddTarget(Input),
+    /// Watch this target no more?
+    ConfirmRemove {
+        /// Which.
+        target: TargetId,
+        /// See [`Confirm::since`].
+        since: Option<Mono>,
+    },
+    /// Answer times over time.
+    Chart {
+        /// Of which hop; `None` is the target itself.
+        hop: Option<u8>,
+        /// Place in the list of spans.
+        zoom: usize,
     },
     /// Words that timeline lines must hold.
     Filter(Input),
@@ -140,23 +157,29 @@ impl Layer {
     pub fn place(&self) -> Place {
         match self {
             Layer::Help { .. } => Place::Help,
+            Layer::Chart { .. } => Place::Chart,
             Layer::Finding { .. } => Place::Finding,
             Layer::Event { .. } => Place::Event,
             Layer::Output { .. } => Place::Output,
             Layer::Milestones { .. } | Layer::Severity { .. } => Place::Menu,
             Layer::ConfirmRun(c) if c.asks_name() => Place::Input,
             Layer::ConfirmRun(_) => Place::Confirm,
-            Layer::ConfirmLeave { .. } => Place::Leave,
-            Layer::Note(_) | Layer::Parameter { .. } | Layer::Reason { .. } | Layer::Filter(_) => {
-                Place::Input
-            }
+            Layer::ConfirmLeave { .. } | Layer::ConfirmRemove { .. } => Place::Leave,
+            Layer::Note(_)
+            | Layer::Parameter { .. }
+            | Layer::Reason { .. }
+            | Layer::AddTarget(_)
+            | Layer::Filter(_) => Place::Input,
             Layer::Palette { .. } => Place::Palette,
         }
     }
 
     /// Tells a question that time went on.
     pub fn seen_at(&mut self, now: Mono) {
-        if let Layer::ConfirmRun(Confirm { since, .. }) | Layer::ConfirmLeave { since } = self {
+        if let Layer::ConfirmRun(Confirm { since, .. })
+        | Layer::ConfirmLeave { since }
+        | Layer::ConfirmRemove { since, .. } = self
+        {
             since.get_or_insert(now);
         }
     }
@@ -166,6 +189,7 @@ impl Layer {
         match self {
             Layer::Note(input)
             | Layer::Filter(input)
+            | Layer::AddTarget(input)
             | Layer::Parameter { input, .. }
             | Layer::Reason { input, .. }
             | Layer::Palette { input, .. } => Some(input),

@@ -4,7 +4,8 @@ use super::app::{App, Pick};
 use super::key::Key;
 use super::layer::Layer;
 use super::screen::Screen;
-use super::{pane, sheet};
+use super::sheet::chart::SPANS;
+use super::{facts, pane, sheet};
 use crate::model::event::Milestone;
 
 /// A movement.
@@ -143,6 +144,13 @@ impl App {
 
     /// Left and right: the target, or the command of a step.
     pub(super) fn aside(&mut self, by: isize) {
+        let hops = usize::from(self.last_hop());
+        if let Some(Layer::Chart { hop, .. }) = self.layers.last_mut() {
+            // The target itself, then its hops outward.
+            let at = around(hop.map_or(0, usize::from), hops + 1, by);
+            *hop = u8::try_from(at).ok().filter(|at| *at > 0);
+            return;
+        }
         if self.screen == Screen::Runbook {
             let count = self.runbooks.fences().len();
             self.runbooks.fence = around(self.runbooks.fence, count, by);
@@ -154,6 +162,30 @@ impl App {
         }
         for screen in Screen::ALL.into_iter().filter(|s| s.of_target()) {
             self.cursors[screen.index()].scroll = 0;
+        }
+    }
+}
+
+impl App {
+    /// The last hop that has a row of its own.
+    pub(super) fn last_hop(&self) -> u8 {
+        let path = self.current().and_then(|t| t.best_path());
+        path.and_then(|(_, p)| p.reached_ttl().or_else(|| facts::last_router(p)))
+            .unwrap_or(0)
+    }
+
+    /// Charts the target in sight.
+    pub(super) fn chart(&mut self) {
+        if let Some(id) = self.target_in_sight() {
+            self.select_target(&id);
+        }
+        self.layers.push(Layer::Chart { hop: None, zoom: 1 });
+    }
+
+    /// A longer or a shorter time.
+    pub(super) fn zoom(&mut self, by: isize) {
+        if let Some(Layer::Chart { zoom, .. }) = self.layers.last_mut() {
+            *zoom = zoom.saturating_add_signed(by).min(SPANS.len());
         }
     }
 }

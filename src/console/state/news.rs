@@ -13,6 +13,14 @@ impl App {
             || !batch.events.is_empty()
             || !batch.notices.is_empty()
             || batch.verdicts.is_some();
+        // Who is watched comes first: what was seen of a new target would be dropped else.
+        let (targets, notices): (Vec<_>, Vec<_>) = batch
+            .notices
+            .into_iter()
+            .partition(|n| matches!(n, Notice::TargetAdded(_) | Notice::TargetRemoved(_)));
+        for notice in targets {
+            self.notice(notice);
+        }
         for observation in &batch.observations {
             self.observe(observation);
         }
@@ -21,7 +29,7 @@ impl App {
             self.judged(verdicts);
         }
         self.keep_pick();
-        for notice in batch.notices {
+        for notice in notices {
             self.notice(notice);
         }
         let before = self.outbox.entries().len();
@@ -80,6 +88,8 @@ impl App {
                 self.runbooks.opening = None;
                 self.say(what, true);
             }
+            Notice::TargetAdded(target) => self.target_added(*target),
+            Notice::TargetRemoved(id) => self.target_removed(&id),
             Notice::Origins(list) => self.origins.extend(list),
             Notice::Info(what) => self.say(what, false),
         }

@@ -126,6 +126,9 @@ fn tells(event: &Event, entry: &Pending) -> bool {
             EventKind::MilestoneSet { .. } => entry.what == "milestone",
             EventKind::SeveritySet { .. } => entry.what == "severity",
             EventKind::StepMarked { .. } => entry.what == "step",
+            EventKind::TargetAdded { .. } | EventKind::TargetRemoved { .. } => {
+                entry.what == "target"
+            }
             EventKind::Exported { .. } => entry.what == "export",
             _ => false,
         }

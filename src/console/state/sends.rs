@@ -7,6 +7,8 @@ use super::key::Key;
 use super::layer::Layer;
 use super::pane;
 use super::screen::Screen;
+use super::sheet;
+use super::targets::with_word;
 use crate::model::command::Command;
 use crate::model::event::{Milestone, StepMark};
 use crate::model::note::parse_note;
@@ -90,6 +92,15 @@ impl App {
 
     /// What the current pane shows, as text: a title and all its lines, `cols` cells wide.
     pub fn pane_text(&self, cols: u16) -> (SafeText, Vec<SafeText>) {
+        if let Some(Layer::Chart { hop, zoom }) = self.layers.last() {
+            // As wide as it can be read in a report, and as high.
+            let doc = sheet::chart::of(self, *hop, *zoom, usize::from(cols).min(100), 17);
+            let title = SafeText::new(format!("Answer times, {}", pane::title(self)));
+            return (
+                title,
+                doc.lines.iter().map(super::doc::Line::words).collect(),
+            );
+        }
         let doc = pane::whole(self, usize::from(cols));
         (
             match &self.frozen {
@@ -158,9 +169,16 @@ impl App {
     }
 
     pub(super) fn run_from_palette(&mut self, typed: &str, at: usize) -> Vec<Command> {
+        if let Some(target) = with_word(typed, "add") {
+            return self.add_target(Input::with(target));
+        }
+        if let Some(name) = with_word(typed, "remove") {
+            self.ask_remove(Some(name));
+            return Vec::new();
+        }
         let found = pane::palette(self, typed);
         match found.get(at.min(found.len().saturating_sub(1))) {
-            Some(entry) => self.act(entry.action, entry.keys[0]),
+            Some(entry) => self.act(entry.action, Key::Enter),
             None => match pane::runbook_path(typed) {
                 Some(path) => self.open_runbook(path),
                 None => Vec::new(),

@@ -45,6 +45,10 @@ pub struct Symbols {
     pub branch: &'static str,
     /// Levels of a sparkline, lowest first.
     pub levels: &'static [&'static str],
+    /// The same as parts of a bar that is several lines high.
+    pub bars: &'static [&'static str],
+    /// The longest time above a bar.
+    pub peak: &'static str,
     /// A lost probe in a sparkline.
     pub lost: &'static str,
     /// Pieces of a bar with four kinds of filling.
@@ -73,6 +77,8 @@ static UTF8: Symbols = Symbols {
     corners: ["┌", "┐", "└", "┘"],
     branch: "└─",
     levels: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    bars: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    peak: "·",
     lost: "×",
     fills: ["░", "▒", "█", "▓"],
     sep: "·",
@@ -98,6 +104,8 @@ static ASCII: Symbols = Symbols {
     corners: ["+", "+", "+", "+"],
     branch: "`-",
     levels: &["1", "2", "3", "4", "5", "6", "7", "8"],
+    bars: &[".", ".", ".", ":", ":", ":", "#", "#"],
+    peak: "'",
     lost: "x",
     fills: [".", ":", "#", "="],
     sep: "-",

@@ -112,6 +112,8 @@ fn ticket(command: &Command) -> Option<Ticket> {
         | Command::Severity { ticket, .. }
         | Command::Pin { ticket, .. }
         | Command::Export { ticket }
+        | Command::AddTarget { ticket, .. }
+        | Command::RemoveTarget { ticket, .. }
         | Command::MarkStep { ticket, .. }
         | Command::Run { ticket, .. } => Some(*ticket),
         Command::ListRunbooks

@@ -37,6 +37,7 @@ pub use link::Link;
 pub use run::{Console, Options, run};
 pub use shown::Shown;
 
+pub use crate::console::state::keymap::{Keymap, Refused};
 pub use crate::console::state::{App, AppInit, Settings};
 
 use crate::model::text::SafeText;

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::Canvas;
-use crate::console::state::action::{self, Action, Place, footer, key_name};
+use crate::console::state::action::{Action, Place, footer};
 use crate::console::state::doc::{CUT, Line, Role, head};
 use crate::console::state::room::{LEAST_COLS, LEAST_ROWS};
 use crate::console::state::{App, Screen, pane, sheet};
@@ -30,7 +30,7 @@ pub fn top(app: &App, area: Rect, canvas: &mut Canvas) {
 fn frozen(app: &App, cols: usize) -> Option<Line> {
     let (long, short) = app.frozen_words()?;
     let sign = app.signs().warning;
-    let key = action::shown_key(Action::Freeze);
+    let key = app.key_of(Action::Freeze);
     let room = cols.saturating_sub(4);
     let words = [
         format!("{sign} {long}; {key} goes on"),
@@ -57,10 +57,13 @@ pub fn bottom(app: &App, area: Rect, canvas: &mut Canvas) -> Option<Position> {
     if let Some(prompt) = sheet::prompt(app) {
         let hint = Line::plain(" ").with(Role::Muted, prompt.hint);
         let above = match app.remark() {
-            Some((text, trouble)) => news(app, text, trouble, cols).swap_remove(0),
-            None => hint.fit(cols),
+            Some((text, trouble)) => news(app, text, trouble, cols),
+            None => vec![hint.fit(cols)],
         };
-        canvas.line(area, last.saturating_sub(1), &above);
+        let from = last.saturating_sub(above.len() as u16);
+        for (n, line) in above.iter().enumerate() {
+            canvas.line(area, from + n as u16, line);
+        }
         let (line, x) = typed(&prompt, cols);
         canvas.line(area, last, &line);
         return Some(Position::new(area.x + x as u16, area.y + last));
@@ -279,15 +282,16 @@ fn keys(app: &App, cols: usize) -> Line {
         .filter(|e| !(at_home && e.action == Action::Back))
         .filter(|e| app.offers(e.action))
         .map(|e| {
-            let key = e.keys.first().map(|k| key_name(*k)).unwrap_or_default();
+            let key = app.key_of(e.action);
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
+                (Action::Next, _) if place == Place::Chart => "hop",
                 (Action::Next, Screen::Runbook) => "command",
                 (Action::Next, _) => "target",
                 _ => e.name,
             };
             let key = if e.action == Action::Next {
-                "[ ]".into()
+                app.keys_aside()
             } else {
                 key
             };

@@ -28,6 +28,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame) {
         buffer: frame.buffer_mut(),
         theme,
         ascii: !app.utf8(),
+        veil: app.veil(),
     };
     if area.width == 0 || area.height == 0 {
         return;

@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::config::theme::{Colour, Paint, Role, Theme};
 use crate::console::state::doc::Line;
+use crate::console::state::veil::Veil;
 
 /// A buffer, and how to paint on it.
 pub struct Canvas<'a> {
@@ -20,6 +21,8 @@ pub struct Canvas<'a> {
     pub theme: &'a Theme,
     /// Whether only ASCII can be shown.
     pub ascii: bool,
+    /// What is masked.
+    pub veil: Option<Veil>,
 }
 
 impl Canvas<'_> {
@@ -37,6 +40,8 @@ impl Canvas<'_> {
             return;
         }
         let y = area.y + row;
+        let veiled = self.veil.as_ref().map(|v| v.line(line));
+        let line = veiled.as_ref().unwrap_or(line);
         let line = if line.selected {
             line.fit(usize::from(area.width))
         } else {

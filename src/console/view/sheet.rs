@@ -56,7 +56,7 @@ pub fn over(app: &App, body: Rect, canvas: &mut Canvas) {
     let more = match (from, below) {
         (0, 0) => String::new(),
         (above, 0) => format!(" {above} lines above "),
-        (0, below) => format!(" {below} more lines: j or PgDn "),
+        (0, below) => format!(" {below} more lines: {} ", sheet::keys_on(app)),
         (above, below) => format!(" {above} above, {below} below "),
     };
     let more = Line::of(Role::Muted, more);

@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use super::recorder::{Leave, News, RecorderHandle};
 use crate::engine::seen::Seen;
 use crate::model::command::{Command, Entry, Notice, Ticket};
-use crate::model::event::{Basis, Event, EventKind};
+use crate::model::event::{Basis, Event, EventKind, TargetNumbers};
 use crate::model::finding::Code;
+use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::Mono;
 use crate::model::window::Window;
@@ -142,7 +143,8 @@ impl Desk {
         }
     }
 
-    fn enter_with(&mut self, ticket: Ticket, kind: EventKind) {
+    /// Puts something on record that somebody waits for.
+    pub fn enter_with(&mut self, ticket: Ticket, kind: EventKind) {
         self.enter(Entry {
             kind,
             happened: None,
@@ -236,7 +238,10 @@ impl Desk {
             },
             Command::StopRun => self.runs.stop(),
             // The engine's own.
-            Command::Flows { .. } | Command::Leave => {}
+            Command::Flows { .. }
+            | Command::AddTarget { .. }
+            | Command::RemoveTarget { .. }
+            | Command::Leave => {}
         }
     }
 
@@ -307,7 +312,13 @@ impl Desk {
     }
 
     fn record_numbers(&mut self, window: &Window) {
-        for numbers in numbers::of(window) {
+        self.record_numbers_of(window, None);
+    }
+
+    /// The figures of a target, or of all.
+    pub fn record_numbers_of(&mut self, window: &Window, target: Option<&TargetId>) {
+        let wanted = |n: &TargetNumbers| target.is_none_or(|t| n.target == *t);
+        for numbers in numbers::of(window).into_iter().filter(wanted) {
             self.record(EventKind::TargetNumbers { numbers });
         }
     }

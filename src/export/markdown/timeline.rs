@@ -160,6 +160,10 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
             (Some(exit), None) => format!("the command failed with exit code {exit}"),
             (None, None) => "the command ended without an exit code".into(),
         },
+        EventKind::TargetAdded { target } => format!("target added: {}", code(target.as_str())),
+        EventKind::TargetRemoved { target } => {
+            format!("no longer watched: {}", code(target.as_str()))
+        }
         EventKind::Exported { path } => {
             let name = path.as_str().rsplit('/').next().unwrap_or_default();
             format!("wrote the draft {}", code(name))

@@ -199,3 +199,36 @@ fn a_second_responder_takes_nothing_away_from_the_first() {
     incident.apply(script);
     assert_eq!(unseen(&incident), None);
 }
+
+fn removed(writer: &str, seq: u64, second: i64) -> Event {
+    let target = TargetId("api".into());
+    event(writer, seq, second, EventKind::TargetRemoved { target })
+}
+
+#[test]
+fn a_target_that_is_removed_takes_its_findings_along_and_nobody_claims_that_they_ended() {
+    let mut incident = killed();
+    incident.apply(removed("ana@jump1-1", 3, 140));
+    assert!(incident.open.is_empty() && incident.cleared.is_empty());
+    let lapsed = &incident.lapsed[0];
+    assert_eq!((lapsed.last_seen.as_second(), lapsed.ok_at), (140, None));
+    assert!(incident.watched().is_empty(), "resumed without it");
+    assert_eq!(incident.targets.len(), 1, "but it was looked at");
+    let target = TargetId("api".into());
+    let again = EventKind::TargetAdded { target };
+    incident.apply(event("ana@jump1-1", 4, 150, again));
+    assert_eq!(incident.watched().len(), 1);
+}
+
+#[test]
+fn what_somebody_else_still_looks_at_stays_open() {
+    let mut incident = killed();
+    incident.apply(joined("ben@jump2-9", 131));
+    incident.apply(opened("ben@jump2-9", 1, 132));
+    incident.apply(note("ana@jump1-1", 3, 135, "here"));
+    incident.apply(opened("ana@jump1-1", 4, 136));
+    incident.apply(removed("ana@jump1-1", 5, 140));
+    assert_eq!((incident.open.len(), incident.lapsed.len()), (1, 0));
+    incident.apply(removed("ben@jump2-9", 2, 150));
+    assert_eq!((incident.open.len(), incident.lapsed.len()), (0, 1));
+}

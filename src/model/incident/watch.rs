@@ -100,6 +100,19 @@ impl Watch {
         keys.filter_map(|key| Some((key, self.behind.get(key)?)))
     }
 
+    /// A session looks at the place of a finding no more; whether it was the last.
+    pub fn abandon(&mut self, key: &FindingKey, writer: &WriterId) -> bool {
+        let Some(behind) = self.behind.get_mut(key) else {
+            return true;
+        };
+        behind.remove(writer);
+        let last = behind.is_empty();
+        if last {
+            self.forget(key);
+        }
+        last
+    }
+
     /// The finding is open no more.
     pub fn forget(&mut self, key: &FindingKey) {
         self.behind.remove(key);

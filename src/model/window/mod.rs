@@ -184,11 +184,27 @@ impl Window {
 
     /// Adds a target; one that is there already stays as it is.
     pub fn add(&mut self, target: Target) {
+        self.add_at(self.order.len(), target);
+    }
+
+    /// Adds one later: before this host, if that is last.
+    pub fn join(&mut self, target: Target) {
+        let local = self.order.last() == Some(&TargetId::local());
+        self.add_at(self.order.len() - usize::from(local), target);
+    }
+
+    fn add_at(&mut self, place: usize, target: Target) {
         if !self.targets.contains_key(&target.id) {
-            self.order.push(target.id.clone());
+            self.order.insert(place, target.id.clone());
             self.targets
                 .insert(target.id.clone(), TargetWindow::new(target));
         }
+    }
+
+    /// Forgets a target and all that was seen of it.
+    pub fn remove(&mut self, id: &TargetId) {
+        self.order.retain(|t| t != id);
+        self.targets.remove(id);
     }
 
     /// Files one observation. One about an unknown target is dropped: it cannot be shown.

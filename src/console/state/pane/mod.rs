@@ -18,6 +18,7 @@ use super::app::App;
 use super::doc::{Doc, Line, Role};
 use super::facts;
 use super::screen::Screen;
+use super::sheet;
 use crate::model::finding::{Code, Finding, Severity, TargetState};
 use crate::model::target::{TargetId, TargetKind};
 use crate::model::text::SafeText;
@@ -54,19 +55,19 @@ pub fn body(app: &App) -> Vec<Line> {
             let doc = whole(app, room.cols);
             let mut lines = doc.window(room.body, app.cursor().scroll).to_vec();
             let below = doc.len().saturating_sub(app.cursor().scroll + lines.len());
-            more_below(&mut lines, below, room.body);
+            more_below(app, &mut lines, below, room.body);
             lines
         }
     }
 }
 
 /// Says in the last line that there is more, where there is.
-pub(super) fn more_below(lines: &mut Vec<Line>, below: usize, rows: usize) {
+pub(super) fn more_below(app: &App, lines: &mut Vec<Line>, below: usize, rows: usize) {
     if below > 0 && lines.len() == rows && rows > 3 {
         lines.pop();
         lines.push(Line::of(
             Role::Muted,
-            format!(" … {} more lines: j or PgDn", below + 1),
+            format!(" … {} more lines: {}", below + 1, sheet::keys_on(app)),
         ));
     }
 }
@@ -130,8 +131,7 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
     if count > 1 {
         let at = app.target.min(count - 1) + 1;
         line.push(Role::Muted, format!("  {at} of {count} "));
-        line.push(Role::Key, "[");
-        line.push(Role::Key, " ]");
+        line.push(Role::Key, app.keys_aside());
     }
     line.push(Role::Text, "   ");
     let full = line.join(facts::state(app, id));
@@ -187,8 +187,9 @@ fn screen_of_clean(what: &str) -> Screen {
 pub(super) fn wait(app: &App, doc: &mut Doc, why: &str) {
     if is_local(app) && app.screen != Screen::Path {
         let text = format!(
-            " {} of other targets only; [ ] chooses one",
-            app.symbols.none
+            " {} of other targets only; {} chooses one",
+            app.symbols.none,
+            app.keys_aside()
         );
         doc.line(Line::of(Role::Muted, text));
         return;

@@ -31,6 +31,10 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         );
         doc.paragraph(Line::of(Role::Accent, text), cols, 1);
     }
+    if app.hidden {
+        let text = format!("hops 1 to {} are masked on the screen", app.hide_hops);
+        doc.paragraph(Line::of(Role::Accent, text), cols, 1);
+    }
     resolution(app, t, &mut doc, cols);
     if let Some((key, path)) = t.best_path() {
         hops(app, key.0, path, &mut doc, cols);

@@ -29,7 +29,7 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
     let below = content
         .len()
         .saturating_sub(app.runbooks.scroll + shown.len());
-    super::more_below(&mut shown, below, rows);
+    super::more_below(app, &mut shown, below, rows);
     left.extend(shown);
     if room.wide() {
         beside(app, left, room)
@@ -203,7 +203,7 @@ fn commands(app: &App) -> Line {
         return Line::new();
     }
     let at = app.runbooks.fence.min(count - 1) + 1;
-    Line::of(Role::Muted, format!("command {at} of {count} ")).with(Role::Key, "[ ]")
+    Line::of(Role::Muted, format!("command {at} of {count} ")).with(Role::Key, app.keys_aside())
 }
 
 /// The current step, laid out.

@@ -359,6 +359,16 @@ pub fn tell(app: &App, e: &Event) -> Told {
                 format!("{how} after {took}, {}", lines(output.len())),
             )
         }
+        EventKind::TargetAdded { target } => told(
+            (s.dot, Role::Accent),
+            by.as_str(),
+            format!("added target {target}"),
+        ),
+        EventKind::TargetRemoved { target } => told(
+            (s.dot, Role::Accent),
+            by.as_str(),
+            format!("removed target {target}: no longer watched"),
+        ),
         EventKind::Exported { path } => told((s.pin, Role::Accent), "export", path.to_string()),
         EventKind::Gap { from, why } => told(
             (s.unknown, Role::Unknown),

@@ -1,6 +1,7 @@
 //! A command before it runs, word for word, and what it says while it runs.
 
 use super::heading;
+use crate::console::state::action::Action;
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::layer::Confirm;
@@ -102,7 +103,11 @@ pub fn output(app: &App, cols: usize) -> Doc {
         }
         None => {
             let age = human(app.now.mono.since(run.started.mono));
-            let text = format!("{} running for {age}; x stops it", app.symbols.pending);
+            let text = format!(
+                "{} running for {age}; {} stops it",
+                app.symbols.pending,
+                app.key_of(Action::Stop)
+            );
             doc.line(Line::of(Role::Pending, text));
         }
     }

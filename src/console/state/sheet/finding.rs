@@ -1,6 +1,7 @@
 //! One finding in full: what it means, where, on what evidence, how to show it to others.
 
 use super::heading;
+use crate::console::state::action::Action;
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::pane::severity_role;
@@ -86,7 +87,7 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
     }
     if let Some(name) = f.runbooks.first() {
         let all: Vec<_> = f.runbooks.iter().map(|r| r.as_str()).collect();
-        let line = Line::of(Role::Key, "r")
+        let line = Line::of(Role::Key, app.key_of(Action::Runbook))
             .with(Role::Muted, format!(" opens {name}"))
             .with(
                 Role::Muted,

@@ -20,11 +20,13 @@ pub fn content(app: &App, cols: usize) -> Doc {
         if !group.is_empty() {
             super::heading(&mut doc, group);
         }
-        let keys: Vec<String> = entry.keys.iter().map(|k| key_name(*k)).collect();
-        let keys = if entry.action == Action::Choose {
-            "1 … 6".to_owned()
-        } else {
-            keys.join(" ")
+        let keys = app.keymap().of(entry.action);
+        let keys: Vec<String> = keys.iter().map(|k| key_name(*k)).collect();
+        let keys = match entry.action {
+            Action::Choose => "1 … 6".to_owned(),
+            // Found by its name in the palette.
+            _ if keys.is_empty() => format!(":{}", entry.name),
+            _ => keys.join(" "),
         };
         let line = Line::plain(" ")
             .join(Line::of(Role::Key, keys).fit(19))

@@ -1,11 +1,12 @@
 //! Menus and small questions.
 
-use crate::console::state::action::key_name;
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::outbox::Fate;
 use crate::console::state::pane;
+use crate::console::state::targets::with_word;
 use crate::model::event::Milestone;
+use crate::model::target::TargetId;
 use crate::model::time::clock_utc;
 
 fn item(app: &App, selected: bool, n: usize, name: &str, right: Line) -> Line {
@@ -82,18 +83,38 @@ pub fn leave(app: &App, cols: usize) -> Doc {
         doc.line(Line::plain("Nothing is under way."));
     }
     doc.gap();
-    let line = if app.armed() {
-        Line::of(Role::Key, "y")
-            .text(" leaves   ")
-            .with(Role::Key, "n")
-            .text(" or ")
-            .with(Role::Key, "Esc")
-            .text(" stays")
-    } else {
-        Line::of(Role::Pending, app.symbols.pending)
-    };
-    doc.line(line);
+    doc.line(question(app, " leaves   ", " stays"));
     doc
+}
+
+/// What is lost and what is kept when a target goes.
+pub fn remove(app: &App, target: &TargetId, cols: usize) -> Doc {
+    let mut doc = Doc::new();
+    let (name, open) = app.removal(target);
+    doc.lines(Line::of(Role::Title, name).wrap(cols, 0));
+    let found = match open {
+        0 => "Its probes stop.".to_owned(),
+        1 => "Its probes stop; its open finding closes as no longer watched.".to_owned(),
+        n => format!("Its probes stop; its {n} open findings close as no longer watched."),
+    };
+    doc.lines(Line::plain(found).wrap(cols, 0));
+    let kept = "What is on record stays there.";
+    doc.lines(Line::of(Role::Muted, kept).wrap(cols, 0));
+    doc.gap();
+    doc.line(question(app, " removes it   ", " keeps it"));
+    doc
+}
+
+fn question(app: &App, yes: &str, no: &str) -> Line {
+    if !app.armed() {
+        return Line::of(Role::Pending, app.symbols.pending);
+    }
+    Line::of(Role::Key, "y")
+        .text(yes)
+        .with(Role::Key, "n")
+        .text(" or ")
+        .with(Role::Key, "Esc")
+        .text(no)
 }
 
 /// Actions that match what was typed.
@@ -104,7 +125,7 @@ pub fn palette(app: &App, typed: &str, at: usize, cols: usize) -> Doc {
     for (n, entry) in found.iter().enumerate() {
         let here = n == at.min(last);
         let mark = if here { app.symbols.marker } else { " " };
-        let key = entry.keys.first().map(|k| key_name(*k)).unwrap_or_default();
+        let key = app.key_of(entry.action);
         let line = Line::of(Role::Accent, mark)
             .join(Line::plain(entry.name).fit(16))
             .join(Line::of(Role::Key, key).fit(10))
@@ -112,7 +133,12 @@ pub fn palette(app: &App, typed: &str, at: usize, cols: usize) -> Doc {
         doc.line(line.cut(cols).selected(here));
     }
     if doc.is_empty() {
+        let word = |word| with_word(typed, word);
         doc.line(match pane::runbook_path(typed) {
+            _ if word("add").is_some() => Line::of(Role::Muted, "Enter adds this target"),
+            _ if word("remove").is_some() => {
+                Line::of(Role::Muted, "Enter asks whether to remove this target")
+            }
             Some(path) => Line::of(Role::Muted, "Enter opens the runbook ")
                 .text(path)
                 .cut(cols),

@@ -1,10 +1,12 @@
 //! What lies over a screen says: help, details, questions, output. And the line one types into.
 
+pub mod chart;
 pub mod command;
 pub mod finding;
 pub mod help;
 pub mod menu;
 
+use super::action::Action;
 use super::app::App;
 use super::doc::{Doc, Line, Role};
 use super::input::Input;
@@ -54,7 +56,18 @@ pub fn of(app: &App) -> Option<Sheet> {
         Layer::Palette { input, at } => {
             sheet("COMMANDS", menu::palette(app, input.text(), *at, cols), 0)
         }
-        Layer::Note(_) | Layer::Parameter { .. } | Layer::Reason { .. } | Layer::Filter(_) => None,
+        Layer::Chart { hop, zoom } => {
+            let rows = app.room().body.saturating_sub(2);
+            sheet("ANSWER TIMES", chart::of(app, *hop, *zoom, cols, rows), 0)
+        }
+        Layer::ConfirmRemove { target, .. } => {
+            sheet("WATCH IT NO MORE?", menu::remove(app, target, cols), 0)
+        }
+        Layer::Note(_)
+        | Layer::Parameter { .. }
+        | Layer::Reason { .. }
+        | Layer::AddTarget(_)
+        | Layer::Filter(_) => None,
     }
 }
 
@@ -65,6 +78,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             "note".into(),
             input,
             "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
+        ),
+        Layer::AddTarget(input) => (
+            "add target".into(),
+            input,
+            "a host, host:port, a URL, dns:name@resolver, snmp://host",
         ),
         Layer::Filter(input) => (
             "filter".into(),
@@ -99,6 +117,13 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
         _ => return None,
     };
     Some(Prompt { label, input, hint })
+}
+
+/// The keys that show more of what is longer than its place.
+pub fn keys_on(app: &App) -> String {
+    let keys = [Action::Down, Action::PageDown].map(|a| app.key_of(a));
+    let keys: Vec<String> = keys.into_iter().filter(|k| !k.is_empty()).collect();
+    keys.join(" or ")
 }
 
 /// The last place to scroll the top layer to.
