@@ -12,9 +12,13 @@ use crate::model::target::TargetId;
 use crate::model::time::{Mono, Rtt};
 
 /// Width of a slot in seconds, and slots kept of it: 5 min, 16 min, 70 min, 6.5 h, 100 h.
-const LEVELS: [(u64, usize); 5] = [(1, 300), (5, 200), (30, 140), (180, 130), (1800, 200)];
+const FINE: &[(u64, usize)] = &[(1, 300), (5, 200), (30, 140), (180, 130), (1800, 200)];
+/// The same for series beyond [`FEW`]: 5 min, 1 h, 50 h.
+const COARSE: &[(u64, usize)] = &[(5, 60), (60, 60), (1800, 100)];
+/// Series that are kept finely.
+const FEW: usize = 64;
 /// Series kept; with more targets and hops than that the later ones have no chart.
-const MOST: usize = 1024;
+const MOST: usize = 4096;
 
 /// What is charted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,11 +82,60 @@ pub struct History {
     series: HashMap<Series, Line>,
 }
 
-/// One series in all widths; slots by their number since the clock's zero.
-#[derive(Clone, Debug, Default)]
+/// One series in all widths.
+#[derive(Clone, Debug)]
 struct Line {
     first: Option<Mono>,
-    levels: [VecDeque<(u64, Slot)>; LEVELS.len()],
+    widths: &'static [(u64, usize)],
+    levels: Box<[VecDeque<Kept>]>,
+}
+
+/// A slot as kept: a session has many.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    /// Its place since the clock's zero.
+    number: u32,
+    answered: u16,
+    lost: u16,
+    /// In units of 100 ns.
+    min: u32,
+    /// The same.
+    max: u32,
+    /// In nanoseconds.
+    sum: u64,
+}
+
+const UNIT_NS: u64 = 100;
+
+impl Kept {
+    fn new(number: u64, slot: &Slot) -> Self {
+        let units = |rtt: Rtt| u32::try_from(rtt.0 / UNIT_NS).unwrap_or(u32::MAX);
+        Self {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            answered: u16::try_from(slot.answered).unwrap_or(u16::MAX),
+            lost: u16::try_from(slot.lost).unwrap_or(u16::MAX),
+            min: units(slot.min),
+            max: units(slot.max),
+            sum: slot.sum,
+        }
+    }
+
+    fn slot(&self) -> Slot {
+        let rtt = |units: u32| Rtt(u64::from(units) * UNIT_NS);
+        Slot {
+            answered: self.answered.into(),
+            lost: self.lost.into(),
+            min: rtt(self.min),
+            max: rtt(self.max),
+            sum: self.sum,
+        }
+    }
+
+    fn change(&mut self, f: impl FnOnce(&mut Slot)) {
+        let mut slot = self.slot();
+        f(&mut slot);
+        *self = Self::new(self.number.into(), &slot);
+    }
 }
 
 impl History {
@@ -130,7 +183,16 @@ impl History {
         if self.series.len() >= MOST && !self.series.contains_key(&series) {
             return None;
         }
-        Some(self.series.entry(series).or_default())
+        let widths = if self.series.len() < FEW {
+            FINE
+        } else {
+            COARSE
+        };
+        Some(self.series.entry(series).or_insert_with(|| Line {
+            first: None,
+            widths,
+            levels: vec![VecDeque::new(); widths.len()].into(),
+        }))
     }
 
     /// When a series begins.
@@ -148,21 +210,23 @@ impl History {
         most: usize,
     ) -> (Vec<Slot>, Duration) {
         let span_s = span.as_secs().max(1);
+        let line = self.series.get(series);
+        let widths = line.map_or(FINE, |l| l.widths);
         let covers = |(width, kept): &(u64, usize)| *width * *kept as u64 >= span_s;
-        let level = LEVELS.iter().position(covers).unwrap_or(LEVELS.len() - 1);
-        let (width, _) = LEVELS[level];
+        let level = widths.iter().position(covers).unwrap_or(widths.len() - 1);
+        let width = widths.get(level).map_or(1, |(width, _)| *width);
         // Each slot of the chart is so many of those kept.
         let each = span_s.div_ceil(width).div_ceil(most.max(1) as u64).max(1);
         let count = span_s.div_ceil(width * each).min(most.max(1) as u64);
         let last = end.as_millis() / 1000 / width;
         let first = (last + 1).saturating_sub(count * each);
         let mut out = vec![Slot::default(); count as usize];
-        let kept = self.series.get(series).map(|l| &l.levels[level]);
-        for (number, slot) in kept.into_iter().flatten() {
-            if (first..=last).contains(number)
+        for kept in line.and_then(|l| l.levels.get(level)).into_iter().flatten() {
+            let number = u64::from(kept.number);
+            if (first..=last).contains(&number)
                 && let Some(place) = out.get_mut(((number - first) / each) as usize)
             {
-                place.add(slot);
+                place.add(&kept.slot());
             }
         }
         (out, Duration::from_secs(width * each))
@@ -179,13 +243,13 @@ impl Line {
             max: rtt.unwrap_or_default(),
             sum: rtt.unwrap_or_default().0,
         };
-        for ((width, kept), slots) in LEVELS.iter().zip(&mut self.levels) {
+        for ((width, kept), slots) in self.widths.iter().zip(&mut self.levels) {
             let number = at.as_millis() / 1000 / width;
             // What was sent earlier may be known later.
-            let place = slots.iter().rposition(|(n, _)| *n <= number);
+            let place = slots.iter().rposition(|k| u64::from(k.number) <= number);
             match place.and_then(|i| slots.get_mut(i)) {
-                Some((n, slot)) if *n == number => slot.add(&one),
-                _ => slots.insert(place.map_or(0, |i| i + 1), (number, one)),
+                Some(k) if u64::from(k.number) == number => k.change(|slot| slot.add(&one)),
+                _ => slots.insert(place.map_or(0, |i| i + 1), Kept::new(number, &one)),
             }
             while slots.len() > *kept {
                 slots.pop_front();
@@ -196,15 +260,16 @@ impl Line {
     /// One that was given up was answered after all.
     fn late(&mut self, rtt: Rtt) {
         for slots in &mut self.levels {
-            let lossy = slots.iter_mut().rev().find(|(_, s)| s.lost > 0);
-            if let Some((_, slot)) = lossy {
-                slot.lost -= 1;
-                slot.add(&Slot {
-                    answered: 1,
-                    lost: 0,
-                    min: rtt,
-                    max: rtt,
-                    sum: rtt.0,
+            if let Some(kept) = slots.iter_mut().rev().find(|k| k.lost > 0) {
+                kept.change(|slot| {
+                    slot.lost -= 1;
+                    slot.add(&Slot {
+                        answered: 1,
+                        lost: 0,
+                        min: rtt,
+                        max: rtt,
+                        sum: rtt.0,
+                    });
                 });
             }
         }
@@ -282,6 +347,29 @@ mod tests {
             .map(VecDeque::len)
             .sum();
         assert!(kept < 1000, "{kept}");
+        assert_eq!(size_of::<Kept>(), 24);
+    }
+
+    #[test]
+    fn of_many_series_the_later_are_kept_coarsely_and_whole() {
+        let mut history = History::default();
+        for n in 0..FEW as u32 {
+            let dst = IpAddr::from(n.to_be_bytes());
+            history.line(Series { dst, ..series() });
+        }
+        for second in 0..10_000 {
+            ping(&mut history, second, (second % 10 != 3).then_some(12));
+        }
+        let slots = |l: &Line| l.levels.iter().map(VecDeque::len).sum::<usize>();
+        assert!(slots(&history.series[&series()]) <= 220);
+        let (count, answered, lost) = sums(&history, 9_999, 60, 70);
+        assert_eq!(
+            (count, answered, lost),
+            (12, 54, 6),
+            "slots of five seconds"
+        );
+        let (_, answered, lost) = sums(&history, 9_999, 10_000, 70);
+        assert_eq!((answered, lost), (9_000, 1_000));
     }
 
     #[test]
