@@ -78,20 +78,28 @@ impl App {
         self.hidden = !self.hidden;
         let n = self.hide_hops;
         if !self.hidden {
-            self.say(format!("hops 1 to {n} are shown"), false);
+            self.say(format!("{} shown again", self.hidden_hops()), false);
             return;
         }
         if n == 0 {
             self.hide_hops = USUAL;
         }
-        let n = self.hide_hops;
+        let hops = self.hidden_hops();
         self.say(
             format!(
-                "this host and hops 1 to {n} are masked on this screen, not in the record; \
-                 --hide-hops says how many"
+                "this host and {hops} masked on this screen, not in the record; --hide-hops says \
+                 how many"
             ),
             false,
         );
+    }
+
+    /// `hop 1 is`, `hops 1 to 3 are`.
+    pub(crate) fn hidden_hops(&self) -> String {
+        match self.hide_hops {
+            1 => "hop 1 is".to_owned(),
+            n => format!("hops 1 to {n} are"),
+        }
     }
 }
 

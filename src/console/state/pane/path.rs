@@ -32,7 +32,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         doc.paragraph(Line::of(Role::Accent, text), cols, 1);
     }
     if app.hidden {
-        let text = format!("hops 1 to {} are masked on the screen", app.hide_hops);
+        let text = format!("{} masked on the screen", app.hidden_hops());
         doc.paragraph(Line::of(Role::Accent, text), cols, 1);
     }
     resolution(app, t, &mut doc, cols);

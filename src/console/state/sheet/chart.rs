@@ -69,7 +69,7 @@ pub fn of(app: &App, hop: Option<u8>, zoom: usize, cols: usize, rows: usize) -> 
             (span, format!("whole session, {}", human(session)))
         }
     };
-    let title = Line::of(Role::Title, what).with(Role::Muted, format!("  {words}"));
+    let title = Line::of(Role::Title, words).with(Role::Text, format!("  {what}"));
     doc.line(title.fit(cols));
     let (slots, width) = app.history.slots(&series, end.mono, span, room);
     let legend = rows >= 12;
