@@ -100,7 +100,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         app,
         theme: theme(args, &config, facts)?,
     };
-    let runtime = setup::runtime()?;
+    let runtime = setup::runtime(setup.targets.len())?;
     let (exit, leave) = runtime.block_on(async {
         let engine = engine::start(setup);
         let link = Link {

@@ -177,7 +177,7 @@ fn devices(
     means.source = setup::source(common);
     let clock = crate::sys::clock::Clock::start();
     let limits = crate::device::Limits::default();
-    setup::runtime()?
+    setup::runtime(config.devices.len())?
         .block_on(device::run(command, &config, &means, &limits, &clock, out))
         .map_err(|e| CliError {
             code: e.exit_status(),

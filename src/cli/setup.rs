@@ -153,13 +153,17 @@ pub fn source(common: &Common) -> Source {
     }
 }
 
-/// A runtime for the engine: two threads are enough, probes wait most of the time.
+/// Targets from which on one thread is not enough to send on time while the rules are asked.
+pub const MANY: usize = 50;
+
+/// A runtime for the engine: probes wait most of the time, and threads that hand work to each
+/// other cost more than they spare.
 ///
 /// # Errors
 /// The process may not start threads.
-pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+pub fn runtime(targets: usize) -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(if targets < MANY { 1 } else { 2 })
         .enable_all()
         .build()
         .map_err(|e| {

@@ -71,7 +71,7 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     let setup = setup::engine(common, &args.watch, &config, targets, sockets, rights)?;
     let window = Window::new(setup.targets.iter().cloned());
     let started = clock.now().wall;
-    let runtime = setup::runtime()?;
+    let runtime = setup::runtime(setup.targets.len())?;
     let (window, verdicts) = runtime.block_on(watch(setup, window, args.duration));
     let finished = clock.now().wall;
     // Probes that still wait for an answer are of no use any more.

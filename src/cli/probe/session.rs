@@ -254,7 +254,7 @@ impl Form<'_> {
         let names = targets.iter().map(|t| t.id.clone()).collect();
         let printer = Printer::new(repeat.format(), name, header, names, &vantage, clock.now());
         printer.begin(out);
-        let runtime = setup::runtime()?;
+        let runtime = setup::runtime(targets.len().max(setup::MANY))?;
         let (to, mut said) = mpsc::channel(WAITING);
         let stop = CancellationToken::new();
         let results = runtime.block_on(async {

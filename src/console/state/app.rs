@@ -134,6 +134,8 @@ pub struct App {
     pub(crate) hide_hops: u8,
     /// See `hide_hops`.
     pub(crate) hidden: bool,
+    /// See [`App::take_stirred`].
+    pub(super) stirred: bool,
     /// What goes on behind a screen that stands still.
     pub(crate) frozen: Option<Box<Frozen>>,
     /// Since when the figures of a target count, where somebody started them anew.
@@ -189,6 +191,7 @@ impl App {
             flows: init.settings.flows,
             hide_hops: init.settings.hide_hops,
             hidden: init.settings.hide_hops > 0,
+            stirred: true,
             frozen: None,
             resets: BTreeMap::new(),
             history: History::default(),
@@ -246,6 +249,10 @@ impl App {
     /// The same, and takes it as drawn.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
+    }
+    /// Whether more changed than figures: findings, states, the record. Asking resets it.
+    pub fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
     /// True once leaving was confirmed and [`Command::Leave`] was emitted.
     pub fn leaving(&self) -> bool {

@@ -27,6 +27,11 @@ use crate::sys::tty;
 const FRAME: Duration = Duration::from_millis(33);
 /// Shortest time between two frames that only show news: bytes are latency.
 const NEWS_FRAME: Duration = Duration::from_millis(200);
+/// The same where only figures moved, and nobody has typed for a while: about as often as the
+/// clock.
+const CALM_FRAME: Duration = Duration::from_millis(900);
+/// How long after the start or a key somebody is thought to look closely.
+const LIVELY: Duration = Duration::from_secs(10);
 /// How often ages and clocks move.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a console without a screen looks whether it may have it again.
@@ -40,6 +45,10 @@ pub trait Console {
     fn update(&mut self, message: Message) -> Vec<Command>;
     /// Would the screen differ from the last one drawn? Asking resets it.
     fn take_dirty(&mut self) -> bool;
+    /// Did more change than figures? Asking resets it.
+    fn take_stirred(&mut self) -> bool {
+        true
+    }
     /// Has leaving been confirmed?
     fn leaving(&self) -> bool;
     /// Draws all of the screen.
@@ -103,7 +112,9 @@ pub async fn run(
             typed,
             dirty: true,
             urgent: true,
+            stirred: true,
             started: Instant::now(),
+            typed_at: None,
             drawn: None,
             costs: [Duration::ZERO; 3],
             leave_by: None,
@@ -158,7 +169,10 @@ struct Session<'a, C> {
     dirty: bool,
     /// The next frame answers a person.
     urgent: bool,
+    /// The next frame shows more than figures.
+    stirred: bool,
     started: Instant,
+    typed_at: Option<Instant>,
     drawn: Option<Instant>,
     /// What the last frames took; the least counts, since a stall of the host is no cost of ours.
     costs: [Duration; 3],
@@ -296,6 +310,7 @@ impl<C: Console> Session<'_, C> {
 
     /// A message that a person sees the answer to.
     fn answer(&mut self, message: Message) {
+        self.typed_at = Some(Instant::now());
         self.take(message);
         self.urgent |= self.dirty;
     }
@@ -309,6 +324,7 @@ impl<C: Console> Session<'_, C> {
             self.tell(refused);
         }
         self.dirty |= self.console.take_dirty();
+        self.stirred |= self.console.take_stirred();
         if self.console.leaving() && self.leave_by.is_none() {
             self.outbox.leave();
             self.leave_by = Some(Instant::now() + self.options.leave_wait);
@@ -364,7 +380,13 @@ impl<C: Console> Session<'_, C> {
             FRAME
         } else {
             let cost = self.costs.iter().min().copied().unwrap_or_default();
-            NEWS_FRAME.max((cost * 20).min(TICK))
+            let close = self.typed_at.unwrap_or(self.started).elapsed() < LIVELY;
+            let pace = if self.stirred || close {
+                NEWS_FRAME
+            } else {
+                CALM_FRAME
+            };
+            pace.max((cost * 20).min(TICK))
         };
         let due = self.drawn.map_or(self.started, |drawn| drawn + pace);
         self.dirty.then_some(due)
@@ -379,6 +401,6 @@ impl<C: Console> Session<'_, C> {
         self.costs.rotate_right(1);
         self.costs[0] = now.elapsed();
         self.drawn = Some(now);
-        (self.dirty, self.urgent) = (false, false);
+        (self.dirty, self.urgent, self.stirred) = (false, false, false);
     }
 }

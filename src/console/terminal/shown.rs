@@ -25,6 +25,9 @@ impl Console for Shown {
     fn take_dirty(&mut self) -> bool {
         self.app.take_dirty()
     }
+    fn take_stirred(&mut self) -> bool {
+        self.app.take_stirred()
+    }
     fn leaving(&self) -> bool {
         self.app.leaving()
     }
