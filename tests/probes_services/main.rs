@@ -10,6 +10,7 @@ mod dns_lab;
 mod dns_servers;
 mod dns_zone;
 mod http;
+mod http_certs;
 mod http_command;
 mod http_hostile;
 mod http_real;

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::finding::Severity;
 use crate::model::observation::Outcome;
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
+use crate::model::tls::TlsFault;
 
 /// One HTTP exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,18 +140,57 @@ pub struct HttpDetails {
     pub date_offset_ms: Option<i64>,
     /// Interim (1xx) responses before the final one.
     pub interim: u32,
+    /// Names of header fields that the user gave and that were not sent, because the certificate
+    /// is not good.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<SafeText>,
     /// Where an exchange without a whole response stood when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<SafeText>,
 }
 
-/// The TLS session of an exchange. Its certificate is not judged here.
+/// The TLS session of an exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HttpTls {
     /// `TLSv1.2`, `TLSv1.3`.
     pub version: SafeText,
     /// Protocol agreed by ALPN (`h2`, `http/1.1`).
     pub alpn: Option<SafeText>,
+    /// What the certificate is worth; `None` in older records, which did not judge it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<HttpCertificate>,
+}
+
+/// The judgement of the chain that the server of an exchange presented.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpCertificate {
+    /// Whether a client accepts it for the host of the URL. Credentials go over no other.
+    pub good: bool,
+    /// Everything that is wrong with it or soon will be, the gravest first.
+    pub faults: Vec<CertFault>,
+    /// Which roots it was judged against.
+    pub roots: SafeText,
+}
+
+/// A fault of a chain, told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertFault {
+    /// Stable code in kebab case, as `warroom tls` has it.
+    pub code: SafeText,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence without a full stop.
+    pub detail: SafeText,
+}
+
+impl From<&TlsFault> for CertFault {
+    fn from(fault: &TlsFault) -> Self {
+        Self {
+            code: fault.code().into(),
+            severity: fault.severity(),
+            detail: SafeText::new(fault.detail()),
+        }
+    }
 }
 
 /// The body of a response.

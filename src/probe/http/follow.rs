@@ -85,7 +85,7 @@ where
     R: Fn(Host) -> F,
     F: Future<Output = Result<Vec<IpAddr>, SafeText>>,
 {
-    let mut plan = plan.clone();
+    let mut plan = plan.with_secrets_of(start.url);
     let mut url = start.url.clone();
     let mut at = (start.addr, start.name);
     let mut seen: Vec<(Method, Url)> = Vec::new();

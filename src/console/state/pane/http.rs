@@ -87,6 +87,8 @@ fn remarks(d: &HttpDetails, doc: &mut Doc, cols: usize) {
         let alpn = tls.alpn.as_ref();
         let alpn = alpn.map_or("no ALPN".to_owned(), |a| format!("ALPN {a}"));
         say(format!("{}, {alpn}", tls.version));
+        let faults = tls.certificate.iter().flat_map(|c| &c.faults);
+        faults.for_each(|f| say(format!("{}: {}", f.code, f.detail)));
     }
     if d.syn_retransmits > 0 {
         let n = d.syn_retransmits + 1;
