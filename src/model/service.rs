@@ -17,8 +17,8 @@ mod http;
 mod tcp;
 
 pub use http::{
-    CertFault, HttpBody, HttpCertificate, HttpDetails, HttpPhases, HttpResponse, HttpSample,
-    HttpTls,
+    CertFault, HttpBody, HttpCertificate, HttpDetails, HttpPhases, HttpRedirects, HttpResponse,
+    HttpSample, HttpTls, RedirectEnd,
 };
 pub use tcp::{TcpDetails, TcpSample, TcpState};
 

@@ -13,6 +13,7 @@ mod http;
 mod http_certs;
 mod http_command;
 mod http_hostile;
+mod http_loops;
 mod http_real;
 mod local;
 #[path = "../../src/probe/tls/mint.rs"]

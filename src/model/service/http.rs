@@ -140,6 +140,12 @@ pub struct HttpDetails {
     pub date_offset_ms: Option<i64>,
     /// Interim (1xx) responses before the final one.
     pub interim: u32,
+    /// The response sets a cookie. Cookies are not kept.
+    #[serde(skip_serializing_if = "is_false")]
+    pub sets_cookie: bool,
+    /// Where redirects led that were followed from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirects: Option<HttpRedirects>,
     /// Names of header fields that the user gave and that were not sent, because the certificate
     /// is not good.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -147,6 +153,50 @@ pub struct HttpDetails {
     /// Where an exchange without a whole response stood when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<SafeText>,
+}
+
+fn is_false(b: &bool) -> bool {
+    !b
+}
+
+/// Redirects that were followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpRedirects {
+    /// What was asked for, one after the other, secrets masked; the first URL is the one given.
+    pub urls: Vec<SafeText>,
+    /// How it ended.
+    pub end: RedirectEnd,
+}
+
+impl HttpRedirects {
+    /// The URLs that lead to each other for ever, if they do.
+    pub fn members(&self) -> Option<&[SafeText]> {
+        match self.end {
+            RedirectEnd::Loop { from, .. } => self.urls.get(from..).filter(|m| !m.is_empty()),
+            _ => None,
+        }
+    }
+}
+
+/// How redirects ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectEnd {
+    /// With an exchange that leads nowhere else.
+    Arrived,
+    /// The last one leads back to that position of the URLs, with the same method.
+    Loop {
+        /// Position.
+        from: usize,
+        /// One of the loop sets a cookie: who keeps it may get out.
+        cookies: bool,
+    },
+    /// More than were to be followed.
+    TooMany,
+    /// To where they are not followed.
+    Away,
+    /// Not all were followed in time.
+    Unknown,
 }
 
 /// The TLS session of an exchange.

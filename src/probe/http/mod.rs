@@ -12,6 +12,7 @@ pub mod follow;
 mod marks;
 mod plan;
 pub mod proxy;
+mod reference;
 mod veil;
 mod words;
 
@@ -63,8 +64,7 @@ pub async fn get(
     timeout: Duration,
     source: &Source,
 ) -> (How, HttpSample) {
-    let mut plan = Plan::get(timeout);
-    plan.proxy_unused = proxy::named_for(url, &proxy::environment).map(|(name, _)| name);
+    let plan = Plan::as_named(url, timeout);
     let way = Way {
         dst,
         asked,

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderName, HeaderValue};
 use regex_lite::Regex;
 
-use super::proxy::Proxy;
+use super::proxy::{self, Proxy};
 use super::veil::Veil;
 use crate::model::mask::{self, is_secret};
 use crate::model::target::Url;
@@ -124,6 +124,13 @@ impl Plan {
             insecure: false,
             veil: Veil::default(),
         }
+    }
+
+    /// The same for `url`, without a proxy, with a note where the environment names one.
+    pub(super) fn as_named(url: &Url, timeout: Duration) -> Self {
+        let mut plan = Self::get(timeout);
+        plan.proxy_unused = proxy::named_for(url, &proxy::environment).map(|(name, _)| name);
+        plan
     }
 
     /// Sets the method.
