@@ -87,6 +87,12 @@ pub fn secrets(text: &str) -> Vec<Secret> {
     found
 }
 
+/// Whether the parameters of a URL hold a mask where a secret was.
+pub fn is_masked(text: &str) -> bool {
+    let mut values = hidden(text).into_iter();
+    values.any(|value| text.get(value) == Some(MASK))
+}
+
 /// Where the values are that must not be shown. A secret goes on until the next `&`: what else
 /// may part parameters may be a part of it.
 fn hidden(text: &str) -> Vec<Range<usize>> {
