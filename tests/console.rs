@@ -25,6 +25,8 @@ mod plan;
 mod record;
 #[path = "console/screens.rs"]
 mod screens;
+#[path = "console/secrets.rs"]
+mod secrets;
 #[path = "console/services.rs"]
 mod services;
 #[path = "lab/skip.rs"]

@@ -17,7 +17,7 @@ use crate::engine::{self, Adopt, Recording};
 use crate::incident::{Folder, Store};
 use crate::inventory;
 use crate::model::incident::Incident;
-use crate::model::target::{Target, TargetId, TargetKind};
+use crate::model::target::{Target, TargetId, TargetKind, distinct, recorded};
 use crate::model::text::SafeText;
 use crate::redact::Secrets;
 use crate::sys::clock::Clock;
@@ -139,13 +139,20 @@ fn resumed_targets(folder: &Folder) -> Result<Vec<Target>, CliError> {
     let mut targets = Vec::new();
     let watched = incident.watched();
     for id in watched.iter().filter(|id| **id != TargetId::local()) {
-        match Target::parse(id.as_str()) {
-            Ok(target) => targets.push(target),
+        match Target::parse(recorded(id)) {
+            Ok(target) => {
+                if target.lacks_its_secret() {
+                    warn(format!(
+                        "{id} was recorded without its secret and is asked for as it stands; give the URL again to ask with it"
+                    ));
+                }
+                targets.push(target);
+            }
             Err(e) => warn(e),
         }
     }
     targets.push(Target::local());
-    Ok(targets)
+    Ok(distinct(targets))
 }
 
 fn place(

@@ -10,7 +10,7 @@ use crate::console::terminal::{Keymap, Refused};
 use crate::engine::Setup;
 use crate::engine::plan::Probes;
 use crate::inventory;
-use crate::model::target::Target;
+use crate::model::target::{Target, distinct};
 use crate::model::text::SafeText;
 use crate::net::sockets::Sockets;
 use crate::net::source::Source;
@@ -58,7 +58,8 @@ pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, CliErro
     let mut all = inventory::targets(config, typed).map_err(CliError::usage)?;
     all.extend(inventory::controls(config, &all));
     all.push(Target::local());
-    Ok(all)
+    // A control may look like a target and have another secret.
+    Ok(distinct(all))
 }
 
 /// Everything an engine needs but its recorder.

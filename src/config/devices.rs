@@ -117,7 +117,7 @@ fn address(at: &At<String>, problems: &mut Problems) -> Option<(Host, u16)> {
 }
 
 fn url(at: &At<String>, config: &mut Config, problems: &mut Problems) -> Option<Url> {
-    match Target::parse(&at.value) {
+    match Target::parse(&at.value).map(Target::from_file) {
         Ok(Target {
             kind: TargetKind::Url(url),
             warning,

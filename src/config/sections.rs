@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::read::{At, Problems, Section, Source};
 use super::{Config, ConfigError, KeyChoice, Sourced, Surroundings, TimeStyle, devices, duration};
 use crate::model::observation::MOST_FLOWS;
-use crate::model::target::{Target, TargetKind};
+use crate::model::target::Target;
 use crate::model::text::SafeText;
 
 /// Reads a file into `config`.
@@ -111,11 +111,8 @@ pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
 
 fn target(typed: &At<String>, problems: &mut Problems) -> Option<Sourced<Target>> {
     match Target::parse(&typed.value) {
-        Ok(mut value) => {
-            // A community is at its proper place here; the warning is for the command line.
-            if matches!(value.kind, TargetKind::Snmp { .. }) {
-                value.warning = None;
-            }
+        Ok(value) => {
+            let value = value.from_file();
             let origin = typed.origin();
             Some(Sourced { value, origin })
         }

@@ -1,7 +1,7 @@
 //! An HTTP health URL as the status of a device.
 //!
-//! The exchange itself is the HTTP probe's, which comes in as a function. That probe judges no
-//! certificate; the observation says so, and the TLS probe is there for it.
+//! The exchange itself is the HTTP probe's, which comes in as a function. A certificate that is
+//! not good does not hide the status of the device; the observation says what is wrong with it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Addresses, Limits, addresses};
 use crate::model::device::{DeviceAnswer, DeviceReport, HealthStatus};
 use crate::model::observation::{How, HttpResponse, HttpSample, Method, Outcome};
-use crate::model::target::{Host, Scheme, Url};
+use crate::model::target::{Host, Url};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 
@@ -42,7 +42,11 @@ where
         let started = Instant::now();
         let exchange = tokio::time::timeout(limits.total, get(url.clone(), addr)).await;
         let (how, outcome) = match exchange {
-            Ok((how, sample)) => (how, answer(sample.outcome, started.elapsed(), limits)),
+            Ok((mut how, sample)) => {
+                let told = certificate(&sample);
+                how.why_not_better = how.why_not_better.take().or(told);
+                (how, answer(sample.outcome, started.elapsed(), limits))
+            }
             Err(_) => {
                 let after = Rtt::from_duration(limits.total);
                 (How::best(Method::HttpRequest), Outcome::Timeout { after })
@@ -56,18 +60,28 @@ where
             break;
         }
     }
-    let (mut how, outcome) = first.unwrap_or_else(|| {
+    let (how, outcome) = first.unwrap_or_else(|| {
         let need = SafeText::new("an address");
         (How::best(Method::HttpRequest), Outcome::CannotTry { need })
     });
-    if url.scheme == Scheme::Https && outcome.ok().is_some() && how.why_not_better.is_none() {
-        how.why_not_better = Some(SafeText::new("the server's certificate was not judged"));
-    }
     let report = DeviceReport {
         device: name.clone(),
         outcome,
     };
     (how, report)
+}
+
+/// What is wrong with the server's certificate.
+fn certificate(sample: &HttpSample) -> Option<SafeText> {
+    let tls = sample.details.as_ref()?.tls.as_ref()?;
+    let faults = &tls.certificate.as_ref()?.faults;
+    let codes: Vec<_> = faults.iter().map(|f| f.code.as_str()).collect();
+    (!codes.is_empty()).then(|| {
+        SafeText::new(format!(
+            "the server's certificate has faults: {}",
+            codes.join(", ")
+        ))
+    })
 }
 
 fn answer(

@@ -9,15 +9,19 @@ use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
 use crate::model::observation::{HttpSample, Outcome, Refusal};
+use crate::model::service::RedirectEnd;
+use crate::model::target::Target;
+use crate::model::text::SafeText;
 use crate::model::window::{Dated, Recent, TargetWindow};
 
-/// Pushes `http-server-error`, `connection-reset` and `http-slow`.
+/// Pushes `http-server-error`, `http-redirect-loop`, `connection-reset` and `http-slow`.
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for (dst, recent) in &t.http {
         if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
             continue;
         }
         out.extend(server_error(f, t, *dst, recent));
+        out.extend(redirect_loop(f, t, *dst, recent));
         // A handshake that is cut or a path that swallows large packets is told already.
         let told = |which: &[Code], by: &str| {
             out.iter().any(|x| {
@@ -43,7 +47,19 @@ fn is_open(t: &TargetWindow, dst: SocketAddr, run: &[&Dated<HttpSample>]) -> boo
         .is_some_and(|(d, first)| d.value.outcome.ok().is_some() && d.at.mono >= first.at.mono)
 }
 
+/// A finding about a run of exchanges, with the command that makes the last one again.
 fn start(
+    t: &TargetWindow,
+    dst: SocketAddr,
+    code: Code,
+    run: &[&Dated<HttpSample>],
+) -> Option<Build> {
+    let url = run.first()?.value.url.as_str();
+    let again = reproduce::http(url, &host_of(t, dst), dst);
+    Some(bare(t, dst, code, run)?.reproduce(again))
+}
+
+fn bare(
     t: &TargetWindow,
     dst: SocketAddr,
     code: Code,
@@ -56,10 +72,6 @@ fn start(
     } else {
         Severity::Warning
     };
-    let host = t
-        .target
-        .host()
-        .map_or_else(|| dst.ip().to_string(), ToString::to_string);
     Some(
         Build::new(
             code,
@@ -69,9 +81,14 @@ fn start(
             first.at.wall,
         )
         .which(port_of(dst))
-        .confidence(0.95)
-        .reproduce(reproduce::http(last.value.url.as_str(), &host, dst)),
+        .confidence(0.95),
     )
+}
+
+fn host_of(t: &TargetWindow, dst: SocketAddr) -> String {
+    t.target
+        .host()
+        .map_or_else(|| dst.ip().to_string(), ToString::to_string)
 }
 
 fn server_error(
@@ -112,6 +129,74 @@ fn server_error(
             )
             .done(),
     )
+}
+
+/// Redirects that lead back to where they came from. A loop that hands out a cookie may let go of
+/// a client that keeps it, so it is only said to be likely.
+fn redirect_loop(
+    f: &Facts,
+    t: &TargetWindow,
+    dst: SocketAddr,
+    recent: &Recent<HttpSample>,
+) -> Option<Finding> {
+    let run: Vec<_> = recent.run_of(|s| members(s).is_some()).collect();
+    if run.len() < f.thresholds.repeat as usize {
+        return None;
+    }
+    let last = &run.first()?.value;
+    let redirects = last.details.as_ref()?.redirects.as_ref()?;
+    let RedirectEnd::Loop { cookies, .. } = redirects.end else {
+        return None;
+    };
+    let all = members(last)?;
+    let way = match all {
+        [one] => format!("{one} redirects to itself"),
+        [first, ..] => {
+            let way: Vec<_> = all.iter().map(|u| u.as_str()).collect();
+            format!("{} -> {first}", way.join(" -> "))
+        }
+        [] => return None,
+    };
+    let host = host_of(t, dst);
+    let mut ports: Vec<u16> = Vec::new();
+    for url in &redirects.urls {
+        let target = Target::parse(url.as_str()).ok();
+        let port = target.and_then(|t| t.tcp_port());
+        ports.extend(port.filter(|p| !ports.contains(p)));
+    }
+    let but = if cookies {
+        ", but sets a cookie on the way, which the probe does not keep: a browser may get through"
+    } else {
+        ""
+    };
+    let mut finding = bare(t, dst, code::HTTP_REDIRECT_LOOP, &run)?
+        .summary(format!("{} redirects in a circle{but}: {way}", last.url))
+        .evidence(
+            run.iter().map(|d| d.id),
+            format!(
+                "{} requests in a row were led back to a URL asked before, within {} hops",
+                run.len(),
+                redirects.urls.len()
+            ),
+        )
+        .reproduce(reproduce::redirects(
+            last.url.as_str(),
+            &host,
+            dst.ip(),
+            &ports,
+        ));
+    if cookies {
+        finding = finding.confidence(0.5);
+    }
+    let mut finding = finding.done();
+    if cookies {
+        finding.severity = Severity::Warning;
+    }
+    Some(finding)
+}
+
+fn members(s: &HttpSample) -> Option<&[SafeText]> {
+    s.details.as_ref()?.redirects.as_ref()?.members()
 }
 
 fn reset(

@@ -58,14 +58,28 @@ pub fn tls(dst: SocketAddr, name: &str) -> Vec<String> {
 
 /// One HTTP request, resolved to the address that was seen.
 pub fn http(url: &str, host: &str, dst: SocketAddr) -> Vec<String> {
+    let at = resolved(host, dst.port(), dst.ip());
+    vec![format!("curl -sv -o /dev/null {at} '{}'", quoted(url))]
+}
+
+/// Where redirects lead, at the address that was seen; the host is asked at these ports.
+pub fn redirects(url: &str, host: &str, addr: IpAddr, ports: &[u16]) -> Vec<String> {
+    let at: Vec<_> = ports.iter().map(|p| resolved(host, *p, addr)).collect();
     vec![format!(
-        "curl -sv -o /dev/null --resolve {host}:{}:{} '{}'",
-        dst.port(),
-        if dst.is_ipv6() {
-            format!("[{}]", dst.ip())
-        } else {
-            dst.ip().to_string()
-        },
-        url.replace('\'', "%27")
+        "curl -sIL --max-redirs 10 {} '{}'",
+        at.join(" "),
+        quoted(url)
     )]
+}
+
+fn resolved(host: &str, port: u16, addr: IpAddr) -> String {
+    match addr {
+        IpAddr::V6(a) => format!("--resolve {host}:{port}:[{a}]"),
+        IpAddr::V4(a) => format!("--resolve {host}:{port}:{a}"),
+    }
+}
+
+/// For single quotes of a shell.
+fn quoted(url: &str) -> String {
+    url.replace('\'', "%27")
 }

@@ -4,8 +4,9 @@
 
 use crate::config::{Config, DEFAULT_COMMUNITY};
 use crate::model::device::{Device, SnmpAccess};
+use crate::model::mask;
 use crate::model::secret::Secret;
-use crate::model::target::{Host, Target, TargetError, TargetKind};
+use crate::model::target::{Host, Target, TargetError, TargetKind, distinct};
 use crate::model::text::SafeText;
 
 /// What was typed that is not a target, all of it at once.
@@ -33,25 +34,15 @@ pub fn targets(config: &Config, typed: &[String]) -> Result<Vec<Target>, Invento
     if typed.is_empty() {
         found.extend(config.targets.iter().map(|t| t.value.clone()));
     }
-    Ok(once(found))
+    Ok(distinct(found))
 }
 
 /// Targets probed beside the others for comparison, without those that are targets anyway.
 pub fn controls(config: &Config, targets: &[Target]) -> Vec<Target> {
     let all = config.control.iter().map(|t| t.value.clone()).collect();
-    let mut controls = once(all);
-    controls.retain(|c| targets.iter().all(|t| t.id != c.id));
+    let mut controls = distinct(all);
+    controls.retain(|c| targets.iter().all(|t| t.id != c.id || t.kind != c.kind));
     controls
-}
-
-fn once(targets: Vec<Target>) -> Vec<Target> {
-    let mut out: Vec<Target> = Vec::new();
-    for target in targets {
-        if out.iter().all(|t| t.id != target.id) {
-            out.push(target);
-        }
-    }
-    out
 }
 
 /// The devices to poll: those of the configuration, and every `snmp://` target. A target that is
@@ -112,15 +103,24 @@ fn community_for(config: &Config, host: &Host, own: Option<&Secret>) -> Secret {
 /// Every secret that targets and configuration hold, for the redactor.
 pub fn secrets(config: &Config, targets: &[Target]) -> Vec<Secret> {
     let mut secrets = config.secrets();
+    let health = config
+        .devices
+        .iter()
+        .filter_map(|d| d.device.health.as_ref());
+    let mut found: Vec<Secret> = health.flat_map(|url| mask::secrets(&url.path)).collect();
     for target in targets {
-        if let TargetKind::Snmp {
-            community: Some(secret),
-            ..
-        } = &target.kind
-            && secret.expose() != DEFAULT_COMMUNITY
-            && !secrets.contains(secret)
-        {
-            secrets.push(secret.clone());
+        match &target.kind {
+            TargetKind::Snmp {
+                community: Some(secret),
+                ..
+            } if secret.expose() != DEFAULT_COMMUNITY => found.push(secret.clone()),
+            TargetKind::Url(url) => found.extend(mask::secrets(&url.path)),
+            _ => {}
+        }
+    }
+    for secret in found {
+        if !secrets.contains(&secret) {
+            secrets.push(secret);
         }
     }
     secrets

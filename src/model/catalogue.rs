@@ -4,8 +4,10 @@
 
 use super::finding::{Code, PlaceKind, Severity};
 
+mod http;
 mod tls;
 
+pub use http::HTTP_REDIRECT_LOOP;
 pub use tls::{
     TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
     TLS_REVOKED, TLS_WEAK_KEY, TLS_WEAK_SIGNATURE,
@@ -381,6 +383,7 @@ pub static CATALOGUE: &[Entry] = &[
         fooled_by: "a URL that streams for ever or waits by design; a path MTU black hole, which is told instead where it is found",
         next: "look at the load and the back ends of the service; try a URL that needs no back end",
     },
+    http::REDIRECT_LOOP,
     Entry {
         code: CONNECTION_RESET,
         place: PlaceKind::Endpoint,

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod hop;
 pub mod incident;
 pub mod local;
+pub mod mask;
 pub mod note;
 pub mod observation;
 pub mod origin;

@@ -16,7 +16,10 @@ use super::tls::TlsSession;
 mod http;
 mod tcp;
 
-pub use http::{HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample, HttpTls};
+pub use http::{
+    CertFault, HttpBody, HttpCertificate, HttpDetails, HttpPhases, HttpRedirects, HttpResponse,
+    HttpSample, HttpTls, RedirectEnd,
+};
 pub use tcp::{TcpDetails, TcpSample, TcpState};
 
 /// Which servers a DNS question went to and why.

@@ -29,6 +29,7 @@ pub struct Night {
     dir: TempDir,
     /// Port of the web server on 127.0.0.1.
     pub web: u16,
+    asked: services::Asked,
 }
 
 impl Night {
@@ -52,8 +53,9 @@ impl Night {
         assert!(built.status.success(), "{}", err(&built));
         std::fs::create_dir(dir.path().join("home")).expect("a folder");
         services::resolver();
-        let web = services::web();
-        Some(Self { dir, web })
+        let asked = services::Asked::default();
+        let web = services::web(&asked);
+        Some(Self { dir, web, asked })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -72,6 +74,11 @@ impl Night {
     /// A target that answers 503.
     pub fn ill(&self) -> String {
         format!("http://127.0.0.1:{}/bad", self.web)
+    }
+
+    /// Request lines that the web server got so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("the list").clone()
     }
 
     /// A text in a file.

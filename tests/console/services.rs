@@ -2,28 +2,35 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
 
 /// The one name that the resolver knows; it is 127.0.0.1.
 pub const NAME: &str = "web.test";
 
+/// Request lines that a web server got.
+pub type Asked = Arc<Mutex<Vec<String>>>;
+
 /// Answers 200 on every path but `/bad`, which gets 503. Runs until the test ends.
-pub fn web() -> u16 {
+pub fn web(asked: &Asked) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
+    let asked = Arc::clone(asked);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
+            let asked = Arc::clone(&asked);
+            std::thread::spawn(move || answer(stream, &asked));
         }
     });
     port
 }
 
 /// One request, one answer; whoever only connects gets nothing.
-fn answer(mut stream: TcpStream) -> Option<()> {
+fn answer(mut stream: TcpStream, asked: &Asked) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let request = lines.next()?.ok()?;
+    asked.lock().ok()?.push(request.clone());
     while !lines.next()?.ok()?.is_empty() {}
-    let status = if request.contains(" /bad ") {
+    let status = if request.contains(" /bad") {
         "503 Service Unavailable"
     } else {
         "200 OK"

@@ -282,3 +282,68 @@ async fn silence_is_told_with_its_stage() {
     assert_eq!(channel.stage, DnsStage::Http);
     assert!(channel.tls.is_some(), "what the handshake showed is kept");
 }
+
+/// The command leaves by the address and the interface that it is given, as by every other way.
+#[tokio::test]
+async fn the_way_out_is_honoured() {
+    let ca = mint::ca("Lab").self_signed();
+    let leaf = mint::server(&["dns.example"]).signed_by(&ca);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let how = Tls {
+        alpn: &[b"http/1.1"],
+        ..Tls::default()
+    };
+    let server = serve::tls("127.0.0.1", &[&leaf], how, move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            let _ = tell.send(stream.get_ref().0.peer_addr().unwrap().ip().to_string());
+            let (head, body) = request(&mut stream).await;
+            if !head.is_empty() {
+                let q = question(&head, &body);
+                let said = with_records(&q, &[(asked_name(&q), a("10.0.0.7"))]);
+                let said = response(DNS, "200 OK", &said);
+                let _ = stream.write_all(&said).await;
+            }
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let pem = dir.path().join("ca.pem");
+    std::fs::write(&pem, ca.cert.pem()).unwrap();
+    let port = server.addr.port();
+    let asking = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_warroom"));
+        command
+            .args(["dns", "host.example@127.0.0.1", "--tls-name", "dns.example"])
+            .arg(format!("--https=:{port}/dns-query"))
+            .arg("--ca")
+            .arg(&pem)
+            .args(more);
+        tokio::task::spawn_blocking(move || {
+            let out = command.output().unwrap();
+            let text = String::from_utf8_lossy(&out.stdout).into_owned()
+                + &String::from_utf8_lossy(&out.stderr);
+            (out.status.code(), text)
+        })
+    };
+    for (more, from) in [
+        (&["--source", "127.0.0.77"][..], "127.0.0.77"),
+        (&["--source", "127.0.0.78", "--get"], "127.0.0.78"),
+        (&["--interface", "lo"], "127.0.0.1"),
+        // The control.
+        (&[], "127.0.0.1"),
+    ] {
+        let (code, text) = asking(more).await.unwrap();
+        assert_eq!(code, Some(0), "{more:?}: {text}");
+        assert_eq!(told.recv().await.as_deref(), Some(from), "{more:?}");
+        assert!(told.try_recv().is_err(), "asked once");
+    }
+    // A way out that there is not: said, and nothing is sent another way.
+    for more in [["--source", "192.0.2.77"], ["--interface", "nosuch0"]] {
+        let (code, text) = asking(&more).await.unwrap();
+        assert_ne!(code, Some(0), "{more:?}: {text}");
+        assert!(text.contains(more[1]), "{more:?}: {text}");
+        assert!(told.try_recv().is_err(), "{more:?}: {text}");
+    }
+}

@@ -14,7 +14,8 @@ async fn site() -> Server {
         let mut buffer = vec![0u8; 8192];
         let n = stream.read(&mut buffer).await.unwrap_or(0);
         let request = String::from_utf8_lossy(&buffer[..n]).into_owned();
-        let path = request.split(' ').nth(1).unwrap_or("/").to_owned();
+        let target = request.split(' ').nth(1).unwrap_or("/");
+        let path = target.split('?').next().unwrap_or("/").to_owned();
         let answer = match path.as_str() {
             "/loop" => "302 Found\r\nLocation: /loop\r\nContent-Length: 0".to_owned(),
             "/go" => "302 Found\r\nLocation: /echo?token=t0psecret42\r\nContent-Length: 0".to_owned(),
@@ -262,4 +263,79 @@ async fn a_banner_is_what_the_server_says_first() {
     let printed = text(&warroom(&["tcp", &target, "--banner"], &[]).await);
     assert!(printed.contains("says: SSH-2.0-Test\\e[2J"), "{printed}");
     assert!(!text(&warroom(&["tcp", &target], &[]).await).contains("says:"));
+}
+
+/// Two URLs that differ in a secret only are two targets, each asked with its own; neither secret
+/// is in what is printed, in any form.
+#[tokio::test]
+async fn check_asks_with_the_secret_and_shows_a_mask() {
+    let site = site().await;
+    let at = |path: &str| format!("http://127.0.0.1:{}{path}", site.addr.port());
+    let (first, second) = (
+        at("/down?token=t0psecret42&x=1"),
+        at("/?api_key=an0therk3y&x=1"),
+    );
+    let (third, user) = (
+        at("/?api_key=yetan0ther1&x=1"),
+        at("/").replace("//", "//joe:p4ssw0rd@"),
+    );
+    for form in [&["--json"][..], &[]] {
+        let mut args = vec![
+            "check", &first, &second, &third, &user, "--probes", "tcp,http",
+        ];
+        args.extend(form);
+        let out = warroom(&args, &[]).await;
+        let printed = text(&out);
+        let all = format!("{printed}{}", String::from_utf8_lossy(&out.stderr));
+        assert_eq!(out.status.code(), Some(1), "{all}");
+        for secret in ["t0psecret42", "an0therk3y", "yetan0ther1", "p4ssw0rd"] {
+            assert!(!all.contains(secret), "{all}");
+        }
+        // The controls: what was meant is still to be seen, a command line is warned of.
+        for shown in [
+            "/down?token=***&x=1",
+            "/?api_key=***&x=1 (2)",
+            "//***@127.0.0.1",
+            "curl -sv",
+            "every user of this host can read the command line",
+        ] {
+            assert!(all.contains(shown), "{shown}: {all}");
+        }
+    }
+    // A single probe's stream, and what it says of what it can't read.
+    for args in [
+        vec!["http", &second, &third, "--stream-json"],
+        vec!["http", &second, &third],
+        vec!["http", "https://h:0/?token=t0psecret42"],
+        vec!["tcp", "joe:t0psecret42@h"],
+    ] {
+        let out = warroom(&args, &[]).await;
+        let all = text(&out) + &String::from_utf8_lossy(&out.stderr);
+        for secret in ["t0psecret42", "an0therk3y", "yetan0ther1"] {
+            assert!(!all.contains(secret), "{args:?}: {all}");
+        }
+    }
+    // The control of the other side: both secrets came through, each by itself.
+    let doc: Value = serde_json::from_str(&text(
+        &warroom(
+            &[
+                "http",
+                &second,
+                &third,
+                "--json",
+                "--body-match",
+                "/api_key=(an0therk3y|yetan0ther1)/",
+            ],
+            &[],
+        )
+        .await,
+    ))
+    .unwrap();
+    assert_eq!(doc["targets"].as_array().unwrap().len(), 2, "{doc}");
+    for target in doc["targets"].as_array().unwrap() {
+        assert_eq!(
+            target["samples"][0]["details"]["body"]["matched"], true,
+            "{doc}"
+        );
+    }
 }

@@ -10,8 +10,10 @@ mod dns_lab;
 mod dns_servers;
 mod dns_zone;
 mod http;
+mod http_certs;
 mod http_command;
 mod http_hostile;
+mod http_loops;
 mod http_real;
 mod local;
 #[path = "../../src/probe/tls/mint.rs"]

@@ -1,6 +1,7 @@
 //! What was seen of one target, a line for each kind of probe.
 
 use crate::model::observation::{HopAnswer, HttpSample, Outcome, PmtuHow, Refusal};
+use crate::model::service::{HttpRedirects, RedirectEnd};
 use crate::model::target::TargetKind;
 use crate::model::time::human;
 use crate::model::window::{PathWindow, TargetWindow, Window, flow_lines, groups};
@@ -309,8 +310,10 @@ pub fn http_line(s: &HttpSample) -> String {
                 .map_or(String::new(), |v| {
                     format!("; the proxy of {v} was not used")
                 });
+            let redirects = d.and_then(|d| d.redirects.as_ref());
+            let led = redirects.map_or(String::new(), redirects_text);
             format!(
-                "{} {}{to} in {} (connect {}, TLS {}, first byte {}, body {}){unused}",
+                "{} {}{to}{led} in {} (connect {}, TLS {}, first byte {}, body {}){unused}",
                 s.url,
                 r.status,
                 p.total(),
@@ -326,6 +329,20 @@ pub fn http_line(s: &HttpSample) -> String {
                 .map_or(String::new(), |w| format!("; {w}"));
             format!("{}: {}{how_far}", s.url, refusal_text(other))
         }
+    }
+}
+
+/// Where redirects led, behind the first `Location`.
+fn redirects_text(r: &HttpRedirects) -> String {
+    let last = || r.urls.last().map_or("", |u| u.as_str());
+    match r.end {
+        RedirectEnd::Loop { .. } => {
+            let n = r.members().map_or(0, <[_]>::len);
+            format!(" (in a circle of {n})")
+        }
+        RedirectEnd::TooMany => format!(" (and on, {} redirects without an end)", r.urls.len()),
+        RedirectEnd::Arrived => format!(" (and so to {})", last()),
+        RedirectEnd::Away | RedirectEnd::Unknown => String::new(),
     }
 }
 

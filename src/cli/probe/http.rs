@@ -71,6 +71,10 @@ pub struct HttpArgs {
     /// Use this address for a host, like api.example.com:10.0.0.7
     #[arg(long, value_name = "HOST[:PORT]:ADDRESS")]
     pub resolve: Vec<String>,
+    /// Send headers, body and secrets of the URL even where the certificate is not good, and let
+    /// its faults not count
+    #[arg(short = 'k', long)]
+    pub insecure: bool,
     /// Print the header fields of the response, secrets masked
     #[arg(long)]
     pub show_headers: bool,
@@ -104,6 +108,7 @@ pub fn run(common: &Common, args: &HttpArgs, out: &mut Out) -> Result<u8, CliErr
         "body_ms",
         "kernel_rtt_ms",
         "body_bytes",
+        "certificate",
     ];
     let roots = Roots::load(&common.ca).map_err(CliError::usage)?;
     let given = Given::read(args, args.repeat.timeout.unwrap_or(TIMEOUT))?;
@@ -201,6 +206,7 @@ impl Run {
                 .await;
         }
         let mut remarks: Vec<String> = j.notes.iter().map(ToString::to_string).collect();
+        let faulty = self.certificates(j, &mut remarks);
         remarks.extend(j.cut.as_ref().map(|c| c.words().to_string()));
         let complaint = j.hops.last().and_then(|s| self.given.complaint(s));
         // A missing response has been told already.
@@ -215,7 +221,39 @@ impl Run {
             self.voice.note(remark.clone()).await;
             said.push(remark);
         }
-        j.cut.is_none() && complaint.is_none()
+        j.cut.is_none() && complaint.is_none() && !faulty
+    }
+
+    /// Sums up what is wrong with the certificates on the way; true if that counts.
+    fn certificates(&self, j: &Journey, remarks: &mut Vec<String>) -> bool {
+        let mut held_back = false;
+        let mut faulty = false;
+        for hop in &j.hops {
+            let Some(d) = &hop.details else { continue };
+            let codes: Vec<_> = lines::faults(d).iter().map(|f| f.code.as_str()).collect();
+            if codes.is_empty() {
+                continue;
+            }
+            let certificate = d.tls.as_ref().and_then(|t| t.certificate.as_ref());
+            let good = certificate.is_none_or(|c| c.good);
+            held_back |= !good && (!d.withheld.is_empty() || hop.outcome.ok().is_none());
+            faulty |= !self.given.plan.insecure;
+            if !self.given.plan.insecure {
+                let what = format!(
+                    "wrong: the certificate for {}: {}",
+                    hop.url,
+                    codes.join(", ")
+                );
+                // A host may come up several times.
+                if !remarks.contains(&what) {
+                    remarks.push(what);
+                }
+            }
+        }
+        if held_back && !self.given.plan.insecure {
+            remarks.push("--insecure sends what was held back, whoever answers".into());
+        }
+        faulty
     }
 
     fn compare(&self, last: &[HttpSample], verdict: &mut Verdict, said: &mut Vec<String>) {
@@ -383,6 +421,13 @@ fn row(s: &HttpSample) -> Vec<String> {
             .map(|b| b.bytes.to_string())
             .unwrap_or_default(),
     );
+    let judged = d.tls.as_ref().is_some_and(|t| t.certificate.is_some());
+    let codes: Vec<_> = lines::faults(d).iter().map(|f| f.code.as_str()).collect();
+    cells.push(match (judged, codes.is_empty()) {
+        (false, _) => String::new(),
+        (true, true) => "ok".into(),
+        (true, false) => codes.join(" "),
+    });
     cells
 }
 

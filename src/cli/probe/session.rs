@@ -17,7 +17,7 @@ use crate::cli::args::Common;
 use crate::cli::setup::{self, Vantage};
 use crate::cli::{CliError, FOUND, HEALTHY, Out};
 use crate::model::observation::{Body, How, ObsId, Observation, Outcome, Refusal, Resolution};
-use crate::model::target::{Target, TargetId};
+use crate::model::target::{Target, TargetId, distinct};
 use crate::net::sockets::Sockets;
 use crate::probe::resolve::{self, SystemResolvers};
 use crate::sys::clock::Clock;
@@ -319,11 +319,9 @@ fn parse(typed: &[String]) -> Result<Vec<Target>, CliError> {
         if let Some(warning) = &target.warning {
             crate::cli::warn(warning);
         }
-        if !targets.iter().any(|t| t.id == target.id) {
-            targets.push(target);
-        }
+        targets.push(target);
     }
-    Ok(targets)
+    Ok(distinct(targets))
 }
 
 /// The first ^C ends the measuring, so that what is known is still printed; the second one ends

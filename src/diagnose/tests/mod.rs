@@ -9,6 +9,7 @@ mod loss;
 mod path;
 mod property;
 mod reach;
+mod redirects;
 mod rights;
 pub(crate) mod scene;
 mod services;

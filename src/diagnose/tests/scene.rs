@@ -7,6 +7,7 @@ use crate::diagnose::{Facts, Judgement, judge, pending};
 use crate::model::finding::{Code, Finding, Severity, TargetState};
 use crate::model::local::LocalState;
 use crate::model::observation::*;
+use crate::model::service::HttpRedirects;
 use crate::model::target::{Target, TargetId};
 use crate::model::text::SafeText;
 use crate::model::thresholds::Thresholds;
@@ -242,6 +243,23 @@ impl Scene {
                 asked,
                 outcome: outcome.clone(),
                 details: None,
+            })
+        })
+    }
+
+    /// HTTP exchanges with what came behind the first response.
+    pub fn redirected(self, dst: &str, asked: bool, n: u32, way: &HttpRedirects) -> Self {
+        let dst: SocketAddr = dst.parse().unwrap();
+        self.many(n, 800, Method::HttpRequest, || {
+            Body::Http(HttpSample {
+                url: way.urls[0].clone(),
+                dst,
+                asked,
+                outcome: status(302),
+                details: Some(Box::new(HttpDetails {
+                    redirects: Some(way.clone()),
+                    ..HttpDetails::default()
+                })),
             })
         })
     }

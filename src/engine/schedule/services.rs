@@ -8,9 +8,10 @@ use crate::device;
 use crate::engine::plan::role;
 use crate::model::observation::{Body, Method, Outcome};
 use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
+use crate::probe::http::follow::{Net, watch};
 use crate::probe::{
-    dns as dns_probe, http as http_probe, local as local_probe, resolve as resolve_probe,
-    tcp as tcp_probe, tls as tls_probe,
+    dns as dns_probe, local as local_probe, resolve as resolve_probe, tcp as tcp_probe,
+    tls as tls_probe,
 };
 
 /// Longest wait for a service to answer.
@@ -197,16 +198,20 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
     };
     for n in 1u32.. {
         world.leave(dst.ip(), TALK.0, TALK.1).await;
-        let (how, sample) = http_probe::get(
-            &url,
-            dst,
-            asked,
-            &world.roots,
-            TIMEOUT,
-            world.sockets.source(),
-        )
-        .await;
-        world.tell(how, Body::Http(sample)).await;
+        let net = Net {
+            roots: &world.roots,
+            source: world.sockets.source(),
+        };
+        let (how, sample) = watch(&url, dst, asked, net, TIMEOUT).await;
+        if let Some(sample) = sample {
+            let redirects = sample.details.as_ref().and_then(|d| d.redirects.as_ref());
+            // Asked already: who comes next waits for it.
+            let more = redirects.map_or(0, |r| r.urls.len().saturating_sub(1));
+            let (packets, now) = (more * TALK.0, world.clock.mono());
+            let _ = world.budget.delay(dst.ip(), packets, more * TALK.1, now);
+            let _ = world.budget.delay_in_all(packets, now);
+            world.tell(how, Body::Http(sample)).await;
+        }
         Cadence::SERVICE.wait(world, n).await;
     }
 }

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::finding::Severity;
 use crate::model::observation::Outcome;
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
+use crate::model::tls::TlsFault;
 
 /// One HTTP exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,18 +140,107 @@ pub struct HttpDetails {
     pub date_offset_ms: Option<i64>,
     /// Interim (1xx) responses before the final one.
     pub interim: u32,
+    /// The response sets a cookie. Cookies are not kept.
+    #[serde(skip_serializing_if = "is_false")]
+    pub sets_cookie: bool,
+    /// Where redirects led that were followed from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirects: Option<HttpRedirects>,
+    /// Names of header fields that the user gave and that were not sent, because the certificate
+    /// is not good.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<SafeText>,
     /// Where an exchange without a whole response stood when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<SafeText>,
 }
 
-/// The TLS session of an exchange. Its certificate is not judged here.
+fn is_false(b: &bool) -> bool {
+    !b
+}
+
+/// Redirects that were followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpRedirects {
+    /// What was asked for, one after the other, secrets masked; the first URL is the one given.
+    pub urls: Vec<SafeText>,
+    /// How it ended.
+    pub end: RedirectEnd,
+}
+
+impl HttpRedirects {
+    /// The URLs that lead to each other for ever, if they do.
+    pub fn members(&self) -> Option<&[SafeText]> {
+        match self.end {
+            RedirectEnd::Loop { from, .. } => self.urls.get(from..).filter(|m| !m.is_empty()),
+            _ => None,
+        }
+    }
+}
+
+/// How redirects ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectEnd {
+    /// With an exchange that leads nowhere else.
+    Arrived,
+    /// The last one leads back to that position of the URLs, with the same method.
+    Loop {
+        /// Position.
+        from: usize,
+        /// One of the loop sets a cookie: who keeps it may get out.
+        cookies: bool,
+    },
+    /// More than were to be followed.
+    TooMany,
+    /// To where they are not followed.
+    Away,
+    /// Not all were followed in time.
+    Unknown,
+}
+
+/// The TLS session of an exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HttpTls {
     /// `TLSv1.2`, `TLSv1.3`.
     pub version: SafeText,
     /// Protocol agreed by ALPN (`h2`, `http/1.1`).
     pub alpn: Option<SafeText>,
+    /// What the certificate is worth; `None` in older records, which did not judge it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<HttpCertificate>,
+}
+
+/// The judgement of the chain that the server of an exchange presented.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpCertificate {
+    /// Whether a client accepts it for the host of the URL. Credentials go over no other.
+    pub good: bool,
+    /// Everything that is wrong with it or soon will be, the gravest first.
+    pub faults: Vec<CertFault>,
+    /// Which roots it was judged against.
+    pub roots: SafeText,
+}
+
+/// A fault of a chain, told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertFault {
+    /// Stable code in kebab case, as `warroom tls` has it.
+    pub code: SafeText,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence without a full stop.
+    pub detail: SafeText,
+}
+
+impl From<&TlsFault> for CertFault {
+    fn from(fault: &TlsFault) -> Self {
+        Self {
+            code: fault.code().into(),
+            severity: fault.severity(),
+            detail: SafeText::new(fault.detail()),
+        }
+    }
 }
 
 /// The body of a response.

@@ -9,11 +9,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::mask;
 use super::secret::Secret;
 use super::text::SafeText;
 
+mod distinct;
 mod parse;
 
+pub use distinct::{distinct, recorded};
 pub use parse::parse_host_port;
 use parse::{mask_userinfo, parse_dns, parse_snmp, parse_url, strip_prefix_ci};
 
@@ -135,8 +138,9 @@ pub enum TargetKind {
 }
 
 /// The parts of a URL that the HTTP probe needs. User information is dropped: the probe never
-/// sends credentials.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// sends credentials. Secrets in the query stay in `path`, where only the probe looks for them;
+/// `Display` and `Debug` mask them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     /// `http` or `https`.
     pub scheme: Scheme,
@@ -158,7 +162,13 @@ impl fmt::Display for Url {
         if self.port != self.scheme.default_port() {
             write!(f, ":{}", self.port)?;
         }
-        f.write_str(&self.path)
+        f.write_str(&mask::url(&self.path))
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({self})")
     }
 }
 
@@ -203,7 +213,7 @@ impl Target {
     pub fn parse(typed: &str) -> Result<Self, TargetError> {
         let typed = typed.trim();
         let fail = |why: &str| TargetError {
-            typed: SafeText::capped(&mask_userinfo(typed), 255),
+            typed: SafeText::capped(&mask::url(&mask_userinfo(typed)), 255),
             why: why.to_owned(),
         };
         if typed.is_empty() {
@@ -225,6 +235,11 @@ impl Target {
                 "the scheme '{scheme}' is not one it can probe"
             )));
         }
+        if typed.contains('@') {
+            return Err(fail(
+                "only a URL has user information before an '@'; start it with https:// or http://",
+            ));
+        }
         let (host, port) = parse_host_port(typed).map_err(|w| fail(&w))?;
         let kind = match port {
             Some(port) => TargetKind::Port { host, port },
@@ -244,6 +259,21 @@ impl Target {
             kind,
             warning: None,
         })
+    }
+
+    /// The same from a file, where a secret is at its proper place: without the warning that is
+    /// for command lines.
+    #[must_use]
+    pub fn from_file(mut self) -> Self {
+        if !matches!(self.kind, TargetKind::Url(_)) || !self.id.as_str().contains("://***@") {
+            self.warning = None;
+        }
+        self
+    }
+
+    /// Whether a secret is missing that it was recorded without: the URL holds a mask.
+    pub fn lacks_its_secret(&self) -> bool {
+        matches!(&self.kind, TargetKind::Url(u) if mask::is_masked(&u.path))
     }
 
     /// The host that packets go to, where there is one (not for a DNS target without resolver).
@@ -305,8 +335,30 @@ mod tests {
         let t = Target::parse("https://u:p4ss@h/x").unwrap();
         assert_eq!(t.id.as_str(), "https://***@h/x");
         assert!(!format!("{t:?}").contains("p4ss"));
-        let e = Target::parse("ftp://u:p4ss@h/x").unwrap_err();
-        assert!(!e.to_string().contains("p4ss"), "{e}");
+        let t = Target::parse("https://h/x?a=b&api_key=p4ss#c").unwrap();
+        assert_eq!(t.id.as_str(), "https://h/x?a=b&api_key=***");
+        assert!(!format!("{t:?}").contains("p4ss") && t.warning.is_some());
+        // The probe still has it.
+        let TargetKind::Url(url) = &t.kind else {
+            panic!("{t:?}");
+        };
+        assert_eq!(url.path, "/x?a=b&api_key=p4ss");
+        assert!(!t.lacks_its_secret());
+        assert!(Target::parse(t.id.as_str()).unwrap().lacks_its_secret());
+        assert_eq!(t.from_file().warning, None);
+        for bad in [
+            "ftp://u:p4ss@h/x",
+            "ftp://h/x?token=p4ss",
+            "https://h:0/x?token=p4ss",
+            "https://u:a/p4ss@h/x",
+            "https://u:a?p4ss@h/x",
+            "https://u:p4ss#a@h/x",
+            "u:p4ss@h",
+            "u:p4ss@h:80",
+        ] {
+            let e = Target::parse(bad).unwrap_err();
+            assert!(!e.to_string().contains("p4ss"), "{e}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Host, Scheme, Target, TargetId, TargetKind, Url};
+use crate::model::mask;
 use crate::model::secret::{MASK, Secret};
 use crate::model::text::SafeText;
 
@@ -12,17 +13,32 @@ pub(super) fn strip_prefix_ci<'a>(s: &'a str, prefix: &str) -> Option<&'a str> {
         .then(|| &s[prefix.len()..])
 }
 
-/// Masks what stands between `//` and the last `@` before the path.
+/// Masks what stands between `//` and the last `@` before the path; where a password holds what
+/// would end the host, up to the last `@` of all.
 pub(super) fn mask_userinfo(typed: &str) -> String {
-    let Some(at) = typed.find("://") else {
-        return typed.to_owned();
-    };
-    let (head, rest) = typed.split_at(at + 3);
+    let start = typed.find("://").map_or(0, |at| at + 3);
+    let (head, rest) = typed.split_at(start);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
+    let (authority, tail) = rest.split_at(end);
+    let at = if is_cut_password(authority, tail) {
+        rest.rfind('@')
+    } else {
+        authority.rfind('@')
+    };
+    match at {
         Some(i) => format!("{head}{MASK}{}", &rest[i..]),
         None => typed.to_owned(),
     }
+}
+
+/// Whether what stands before the path is a user and the start of a password, not a host and a
+/// port.
+fn is_cut_password(authority: &str, tail: &str) -> bool {
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    !authority.contains('@')
+        && !authority.starts_with('[')
+        && tail.contains('@')
+        && port.is_some_and(|p| !p.is_empty() && !p.chars().all(|c| c.is_ascii_digit()))
 }
 
 pub(super) fn parse_dns(rest: &str) -> Result<Target, String> {
@@ -54,12 +70,14 @@ pub(super) fn parse_dns(rest: &str) -> Result<Target, String> {
 pub(super) fn parse_snmp(rest: &str) -> Result<Target, String> {
     let rest = rest.trim_end_matches('/');
     let (community, at) = match rest.rsplit_once('@') {
+        // The name of a target that was recorded: its community is to be had elsewhere.
+        Some((MASK, at)) => (None, at),
         Some((c, at)) => (Some(Secret::new(c)), at),
         None => (None, rest),
     };
     let (host, port) = parse_host_port(at)?;
     let port = port.unwrap_or(161);
-    let mask = if community.is_some() {
+    let mask = if rest.contains('@') {
         format!("{MASK}@")
     } else {
         String::new()
@@ -86,6 +104,9 @@ pub(super) fn parse_snmp(rest: &str) -> Result<Target, String> {
 pub(super) fn parse_url(scheme: Scheme, rest: &str) -> Result<Target, String> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
+    if is_cut_password(authority, tail) {
+        return Err("the user information holds '/', '?' or '#'; percent-encode it, or leave it out: it is not sent".into());
+    }
     let (had_user, authority) = match authority.rsplit_once('@') {
         Some((_, a)) => (true, a),
         None => (false, authority),
@@ -106,9 +127,16 @@ pub(super) fn parse_url(scheme: Scheme, rest: &str) -> Result<Target, String> {
         port: port.unwrap_or(scheme.default_port()),
         path,
     };
-    let warning = had_user.then(|| {
-        SafeText::new("user and password in the URL are masked and not sent: the HTTP probe sends no credentials")
-    });
+    let secret = !mask::secrets(&url.path).is_empty();
+    let warning = match (had_user, secret) {
+        (true, _) => Some(SafeText::new(
+            "user and password in the URL are masked and not sent: the HTTP probe sends no credentials",
+        )),
+        (_, true) => Some(SafeText::new(
+            "the secret in the URL is masked in all that is shown, but every user of this host can read the command line; keep such a URL in warroom.toml",
+        )),
+        _ => None,
+    };
     let shown = url.to_string();
     let label = if had_user {
         shown.replacen("://", &format!("://{MASK}@"), 1)

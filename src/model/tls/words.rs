@@ -92,6 +92,11 @@ impl TlsFault {
         )
     }
 
+    /// Whether a client that wants a certificate for this name refuses the session for it.
+    pub const fn is_refused(&self) -> bool {
+        self.breaks_trust() || matches!(self, TlsFault::NameMismatch { .. })
+    }
+
     /// Position in the chain of the certificate that it is about, where it is about one.
     pub const fn index(&self) -> Option<usize> {
         match self {

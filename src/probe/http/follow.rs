@@ -4,22 +4,28 @@
 //! targets that can't be followed are named.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hyper::Method;
-
-use crate::model::observation::HttpSample;
-use crate::model::target::{Host, Scheme, Target, TargetKind, Url};
+use crate::model::observation::{How, HttpSample, Method};
+use crate::model::service::{HttpRedirects, RedirectEnd};
+use crate::model::target::{Host, Scheme, Url};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::net::source::Source;
 use crate::probe::tls::Roots;
 
 use super::plan::Plan;
+use super::reference::join;
 use super::{Way, ask_and_locate, masked_url};
 
 /// Redirects followed where the user gives no number, as most browsers do.
 pub const USUAL: u32 = 20;
+
+/// Redirects that a watch follows: each of its probes makes five requests at most.
+pub const WATCHED: u32 = 4;
+
+/// More URLs of a chain are not written out.
+const SHOWN: usize = 6;
 
 /// What the exchanges of a journey have in common.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +50,7 @@ pub struct Start<'a> {
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Journey {
-    /// The exchanges in their order, at least one.
+    /// The exchanges in their order, at least one. The first one holds the way as a whole.
     pub hops: Vec<HttpSample>,
     /// Why it ended, where the last exchange is not the end of the redirects.
     pub cut: Option<Cut>,
@@ -85,100 +91,212 @@ where
     R: Fn(Host) -> F,
     F: Future<Output = Result<Vec<IpAddr>, SafeText>>,
 {
-    let mut plan = plan.clone();
-    let mut url = start.url.clone();
-    let mut at = (start.addr, start.name);
-    let mut seen: Vec<(Method, Url)> = Vec::new();
-    let mut j = Journey {
-        hops: Vec::new(),
-        cut: None,
-        notes: Vec::new(),
+    let mut traveller = Traveller::new(plan, start, most, net);
+    while traveller.step(&resolve).await {}
+    traveller.arrived()
+}
+
+/// Asks as [`super::get`] does, and sees where redirects lead: up to [`WATCHED`] of them, at the
+/// same host and address only. The first exchange is what is told; with the way behind it. What
+/// follows takes no longer than one exchange may.
+pub async fn watch(
+    url: &Url,
+    dst: SocketAddr,
+    asked: bool,
+    net: Net<'_>,
+    timeout: Duration,
+) -> (How, Option<HttpSample>) {
+    let plan = Plan::as_named(url, timeout);
+    let start = Start {
+        url,
+        addr: dst.ip(),
+        name: Rtt(0),
     };
-    loop {
-        seen.push((plan.method.clone(), url.clone()));
-        let port = plan.proxy.as_ref().map_or(url.port, |p| p.port);
+    let mut traveller = Traveller::new(&plan, start, WATCHED, net);
+    let elsewhere = |host: Host| async move {
+        let words = format!("{host} is another host, which is not followed");
+        Err::<Vec<IpAddr>, _>(SafeText::new(words))
+    };
+    if traveller.step(&elsewhere).await {
+        let rest = async { while traveller.step(&elsewhere).await {} };
+        // What did not come in time is not known, the way so far is.
+        let _ = tokio::time::timeout(timeout, rest).await;
+    }
+    let first = traveller.arrived().hops.into_iter().next();
+    let first = first.map(|sample| HttpSample { asked, ..sample });
+    (How::best(Method::HttpRequest), first)
+}
+
+/// A journey on its way.
+struct Traveller<'a> {
+    plan: Plan,
+    start: Start<'a>,
+    most: u32,
+    net: Net<'a>,
+    /// What is asked for next, and where.
+    url: Url,
+    at: (IpAddr, Rtt),
+    seen: Vec<(hyper::Method, Url)>,
+    end: RedirectEnd,
+    journey: Journey,
+}
+
+impl<'a> Traveller<'a> {
+    fn new(plan: &Plan, start: Start<'a>, most: u32, net: Net<'a>) -> Self {
+        Self {
+            plan: plan.with_secrets_of(start.url),
+            most,
+            net,
+            url: start.url.clone(),
+            at: (start.addr, start.name),
+            seen: Vec::new(),
+            end: RedirectEnd::Unknown,
+            start,
+            journey: Journey {
+                hops: Vec::new(),
+                cut: None,
+                notes: Vec::new(),
+            },
+        }
+    }
+
+    /// One exchange; true if there is another one to come.
+    async fn step<R, F>(&mut self, resolve: &R) -> bool
+    where
+        R: Fn(Host) -> F,
+        F: Future<Output = Result<Vec<IpAddr>, SafeText>>,
+    {
+        let port = self.plan.proxy.as_ref().map_or(self.url.port, |p| p.port);
         let way = Way {
-            dst: SocketAddr::new(at.0, port),
+            dst: SocketAddr::new(self.at.0, port),
             asked: true,
-            name: at.1,
-            hop: j.hops.len() as u32,
-            roots: net.roots,
-            source: net.source,
+            name: self.at.1,
+            hop: self.journey.hops.len() as u32,
+            roots: self.net.roots,
+            source: self.net.source,
         };
-        let (sample, location) = ask_and_locate(&plan, &url, way).await;
+        let (sample, location) = ask_and_locate(&self.plan, &self.url, way).await;
         let status = sample.outcome.ok().map(|r| r.status);
-        j.hops.push(sample);
+        self.seen.push((self.plan.method.clone(), self.url.clone()));
+        self.journey.hops.push(sample);
         let (Some(status @ (301 | 302 | 303 | 307 | 308)), Some(location)) = (status, location)
         else {
-            return j;
+            self.end = RedirectEnd::Arrived;
+            return false;
         };
-        if most == 0 {
-            return j;
+        if self.most == 0 {
+            return false;
         }
-        let next = match join(&url, &location) {
+        let next = match join(&self.url, &location) {
             Ok(next) => next,
-            Err(why) => {
-                j.cut = Some(Cut::Unusable(SafeText::new(format!(
-                    "the redirect to {} can't be followed: {why}",
-                    masked_url(&location)
-                ))));
-                return j;
-            }
+            Err(why) => return self.lost(&location, &why),
         };
-        change_method(&mut plan, status);
-        let back = seen
-            .iter()
-            .position(|(m, u)| *m == plan.method && *u == next);
-        j.cut = back
-            .map(|i| Cut::Loop(looped(&url, &next, i, seen.len())))
-            .or_else(|| {
-                (j.hops.len() as u32 > most).then(|| {
-                    Cut::TooMany(SafeText::new(format!(
-                        "more than {most} redirects; the next one leads to {}",
-                        masked_url(&next.to_string())
-                    )))
-                })
-            });
-        if j.cut.is_some() {
-            return j;
+        change_method(&mut self.plan, status);
+        if self.is_enough(&next) {
+            return false;
         }
-        cross(&mut plan, &url, &next, &mut j.notes);
-        at = match whereto(&plan, &start, &next, at.0, &resolve).await {
-            Ok(at) => at,
-            Err(why) => {
-                j.cut = Some(Cut::Unusable(SafeText::new(format!(
-                    "the redirect to {} can't be followed: {why}",
-                    masked_url(&next.to_string())
-                ))));
-                return j;
+        cross(&mut self.plan, &self.url, &next, &mut self.journey.notes);
+        match whereto(&self.plan, &self.start, &next, self.at.0, resolve).await {
+            Ok(at) => self.at = at,
+            Err(why) => return self.lost(&next.to_string(), why.as_str()),
+        }
+        self.url = next;
+        true
+    }
+
+    fn lost(&mut self, location: &str, why: &str) -> bool {
+        self.end = RedirectEnd::Away;
+        self.journey.cut = Some(Cut::Unusable(SafeText::new(format!(
+            "the redirect to {} can't be followed: {why}",
+            masked_url(location)
+        ))));
+        false
+    }
+
+    /// Whether the next request would be one of those before, or one too many.
+    fn is_enough(&mut self, next: &Url) -> bool {
+        let mut back = self.seen.iter();
+        let back = back.position(|(m, u)| *m == self.plan.method && u == next);
+        let last = masked_url(&next.to_string());
+        if let Some(from) = back {
+            let cookies = self.sets_cookie(from);
+            let way = self.way_from(from);
+            let mut words = match way.as_slice() {
+                [one] => format!("redirect loop: {one} redirects to itself"),
+                _ => format!(
+                    "redirect loop of {} URLs: {} -> {last}",
+                    way.len(),
+                    chain(&way)
+                ),
+            };
+            if cookies {
+                words.push_str(
+                    "; it sets a cookie, which is not kept here: a browser may get out of it",
+                );
             }
-        };
-        url = next;
+            self.end = RedirectEnd::Loop { from, cookies };
+            self.journey.cut = Some(Cut::Loop(SafeText::new(words)));
+            return true;
+        }
+        if self.journey.hops.len() as u32 <= self.most {
+            return false;
+        }
+        self.end = RedirectEnd::TooMany;
+        self.journey.cut = Some(Cut::TooMany(SafeText::new(format!(
+            "more than {} redirects, no end in sight: {}; the next one leads to {last}",
+            self.most,
+            chain(&self.way_from(0))
+        ))));
+        true
+    }
+
+    /// The URLs from that hop on, masked.
+    fn way_from(&self, from: usize) -> Vec<String> {
+        let hops = self.journey.hops.iter().skip(from);
+        hops.map(|h| h.url.to_string()).collect()
+    }
+
+    fn sets_cookie(&self, from: usize) -> bool {
+        let mut hops = self.journey.hops.iter().skip(from);
+        hops.any(|h| h.details.as_ref().is_some_and(|d| d.sets_cookie))
+    }
+
+    /// The journey, with the whole way in its first exchange where there were redirects.
+    fn arrived(mut self) -> Journey {
+        let urls: Vec<SafeText> = self.journey.hops.iter().map(|h| h.url.clone()).collect();
+        let followed =
+            urls.len() > 1 || !matches!(self.end, RedirectEnd::Arrived | RedirectEnd::Unknown);
+        let first = self.journey.hops.first_mut();
+        if let Some(d) = first.and_then(|h| h.details.as_mut()).filter(|_| followed) {
+            d.redirects = Some(HttpRedirects {
+                urls,
+                end: self.end,
+            });
+        }
+        self.journey
     }
 }
 
-fn looped(from: &Url, to: &Url, first: usize, hops: usize) -> SafeText {
-    let to = masked_url(&to.to_string());
-    SafeText::new(if hops - first == 1 {
-        format!("redirect loop: {to} redirects to itself")
-    } else {
-        format!(
-            "redirect loop of {} URLs: {} leads back to {to}",
-            hops - first,
-            masked_url(&from.to_string())
-        )
-    })
+/// URLs one after the other; of many the first and the last ones.
+fn chain(way: &[String]) -> String {
+    match way {
+        [first, second, .., before, last] if way.len() > SHOWN => {
+            let between = way.len() - 4;
+            format!("{first} -> {second} -> ({between} more) -> {before} -> {last}")
+        }
+        _ => way.join(" -> "),
+    }
 }
 
 /// RFC 9110 15.4: 303 asks for a GET; 301 and 302 turn a POST into one, as every browser does.
 fn change_method(plan: &mut Plan, status: u16) {
     let changes = match status {
-        303 => plan.method != Method::HEAD,
-        301 | 302 => plan.method == Method::POST,
+        303 => plan.method != hyper::Method::HEAD,
+        301 | 302 => plan.method == hyper::Method::POST,
         _ => false,
     };
     if changes {
-        plan.method = Method::GET;
+        plan.method = hyper::Method::GET;
         plan.body = hyper::body::Bytes::new();
         plan.headers
             .retain(|(name, _)| name != hyper::header::CONTENT_TYPE);
@@ -228,126 +346,4 @@ where
     let addr = found.first().copied();
     addr.map(|a| (a, Rtt::from_duration(started.elapsed())))
         .ok_or_else(|| SafeText::new(format!("{} has no address", next.host)))
-}
-
-/// A reference to a URL, resolved against the one that it came from (RFC 3986 5.2).
-///
-/// # Errors
-/// Says why the program can't go there.
-pub fn join(base: &Url, reference: &str) -> Result<Url, String> {
-    let reference = reference.trim();
-    let reference = reference.split('#').next().unwrap_or_default();
-    let scheme_end = reference.find(':').filter(|i| {
-        reference.get(..*i).is_some_and(|s| {
-            s.starts_with(|c: char| c.is_ascii_alphabetic())
-                && s.chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-        })
-    });
-    let whole = if scheme_end.is_some() {
-        reference.to_owned()
-    } else if let Some(rest) = reference.strip_prefix("//") {
-        format!("{}://{rest}", base.scheme.as_str())
-    } else {
-        let (path, query) = base
-            .path
-            .split_once('?')
-            .map_or((base.path.as_str(), None), |(p, q)| (p, Some(q)));
-        let path = match reference {
-            "" => match query {
-                Some(q) => format!("{path}?{q}"),
-                None => path.to_owned(),
-            },
-            r if r.starts_with('/') => without_dots(r),
-            r if r.starts_with('?') => format!("{path}{r}"),
-            r => {
-                let folder = path
-                    .rfind('/')
-                    .map_or("/", |i| path.get(..=i).unwrap_or("/"));
-                without_dots(&format!("{folder}{r}"))
-            }
-        };
-        let mut url = base.clone();
-        if path.chars().any(|c| c.is_control() || c == ' ') {
-            return Err("it holds a space or a control character".into());
-        }
-        url.path = path;
-        return Ok(url);
-    };
-    match Target::parse(&whole).map(|t| t.kind) {
-        Ok(TargetKind::Url(url)) => Ok(url),
-        Ok(_) => Err("it is no http or https URL".into()),
-        Err(e) => Err(e.why),
-    }
-}
-
-/// RFC 3986 5.2.4, the query left alone.
-fn without_dots(reference: &str) -> String {
-    let (path, query) = match reference.find('?') {
-        Some(i) => reference.split_at(i),
-        None => (reference, ""),
-    };
-    let mut kept: Vec<&str> = Vec::new();
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
-    for (i, part) in parts.iter().enumerate() {
-        let last = i + 1 == parts.len();
-        match *part {
-            "." if last => kept.push(""),
-            "." => {}
-            ".." => {
-                kept.pop();
-                if last {
-                    kept.push("");
-                }
-            }
-            part => kept.push(part),
-        }
-    }
-    format!("/{}{query}", kept.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> Url {
-        match Target::parse(text).unwrap().kind {
-            TargetKind::Url(u) => u,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn references_are_resolved_as_the_standard_says() {
-        let base = url("http://a/b/c/d?q");
-        for (reference, whole) in [
-            ("g", "http://a/b/c/g"),
-            ("./g", "http://a/b/c/g"),
-            ("g/", "http://a/b/c/g/"),
-            ("/g", "http://a/g"),
-            ("//g", "http://g/"),
-            ("?y", "http://a/b/c/d?y"),
-            ("g?y/./x", "http://a/b/c/g?y/./x"),
-            ("", "http://a/b/c/d?q"),
-            (".", "http://a/b/c/"),
-            ("..", "http://a/b/"),
-            ("../../../g", "http://a/g"),
-            ("g#s", "http://a/b/c/g"),
-            ("HTTPS://B:8443/x", "https://b:8443/x"),
-        ] {
-            assert_eq!(
-                join(&base, reference).map(|u| u.to_string()),
-                Ok(whole.into())
-            );
-        }
-        for bad in [
-            "ftp://x/",
-            "javascript:alert(1)",
-            "http://",
-            "/a b",
-            "http://u:p@/",
-        ] {
-            assert!(join(&base, bad).is_err(), "{bad}");
-        }
-    }
 }

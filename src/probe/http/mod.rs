@@ -1,9 +1,9 @@
 //! One HTTP exchange and how long each part of it took.
 //!
 //! It follows nothing by itself ([`follow`] does, on request), uses no proxy that it was not
-//! given, keeps no cookies, and masks every credential in what it tells. Certificates are not
-//! judged here (the TLS probe does that), because a wrong one must not hide what the service
-//! behind it says.
+//! given, keeps no cookies, and masks every credential in what it tells. A wrong certificate is
+//! told and does not end the exchange, because it must not hide what the service behind it says;
+//! but nothing that the user gave is sent over such a connection unless the plan allows it.
 
 mod body;
 pub mod compare;
@@ -12,6 +12,7 @@ pub mod follow;
 mod marks;
 mod plan;
 pub mod proxy;
+mod reference;
 mod veil;
 mod words;
 
@@ -21,18 +22,20 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::model::observation::{How, HttpDetails, HttpSample, HttpTls, Method, Outcome, Refusal};
-use crate::model::target::{Scheme, Url};
+use crate::model::service::{CertFault, HttpCertificate};
+use crate::model::target::{Host, Scheme, Url};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
+use crate::model::tls::TlsFault;
 use crate::net::source::Source;
 
 use super::dial::{DialError, dial_from, kernel_words, refusal_of};
-use super::tls::{Roots, handshake};
+use super::tls::{self, Done, Roots, handshake};
 use exchange::{Answer, Ask, exchange};
 use proxy::TunnelError;
 
+use crate::model::mask::url as masked_url;
 pub use plan::{LARGEST_BODY, MAX_BODY, Matcher, Plan, PlanError, Versions};
-pub use veil::url as masked_url;
 
 /// How a URL is reached.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +64,7 @@ pub async fn get(
     timeout: Duration,
     source: &Source,
 ) -> (How, HttpSample) {
-    let mut plan = Plan::get(timeout);
-    plan.proxy_unused = proxy::named_for(url, &proxy::environment).map(|(name, _)| name);
+    let plan = Plan::as_named(url, timeout);
     let way = Way {
         dst,
         asked,
@@ -84,7 +86,8 @@ pub async fn get(
 ///
 /// Where no response came, the details say how far it went.
 pub async fn ask(plan: &Plan, url: &Url, way: Way<'_>) -> (How, HttpSample) {
-    let (sample, _) = ask_and_locate(plan, url, way).await;
+    let plan = plan.with_secrets_of(url);
+    let (sample, _) = ask_and_locate(&plan, url, way).await;
     (How::best(Method::HttpRequest), sample)
 }
 
@@ -174,6 +177,8 @@ async fn over_tls(tcp: TcpStream, ask: &mut Ask<'_>, way: Way<'_>, d: &mut HttpD
         }
     };
     d.phases.tls = done.took;
+    let certificate = judged(&done, host, way.roots);
+    let trusted = certificate.good || plan.insecure;
     let session = done.stream.get_ref().1;
     let agreed = session.alpn_protocol();
     ask.http2 = agreed == Some(b"h2");
@@ -184,6 +189,7 @@ async fn over_tls(tcp: TcpStream, ask: &mut Ask<'_>, way: Way<'_>, d: &mut HttpD
             other => format!("{other:?}"),
         }),
         alpn: agreed.map(|a| SafeText::from_bytes_capped(a, 255)),
+        certificate: Some(certificate),
     });
     if plan.versions == Versions::Http2 && !ask.http2 {
         d.stopped = Some("no HTTP/2".into());
@@ -198,7 +204,41 @@ async fn over_tls(tcp: TcpStream, ask: &mut Ask<'_>, way: Way<'_>, d: &mut HttpD
             None,
         );
     }
-    exchange(done.stream, ask, d).await
+    if trusted {
+        return exchange(done.stream, ask, d).await;
+    }
+    match plan.without_what_was_given(ask.url) {
+        Ok((plan, left_out)) => {
+            d.withheld = left_out;
+            let ask = Ask {
+                plan: &plan,
+                ..*ask
+            };
+            exchange(done.stream, &ask, d).await
+        }
+        Err(why) => {
+            d.stopped = Some(SafeText::new(format!(
+                "nothing was sent: the certificate is not good, and {why}"
+            )));
+            let need = format!("a good certificate at {}: {why}", way.dst);
+            let need = SafeText::new(need);
+            (Outcome::CannotTry { need }, None)
+        }
+    }
+}
+
+fn judged(done: &Done, host: &Host, roots: &Roots) -> HttpCertificate {
+    let j = tls::judged(done, host, roots);
+    HttpCertificate {
+        good: !j.faults.iter().any(TlsFault::is_refused),
+        faults: j
+            .faults
+            .iter()
+            .chain(&j.expiring)
+            .map(CertFault::from)
+            .collect(),
+        roots: roots.describe(),
+    }
 }
 
 fn no_tunnel<T>(e: TunnelError, plan: &Plan, proxy: SocketAddr, after: Rtt) -> Outcome<T> {

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HOST, HeaderName, HeaderValue};
 use regex_lite::Regex;
 
-use super::proxy::Proxy;
-use super::veil::{self, Veil};
+use super::proxy::{self, Proxy};
+use super::veil::Veil;
+use crate::model::mask::{self, is_secret};
+use crate::model::target::Url;
+use crate::model::text::SafeText;
 
 /// Most body bytes read by a plan that says nothing else.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -99,6 +102,8 @@ pub struct Plan {
     pub wanted: Option<Matcher>,
     /// Longest time of each phase.
     pub timeout: Duration,
+    /// Whether what the user gave is sent over a connection whose certificate is not good.
+    pub insecure: bool,
     pub(super) veil: Veil,
 }
 
@@ -116,8 +121,16 @@ impl Plan {
             keep_headers: false,
             wanted: None,
             timeout,
+            insecure: false,
             veil: Veil::default(),
         }
+    }
+
+    /// The same for `url`, without a proxy, with a note where the environment names one.
+    pub(super) fn as_named(url: &Url, timeout: Duration) -> Self {
+        let mut plan = Self::get(timeout);
+        plan.proxy_unused = proxy::named_for(url, &proxy::environment).map(|(name, _)| name);
+        plan
     }
 
     /// Sets the method.
@@ -161,7 +174,7 @@ impl Plan {
         }
         let mut value_ok = HeaderValue::from_str(value.trim())
             .map_err(|_| wrong("its value holds characters that HTTP does not allow"))?;
-        let secret = veil::is_secret(field.as_str());
+        let secret = is_secret(field.as_str());
         if secret {
             self.veil.add(value);
             value_ok.set_sensitive(true);
@@ -182,14 +195,50 @@ impl Plan {
     pub(super) fn without_credentials(&self) -> Self {
         let mut plan = self.clone();
         plan.headers
-            .retain(|(name, _)| !veil::is_secret(name.as_str()) && name != hyper::header::HOST);
+            .retain(|(name, _)| !is_secret(name.as_str()) && name != HOST);
         plan
+    }
+
+    /// The secrets of a URL that the user gave are hidden, too.
+    pub(super) fn with_secrets_of(&self, url: &Url) -> Self {
+        let mut plan = self.clone();
+        for secret in mask::secrets(&url.path) {
+            plan.veil.add(secret.expose());
+        }
+        plan
+    }
+
+    /// The plan for a server whose certificate is not good, and the fields that are left out: all
+    /// that the user gave but `Host`, without which it would be another question.
+    ///
+    /// # Errors
+    /// What can't be left out.
+    pub(super) fn without_what_was_given(
+        &self,
+        url: &Url,
+    ) -> Result<(Self, Vec<SafeText>), &'static str> {
+        if !self.body.is_empty() {
+            return Err("the request has a body");
+        }
+        if self.veil.hides(&url.path) {
+            return Err("the URL holds a secret");
+        }
+        let mut plan = self.clone();
+        plan.headers.retain(|(name, _)| name == HOST);
+        let mut left_out: Vec<SafeText> = Vec::new();
+        for (name, _) in self.headers.iter().filter(|(name, _)| name != HOST) {
+            let name = SafeText::capped(name.as_str(), 255);
+            if !left_out.contains(&name) {
+                left_out.push(name);
+            }
+        }
+        Ok((plan, left_out))
     }
 
     pub(super) fn has_credentials(&self) -> bool {
         self.headers
             .iter()
-            .any(|(name, _)| veil::is_secret(name.as_str()))
+            .any(|(name, _)| is_secret(name.as_str()))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::observation::{How, Method, Outcome, Refusal, TlsSample};
 use crate::model::target::Host;
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
-use crate::model::tls::{TlsFault, TlsNote, TlsSeen, TlsSession};
+use crate::model::tls::{Staple, TlsFault, TlsNote, TlsSeen, TlsSession};
 use crate::net::source::Source;
 use crate::probe::dial::{dial_from, refusal_of};
 use crate::sys::clock::Clock;
@@ -204,7 +204,7 @@ fn not_started(
 }
 
 /// The judgement of what was presented just now.
-pub(super) fn judged(chain: &[CertificateDer<'static>], name: &Host, roots: &Roots) -> Judgement {
+fn judged(chain: &[CertificateDer<'static>], name: &Host, roots: &Roots) -> Judgement {
     judge_all(&Question {
         chain,
         name: Some(name),
@@ -215,10 +215,37 @@ pub(super) fn judged(chain: &[CertificateDer<'static>], name: &Host, roots: &Roo
     })
 }
 
-pub(super) fn unproven(why: &str) -> TlsFault {
+fn unproven(why: &str) -> TlsFault {
     TlsFault::Other {
         reason: SafeText::new(format!("the proof of the key could not be checked: {why}")),
     }
+}
+
+/// The same with what else the handshake said of the certificate: a key that could not be
+/// checked, a stapled response.
+pub(super) fn judged_all(
+    chain: &[CertificateDer<'static>],
+    name: &Host,
+    roots: &Roots,
+    missing_proof: Option<&str>,
+    ocsp: &[u8],
+) -> (Judgement, Option<Staple>) {
+    let mut judged = judged(chain, name, roots);
+    // A key that is too short to check is named as that.
+    let weak = judged
+        .faults
+        .iter()
+        .any(|f| matches!(f, TlsFault::WeakKey { index: 0, .. }));
+    if let Some(why) = missing_proof.filter(|_| !weak) {
+        judged.faults.push(unproven(why));
+    }
+    let stapled = staple::read(ocsp, chain.first().map(|c| c.as_ref()));
+    if let Some(s) = &stapled {
+        let (fault, note) = staple::judge(s, Clock::start().now().wall);
+        judged.faults.extend(fault);
+        judged.notes.extend(note);
+    }
+    (judged, stapled)
 }
 
 fn session(
@@ -228,22 +255,8 @@ fn session(
     connect: Rtt,
     probed: &mut Probed,
 ) -> TlsSession {
-    let mut judged = judged(&shaken.chain, &ask.name, roots);
-    // A key that is too short to check is named as that.
-    let weak = judged
-        .faults
-        .iter()
-        .any(|f| matches!(f, TlsFault::WeakKey { index: 0, .. }));
-    if let Some(why) = shaken.unproven.as_deref().filter(|_| !weak) {
-        judged.faults.push(unproven(why));
-    }
-    let leaf = shaken.chain.first().map(|c| c.as_ref());
-    let stapled = staple::read(&shaken.ocsp, leaf);
-    if let Some(s) = &stapled {
-        let (fault, note) = staple::judge(s, Clock::start().now().wall);
-        judged.faults.extend(fault);
-        judged.notes.extend(note);
-    }
+    let proof = shaken.unproven.as_deref();
+    let (judged, stapled) = judged_all(&shaken.chain, &ask.name, roots, proof, &shaken.ocsp);
     probed.expiring = judged.expiring;
     probed.path = judged.path;
     let group = shaken.conn.negotiated_key_exchange_group();

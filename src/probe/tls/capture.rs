@@ -38,6 +38,8 @@ pub(crate) struct Done {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     /// Why the server's proof of its key could not be checked, if so.
     pub(crate) unproven: Option<String>,
+    /// A stapled OCSP response.
+    pub(crate) ocsp: Vec<u8>,
 }
 
 /// Why there is no session on a connection that stands.
@@ -192,6 +194,7 @@ pub(crate) async fn handshake(
         took,
         chain: seen.chain,
         unproven: seen.unproven,
+        ocsp: seen.ocsp,
     })
 }
 

@@ -41,7 +41,7 @@ pub use roots::{Roots, RootsError};
 pub use staple::read as read_staple;
 pub use starttls::{StartError, StartTls};
 
-pub(crate) use capture::handshake;
+pub(crate) use capture::{Done, handshake};
 
 /// Handshakes with `dst` for `name` (SNI for names only) and judges what it presents.
 ///
@@ -63,7 +63,13 @@ pub async fn capture(
     (how, probed.sample)
 }
 
-/// What a finished handshake of another probe showed, judged.
+/// The judgement of what a finished handshake of another probe showed.
+pub(crate) fn judged(done: &capture::Done, name: &Host, roots: &Roots) -> Judgement {
+    let proof = done.unproven.as_deref();
+    ask::judged_all(&done.chain, name, roots, proof, &done.ocsp).0
+}
+
+/// What a finished handshake of another probe showed, with its judgement.
 pub(crate) fn session(
     done: &capture::Done,
     name: &Host,
@@ -71,9 +77,7 @@ pub(crate) fn session(
     connect: Rtt,
 ) -> TlsSession {
     let conn = done.stream.get_ref().1;
-    let judged = ask::judged(&done.chain, name, roots);
-    let mut faults = judged.faults;
-    faults.extend(done.unproven.as_deref().map(ask::unproven));
+    let judged = judged(done, name, roots);
     TlsSession {
         version: capture::version(conn),
         cipher: capture::cipher(conn),
@@ -81,7 +85,7 @@ pub(crate) fn session(
         connect,
         handshake: done.took,
         chain: done.chain.iter().map(|c| cert::info(c)).collect(),
-        faults,
+        faults: judged.faults,
         roots: roots.describe(),
         notes: judged.notes,
         seen: Box::default(),

@@ -38,6 +38,7 @@ impl Given {
     pub(super) fn read(args: &HttpArgs, timeout: Duration) -> Result<Self, CliError> {
         let mut plan = Plan::get(timeout);
         plan.max_body = args.max_body.unwrap_or(MAX_BODY);
+        plan.insecure = args.insecure;
         plan.keep_headers = args.show_headers || args.head;
         plan.versions = match (args.http1, args.http2) {
             (true, _) => Versions::Http1,

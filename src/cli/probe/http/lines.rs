@@ -2,6 +2,7 @@
 
 use crate::cli::check::summary;
 use crate::model::observation::{HttpDetails, HttpPhases, HttpResponse, HttpSample};
+use crate::model::service::CertFault;
 use crate::model::time::{Rtt, human};
 
 /// Width that plain lines keep to where they can.
@@ -47,6 +48,7 @@ fn details(s: &HttpSample, d: &HttpDetails, lines: &mut Vec<String>) {
         lines.extend(slowest(d).map(|w| format!("  {w}")));
     }
     lines.extend(wrapped(facts(s, d)));
+    lines.extend(certificate(d));
     if let Some(line) = clock(d) {
         lines.push(format!("  {line}"));
     }
@@ -101,7 +103,7 @@ fn meaning(name: &str, time: Rtt, d: &HttpDetails) -> String {
         }
         // The kernel saw the answer long before this program did.
         "connect" if rtt.is_some_and(|r| r.0 < time.0 / 2) => {
-            "this host was busy; the network took only the kernel RTT".into()
+            "this host was busy; the network took the kernel RTT".into()
         }
         "connect" => "the network, before the server says anything".into(),
         "proxy" => "the proxy, before the server says anything".into(),
@@ -152,6 +154,28 @@ fn facts(s: &HttpSample, d: &HttpDetails) -> Vec<String> {
         facts.push(format!("{} interim (1xx) responses", d.interim));
     }
     facts
+}
+
+/// What is wrong with the certificate, as `warroom tls` words it, and what was not sent for that.
+fn certificate(d: &HttpDetails) -> Vec<String> {
+    let mut lines: Vec<String> = faults(d)
+        .iter()
+        .map(|f| format!("  fault  {}: {}", f.code, f.detail))
+        .collect();
+    if !d.withheld.is_empty() {
+        let names: Vec<_> = d.withheld.iter().map(|n| n.as_str()).collect();
+        lines.push(format!(
+            "  not sent, because the certificate is not good: {}",
+            names.join(", ")
+        ));
+    }
+    lines
+}
+
+/// What is wrong with the certificate of a hop, or soon will be.
+pub(super) fn faults(d: &HttpDetails) -> &[CertFault] {
+    let judged = d.tls.as_ref().and_then(|t| t.certificate.as_ref());
+    judged.map_or(&[], |c| &c.faults)
 }
 
 fn clock(d: &HttpDetails) -> Option<String> {

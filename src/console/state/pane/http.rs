@@ -6,6 +6,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::model::observation::{HttpDetails, HttpPhases, HttpResponse, HttpSample};
+use crate::model::service::RedirectEnd;
 use crate::model::time::{Rtt, human};
 use crate::model::window::{Dated, Recent};
 
@@ -87,6 +88,17 @@ fn remarks(d: &HttpDetails, doc: &mut Doc, cols: usize) {
         let alpn = tls.alpn.as_ref();
         let alpn = alpn.map_or("no ALPN".to_owned(), |a| format!("ALPN {a}"));
         say(format!("{}, {alpn}", tls.version));
+        let faults = tls.certificate.iter().flat_map(|c| &c.faults);
+        faults.for_each(|f| say(format!("{}: {}", f.code, f.detail)));
+    }
+    if let Some(r) = &d.redirects {
+        let way: Vec<_> = r.urls.iter().map(|u| u.as_str()).collect();
+        let end = match (r.members(), r.end) {
+            (Some([first, ..]), _) => format!(" -> {first}: a loop"),
+            (_, RedirectEnd::TooMany) => " and on".to_owned(),
+            _ => String::new(),
+        };
+        say(format!("redirects: {}{end}", way.join(" -> ")));
     }
     if d.syn_retransmits > 0 {
         let n = d.syn_retransmits + 1;
