@@ -17,7 +17,7 @@ mod http;
 mod tcp;
 
 pub use http::{HttpBody, HttpDetails, HttpPhases, HttpResponse, HttpSample, HttpTls};
-pub use tcp::{TcpDetails, TcpSample, TcpState};
+pub use tcp::{TcpDetails, TcpSample, TcpState, speaks_tls};
 
 /// Which servers a DNS question went to and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
