@@ -13,6 +13,7 @@ use super::reach;
 use crate::model::catalogue as code;
 use crate::model::finding::Finding;
 use crate::model::observation::{DnsSample, Method, Outcome};
+use crate::model::service::speaks_tls;
 use crate::model::target::{Host, TargetKind};
 use crate::model::window::{DnsKey, Recent, TargetWindow};
 
@@ -319,29 +320,4 @@ pub fn expected_services(
         TargetKind::Host(_) if open(80) => (None, Some(80)),
         _ => (None, None),
     }
-}
-
-/// Ports on which TLS is spoken from the first byte (IANA registrations and common practice).
-pub fn speaks_tls(port: u16) -> bool {
-    matches!(
-        port,
-        443 | 465
-            | 563
-            | 636
-            | 853
-            | 989
-            | 990
-            | 992
-            | 993
-            | 995
-            | 2376
-            | 3269
-            | 5061
-            | 5671
-            | 6443
-            | 6514
-            | 8443
-            | 8883
-            | 9443
-    )
 }

@@ -30,7 +30,7 @@ mod tls;
 
 pub use answers::{last_answer, silence};
 pub use facts::Facts;
-pub use firm::{expected_services, pending, speaks_tls};
+pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
 pub use loss::judged_series;
 

@@ -22,10 +22,11 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             continue;
         };
         match &pmtu.how {
-            PmtuHow::FullSize | PmtuHow::AsAsked => {}
+            PmtuHow::FullSize | PmtuHow::AsAsked | PmtuHow::NoLarger => {}
             PmtuHow::TooBig { router, hop } => {
                 out.push(reduced(t, *addr, last, pmtu, *router, *hop))
             }
+            PmtuHow::Told => out.push(told(t, *addr, last, pmtu)),
             PmtuHow::Silent {
                 first_bad,
                 bad_sent,
@@ -43,11 +44,19 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                 let place = place(*last_seen, *beyond);
                 let mut b = black_hole(t, *addr, last, pmtu.mtu, *first_bad, place).evidence(
                     [last.id],
-                    format!(
-                        "{}-byte probes: {good_answered} of {good_sent} answered; {first_bad}-byte \
-                         probes sent in between: 0 of {bad_sent}",
-                        pmtu.mtu
-                    ),
+                    match last.value.data_port {
+                        Some(port) => format!(
+                            "TCP {port} segments in {}-byte packets: {good_answered} of {good_sent} \
+                             acknowledged; in {first_bad}-byte packets: 0 of {bad_sent}, and \
+                             smaller ones after them were",
+                            pmtu.mtu
+                        ),
+                        None => format!(
+                            "{}-byte probes: {good_answered} of {good_sent} answered; \
+                             {first_bad}-byte probes sent in between: 0 of {bad_sent}",
+                            pmtu.mtu
+                        ),
+                    },
                 );
                 if last.value.claims.is_empty() {
                     b = b.evidence(
@@ -123,6 +132,38 @@ fn reduced(
     b.done()
 }
 
+/// Announced to this kernel's TCP, which keeps to itself by whom.
+fn told(t: &TargetWindow, addr: IpAddr, last: &Dated<PmtuSample>, pmtu: &Pmtu) -> Finding {
+    let place = Location::of(PlaceKind::Link);
+    let target = &t.target.id;
+    let mut b = Build::new(
+        code::PMTU_REDUCED,
+        Severity::Info,
+        target,
+        place,
+        last.at.wall,
+    )
+    .which(addr)
+    .confidence(0.9)
+    .summary(format!(
+        "path MTU to {} is {} bytes, announced by a router on the path",
+        name_of(t, addr),
+        pmtu.mtu
+    ))
+    .evidence(
+        [last.id],
+        format!(
+            "this kernel's TCP was told of {} bytes while it sent larger packets; first link \
+                 {} bytes",
+            pmtu.mtu, pmtu.link_mtu
+        ),
+    );
+    for line in asides(&last.value, pmtu.mtu) {
+        b = b.evidence([last.id], line);
+    }
+    b.done()
+}
+
 /// What else bears on it: words of routers that the measurement proved wrong, and whether TCP
 /// keeps below the limit by its MSS.
 fn asides(sample: &PmtuSample, mtu: u32) -> Vec<String> {
@@ -172,5 +213,8 @@ fn black_hole(
         "PMTU black hole towards {} {at}: {good}-byte packets pass, {bad}-byte packets vanish",
         name_of(t, addr)
     ))
-    .reproduce(reproduce::mtu(addr, good, bad))
+    .reproduce(match last.value.data_port {
+        Some(port) => reproduce::mtu_by_tcp(addr, port),
+        None => reproduce::mtu(addr, good, bad),
+    })
 }

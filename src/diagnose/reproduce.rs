@@ -31,6 +31,11 @@ pub fn mtu(dst: IpAddr, good: u32, bad: u32) -> Vec<String> {
         .into()
 }
 
+/// The search by data over TCP, where pings are not answered.
+pub fn mtu_by_tcp(dst: IpAddr, port: u16) -> Vec<String> {
+    vec![format!("warroom mtu --tcp {}", SocketAddr::new(dst, port))]
+}
+
 /// One question at one resolver.
 pub fn dns(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     let port = if server.port() == 53 {

@@ -108,7 +108,15 @@ fn mtu(t: &TargetWindow, addr: IpAddr) -> Option<String> {
             "path MTU {} to {addr} is properly announced by {router}",
             pmtu.mtu
         )),
+        PmtuHow::Told => Some(format!(
+            "path MTU {} to {addr} is properly announced by a router",
+            pmtu.mtu
+        )),
         PmtuHow::AsAsked => Some(format!("{}-byte packets reach {addr}", pmtu.mtu)),
+        PmtuHow::NoLarger => Some(format!(
+            "{}-byte packets reach {addr}, the largest that TCP sends here",
+            pmtu.mtu
+        )),
         PmtuHow::Silent { .. } => None,
     }
 }

@@ -77,6 +77,8 @@ pub enum Method {
     UdpErrorQueue,
     /// A TCP handshake; both SYN/ACK and RST are answers.
     TcpConnect,
+    /// Data in TCP segments of chosen sizes; acknowledgements are the answers.
+    TcpData,
     /// The host's own `ping` program, as the last resort.
     SystemPing,
     /// ICMP echo by the library surge-ping.
@@ -111,6 +113,7 @@ impl Method {
             Method::IcmpDatagram => "ICMP datagram",
             Method::UdpErrorQueue => "UDP + error queue",
             Method::TcpConnect => "TCP connect",
+            Method::TcpData => "TCP data",
             Method::SystemPing => "ping(8)",
             Method::SurgePing => "surge-ping",
             Method::DnsUdp => "DNS/UDP",

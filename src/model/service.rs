@@ -20,7 +20,7 @@ pub use http::{
     CertFault, HttpBody, HttpCertificate, HttpDetails, HttpPhases, HttpRedirects, HttpResponse,
     HttpSample, HttpTls, RedirectEnd,
 };
-pub use tcp::{TcpDetails, TcpSample, TcpState};
+pub use tcp::{TcpDetails, TcpSample, TcpState, speaks_tls};
 
 /// Which servers a DNS question went to and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! One TCP handshake and all that may come of it, ICMP errors from its error queue included.
 
 mod mss;
+mod push;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::model::time::{Mono, Rtt};
 use crate::sys::clock::Clock;
 
 pub use mss::Segments;
+pub use push::Progress;
 
 /// A handshake under way. Dropping it closes with RST, so that nothing lingers on either side.
 #[derive(Debug)]

@@ -12,6 +12,8 @@ use crate::model::time::Rtt;
 pub const SYN_SENT: u8 = 2;
 /// Handshake done.
 pub const ESTABLISHED: u8 = 1;
+/// The other side has nothing more to say.
+const CLOSE_WAIT: u8 = 8;
 
 /// Enough for every field that is read here.
 const SIZE: usize = 232;
@@ -37,6 +39,12 @@ pub struct TcpInfo {
     pub min_rtt: Rtt,
     /// `tcpi_total_retrans`: segments sent again since the first SYN.
     pub total_retrans: u32,
+    /// `tcpi_sacked`: segments that the other side has although one before them is missing.
+    pub sacked: u32,
+    /// `tcpi_notsent_bytes`: data that waits for its turn; zero before Linux 4.6.
+    pub notsent: u32,
+    /// `tcpi_data_segs_out`: segments with data sent, repetitions included; zero before Linux 4.6.
+    pub data_segs_out: u32,
 }
 
 impl TcpInfo {
@@ -78,8 +86,16 @@ impl TcpInfo {
             rtt: time(68),
             adv_mss: word(84),
             total_retrans: word(100),
+            sacked: word(28),
             min_rtt: time(148),
+            notsent: word(144),
+            data_segs_out: word(156),
         }
+    }
+
+    /// Whether the handshake is done and nobody has reset the connection since.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, ESTABLISHED | CLOSE_WAIT)
     }
 
     /// The round-trip time of a handshake; `None` if a SYN was repeated, because nobody knows then

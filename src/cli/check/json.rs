@@ -199,6 +199,7 @@ pub fn mtu_of(method: Method, sample: &PmtuSample) -> Value {
         "seconds": sample.took.duration().as_secs_f64(),
         "claims": claims,
         "tcp": sample.tcp,
+        "data_port": sample.data_port,
     });
     let found = match &sample.outcome {
         Outcome::Ok(p) => json!({

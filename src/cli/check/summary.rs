@@ -189,6 +189,10 @@ fn mtu(t: &TargetWindow) -> Lines {
                 PmtuHow::TooBig { router, .. } => {
                     format!("{} bytes, announced by {router}", p.mtu)
                 }
+                PmtuHow::Told => format!("{} bytes, announced by a router", p.mtu),
+                PmtuHow::NoLarger => {
+                    format!("{} bytes pass, TCP sends no larger ones here", p.mtu)
+                }
                 PmtuHow::Silent { first_bad, .. } => {
                     format!("{} bytes; {first_bad} bytes vanish without a word", p.mtu)
                 }

@@ -14,7 +14,7 @@ use crate::model::observation::{Body, How, Pmtu, PmtuHow, PmtuSample, Rung};
 use crate::model::target::Target;
 use crate::model::window::Window;
 use crate::net::pace::Budget;
-use crate::probe::pmtu::{self, Ask, MtuVia};
+use crate::probe::pmtu::{self, Ask, MtuVia, Speech};
 
 /// TCP ports tried for what a handshake tells, where the target names none.
 const USUAL_PORTS: [u16; 3] = [443, 80, 22];
@@ -32,10 +32,18 @@ pub struct MtuArgs {
     #[arg(long, value_name = "BYTES", conflicts_with = "max",
         value_parser = clap::value_parser!(u32).range(68..=65535))]
     pub size: Option<u32>,
-    /// The way: icmp, udp, or tcp[:PORT] for what a handshake tells (MSS); without it the first
-    /// that is answered
+    /// The way: icmp, udp, or tcp[:PORT]; without it the first that is answered, TCP last
     #[arg(long = "method", visible_alias = "via", value_name = "WAY")]
     pub via: Option<String>,
+    /// By data over TCP, like --method tcp: for servers that answer nothing else
+    #[arg(long, conflicts_with = "via")]
+    pub tcp: bool,
+    /// What the TCP port is told, which must be large: tls (a ClientHello with padding), http (a
+    /// HEAD request with long headers), filler (empty lines; a server may count that as a bad
+    /// connection), none (a handshake only). Without it tls or http where the port is known for
+    /// it, else none
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["tls", "http", "filler", "none"])]
+    pub data: Option<String>,
     /// Repetition and form.
     #[command(flatten)]
     pub repeat: Repeat,
@@ -105,12 +113,9 @@ async fn mtu(
 fn ask(args: &MtuArgs, target: &Target) -> Result<Ask, CliError> {
     let port = target.tcp_port();
     let mut ports = port.map_or(USUAL_PORTS.to_vec(), |p| vec![p]);
-    let via = match args
-        .via
-        .as_deref()
-        .map(|v| Via::parse(v, port))
-        .transpose()?
-    {
+    let given = args.via.as_deref().map(|v| Via::parse(v, port));
+    let via = match given.transpose()? {
+        None if args.tcp => Some(MtuVia::Tcp),
         None => None,
         Some(Via::Icmp | Via::System) => Some(MtuVia::Icmp),
         Some(Via::Udp(None)) => Some(MtuVia::Udp),
@@ -133,8 +138,26 @@ fn ask(args: &MtuArgs, target: &Target) -> Result<Ask, CliError> {
         known_hops: None,
         most: args.max.or(args.size),
         via,
+        data: ports
+            .iter()
+            .filter_map(|p| speech(args, target, *p))
+            .collect(),
         ports,
     })
+}
+
+/// What a port is told: what the user says, else what the target's URL or the number tells.
+fn speech(args: &MtuArgs, target: &Target, port: u16) -> Option<(u16, Speech)> {
+    let usual = Speech::of(target, port);
+    let host = target.host()?;
+    let told = match args.data.as_deref() {
+        None => usual?,
+        Some("tls") => Speech::tls(host),
+        Some("http") => Speech::http(host),
+        Some("filler") => Speech::Filler,
+        Some(_) => return None,
+    };
+    Some((port, told))
 }
 
 fn judge(args: &MtuArgs, window: &Window, how: &How, sample: &PmtuSample) -> Verdict {
@@ -156,7 +179,7 @@ fn judge(args: &MtuArgs, window: &Window, how: &How, sample: &PmtuSample) -> Ver
     lines.extend(why.map(|w| format!("not a better way because: {w}")));
     let open = match args.via.as_deref() {
         // All that a handshake can tell.
-        Some(via) if via.starts_with("tcp") => sample.tcp.is_some(),
+        Some(via) if via.starts_with("tcp") && pmtu.is_none() => sample.tcp.is_some(),
         _ => pmtu.is_some_and(|p| !matches!(p.how, PmtuHow::Silent { .. })),
     };
     let mut members = match json::mtu_of(how.method, sample) {
@@ -195,6 +218,8 @@ fn row(how: &How, s: &PmtuSample) -> Vec<String> {
         Some(PmtuHow::FullSize) => "full size".into(),
         Some(PmtuHow::AsAsked) => "as asked".into(),
         Some(PmtuHow::TooBig { router, .. }) => format!("too big, says {router}"),
+        Some(PmtuHow::Told) => "too big, says a router".into(),
+        Some(PmtuHow::NoLarger) => "passes; larger ones not tried".into(),
         Some(PmtuHow::Silent { .. }) => "larger packets vanish".into(),
         None => summary::refusal_text(&s.outcome),
     };

@@ -437,6 +437,8 @@ pub fn mtu_cell(app: &App, t: &TargetWindow) -> Line {
             Role::Critical,
             format!("{} {}", app.symbols.critical, p.mtu),
         ),
+        // At least: larger ones could not be tried.
+        Some(p) if p.how == PmtuHow::NoLarger => Line::plain(format!("{}+", p.mtu)),
         Some(p) => Line::plain(p.mtu.to_string()),
         None => nothing(app),
     }

@@ -31,6 +31,28 @@ fn scene(how: PmtuHow) -> Scene {
 }
 
 #[test]
+fn a_black_hole_that_tcp_found_is_told_in_words_of_tcp() {
+    let by_tcp = |how| {
+        Scene::host(T)
+            .ping(T, 90, 100, |_| echo(3))
+            .pmtu_by_tcp(T, 1400, how)
+    };
+    let j = by_tcp(silent(10, 2, 2)).judge();
+    let x = j.only(code::PMTU_BLACK_HOLE);
+    let said = &x.evidence[0].text.to_string();
+    assert!(
+        said.contains("TCP 443") && said.contains("0 of 10"),
+        "{said}"
+    );
+    assert_eq!(x.reproduce[0].as_str(), "warroom mtu --tcp 10.0.5.2:443");
+    // What a router told the kernel is properly announced; a limit of TCP's own is no fault.
+    let told = by_tcp(PmtuHow::Told).judge();
+    assert!(told.get(code::PMTU_REDUCED).is_some());
+    told.quiet();
+    by_tcp(PmtuHow::NoLarger).judge().quiet();
+}
+
+#[test]
 fn large_packets_vanish_between_two_hops() {
     let j = scene(silent(8, 8, 8)).judge();
     let x = j.only(code::PMTU_BLACK_HOLE);

@@ -275,6 +275,19 @@ impl Scene {
         self.see(Method::IcmpRaw, Body::Pmtu(PmtuSample::of(dst, outcome)))
     }
 
+    /// A path MTU that data over TCP found.
+    pub fn pmtu_by_tcp(self, dst: &str, mtu: u32, how: PmtuHow) -> Self {
+        let outcome = Outcome::Ok(Pmtu {
+            mtu,
+            link_mtu: 1500,
+            how,
+            tries: Vec::new(),
+        });
+        let mut sample = PmtuSample::of(ip(dst), outcome);
+        sample.data_port = Some(443);
+        self.see(Method::TcpData, Body::Pmtu(sample))
+    }
+
     fn many(mut self, n: u32, every: u64, method: Method, body: impl Fn() -> Body) -> Self {
         for _ in 0..n {
             self = self.see(method, body());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::World;
 use crate::model::observation::{Body, Outcome, PmtuHow, PmtuSample};
 use crate::model::window::TargetWindow;
-use crate::probe::pmtu::{self, Ask};
+use crate::probe::pmtu::{self, Ask, Speech};
 
 /// Time between measurements; routes change seldom, and a search costs up to a hundred packets.
 const EVERY: Duration = Duration::from_secs(60);
@@ -30,6 +30,7 @@ pub async fn mtu(world: &World, addr: IpAddr) {
         let ask = Ask {
             known_hops: before.reached,
             ports: before.open.clone(),
+            data: before.data.clone(),
             ..Ask::default()
         };
         let (how, sample) =
@@ -67,6 +68,8 @@ struct Signs {
     reached: Option<u8>,
     /// TCP ports that were open when last tried.
     open: Vec<u16>,
+    /// Those of them that may be sent data, and what.
+    data: Vec<(u16, Speech)>,
     /// A handshake or request got no answer though its port is open: what large packets that
     /// vanish do.
     stalls: bool,
@@ -98,6 +101,8 @@ impl Signs {
                 .is_some_and(|d| d.value.outcome.ok().is_some());
             if open && !self.open.contains(&dst.port()) {
                 self.open.push(dst.port());
+                let speech = Speech::of(&t.target, dst.port());
+                self.data.extend(speech.map(|s| (dst.port(), s)));
             }
         }
         let tls = t.tls.iter().filter(|(dst, _)| dst.ip() == addr);
@@ -127,7 +132,11 @@ fn is_silent<T>(outcome: &Outcome<T>) -> bool {
 fn is_settled(sample: &PmtuSample) -> bool {
     match &sample.outcome {
         Outcome::Ok(pmtu) => match &pmtu.how {
-            PmtuHow::FullSize | PmtuHow::AsAsked | PmtuHow::TooBig { .. } => true,
+            PmtuHow::FullSize
+            | PmtuHow::AsAsked
+            | PmtuHow::TooBig { .. }
+            | PmtuHow::Told
+            | PmtuHow::NoLarger => true,
             PmtuHow::Silent { last_seen, .. } => last_seen.is_some(),
         },
         _ => false,
@@ -144,6 +153,7 @@ mod tests {
             hops: hops.iter().map(hop).collect(),
             reached,
             open: Vec::new(),
+            data: Vec::new(),
             stalls,
         }
     }

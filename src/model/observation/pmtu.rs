@@ -21,6 +21,9 @@ pub struct PmtuSample {
     /// What a TCP handshake tells of sizes, where a port is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<TcpMtu>,
+    /// The TCP port that was sent data, where that was the method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_port: Option<u16>,
     /// Time from the first packet to the result; 0 in records that don't tell.
     #[serde(default)]
     pub took: Rtt,
@@ -34,6 +37,7 @@ impl PmtuSample {
             outcome,
             claims: Vec::new(),
             tcp: None,
+            data_port: None,
             took: Rtt(0),
         }
     }
@@ -115,6 +119,12 @@ pub enum PmtuHow {
         /// Its hop number, where known.
         hop: Option<u8>,
     },
+    /// A router said so while this kernel sent TCP; it does not tell a program which router.
+    Told,
+    /// Packets of the largest size that a TCP connection can have pass: its MSS, or what this kernel
+    /// believes of the path, allows no more. Larger ones were not tried, so the path MTU may be
+    /// larger.
+    NoLarger,
     /// Larger packets vanish without a word.
     Silent {
         /// Smallest size that vanished, in bytes.
@@ -139,6 +149,8 @@ impl PmtuHow {
             PmtuHow::FullSize => "full-size",
             PmtuHow::AsAsked => "as-asked",
             PmtuHow::TooBig { .. } => "icmp-too-big",
+            PmtuHow::Told => "told",
+            PmtuHow::NoLarger => "no-larger",
             PmtuHow::Silent { .. } => "silent",
         }
     }
@@ -146,7 +158,7 @@ impl PmtuHow {
     /// Where packets end that are too large; `None` where that is not known or none do.
     pub fn place(&self) -> Option<String> {
         match self {
-            PmtuHow::FullSize | PmtuHow::AsAsked => None,
+            PmtuHow::FullSize | PmtuHow::AsAsked | PmtuHow::Told | PmtuHow::NoLarger => None,
             PmtuHow::TooBig { router, hop } => {
                 hop.map(|ttl| format!("after {}", Hop { ttl, addr: *router }))
             }

@@ -104,3 +104,28 @@ impl TcpSample {
         }
     }
 }
+
+/// Ports on which TLS is spoken from the first byte (IANA registrations and common practice).
+pub const fn speaks_tls(port: u16) -> bool {
+    matches!(
+        port,
+        443 | 465
+            | 563
+            | 636
+            | 853
+            | 989
+            | 990
+            | 992
+            | 993
+            | 995
+            | 2376
+            | 3269
+            | 5061
+            | 5671
+            | 6443
+            | 6514
+            | 8443
+            | 8883
+            | 9443
+    )
+}

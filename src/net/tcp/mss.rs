@@ -1,12 +1,10 @@
 //! Segment sizes of an established connection, as `TCP_INFO` tells them.
 
-use super::Attempt;
+use super::{Attempt, TcpInfo};
 
 const OPTION_TIMESTAMPS: u8 = 1;
 /// What a timestamp option takes of each segment, padding included (RFC 7323 appendix A).
 const TIMESTAMPS: u32 = 12;
-/// `ESTABLISHED`, `CLOSE_WAIT`: states in which the other side's options are known.
-const KNOWN: [u8; 2] = [super::ESTABLISHED, 8];
 
 /// Sizes of one connection, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +16,14 @@ pub struct Segments {
     pub mss: Option<u32>,
     /// Largest packet sent, IP and TCP headers included.
     pub largest: u32,
+    /// What headers and options take of each packet with data.
+    pub headers: u32,
 }
 
 impl Attempt {
     /// Sizes of the connection; `None` unless the handshake succeeded.
     pub fn segments(&self, v6: bool) -> Option<Segments> {
-        let info = self.info().filter(|i| KNOWN.contains(&i.state))?;
+        let info = self.info().filter(TcpInfo::is_open)?;
         let stamped = info.options & OPTION_TIMESTAMPS != 0;
         let options = if stamped { TIMESTAMPS } else { 0 };
         Some(Segments::of(info.pmtu, info.snd_mss, options, v6))
@@ -39,6 +39,7 @@ impl Segments {
             pmtu,
             mss: (largest < pmtu).then_some(largest - headers),
             largest,
+            headers: headers + options,
         }
     }
 }
@@ -51,6 +52,7 @@ mod tests {
     fn an_mss_that_limits_is_known_and_a_larger_one_is_not() {
         let clamped = Segments::of(1500, 1348, 12, false);
         assert_eq!((clamped.mss, clamped.largest), (Some(1360), 1400));
+        assert_eq!(clamped.headers, 52);
         let free = Segments::of(1500, 1448, 12, false);
         assert_eq!((free.mss, free.largest), (None, 1500));
         let six = Segments::of(1500, 1220, 0, true);

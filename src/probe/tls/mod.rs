@@ -34,6 +34,7 @@ use crate::model::tls::TlsSession;
 pub use ask::{Ask, Probed, Sni, probe};
 pub use bundle::{Bundle, MAX_BYTES, bundle, to_pem};
 pub use details::{CertDetails, details};
+pub(super) use hello::padded;
 pub use hello::{CipherScan, Scan, Version, VersionScan, scan, suite_name, weakness};
 pub use judge::{Judgement, MAX_CHAIN, Question, judge, judge_all};
 pub use resume::{Resumed, resumes};

@@ -95,6 +95,22 @@ fn result(app: &App, p: &Pmtu, doc: &mut Doc, cols: usize) {
                 );
             doc.paragraph(text, cols, 1);
         }
+        PmtuHow::Told => {
+            let text = Line::of(Role::Info, format!("{} {} bytes pass", s.info, p.mtu))
+                .with(Role::Text, ", a router says so (TCP does not tell which)")
+                .with(
+                    Role::Muted,
+                    format!("{of_link}; senders learn it, nothing to do"),
+                );
+            doc.paragraph(text, cols, 1);
+        }
+        PmtuHow::NoLarger => {
+            let text = Line::of(Role::Ok, format!("{} {} bytes pass", s.ok, p.mtu)).with(
+                Role::Muted,
+                format!(", TCP sends no larger ones here{of_link}"),
+            );
+            doc.paragraph(text, cols, 1);
+        }
         PmtuHow::Silent {
             first_bad,
             bad_sent,

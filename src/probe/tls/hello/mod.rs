@@ -65,6 +65,7 @@ pub(super) async fn ask(
         suites: offered,
         sni: sni.as_deref(),
         random,
+        padding: None,
     });
     match tokio::time::timeout(ask.timeout, exchange(&mut tcp, &hello, with_chain)).await {
         Ok(answer) => answer,
@@ -122,6 +123,26 @@ fn read(bytes: &[u8], with_chain: bool, ended: Option<&str>) -> Option<Answer> {
         return Some(Answer::Refused(alert_name(description)));
     }
     ended.map(|why| Answer::Refused(why.to_owned()))
+}
+
+/// An ordinary ClientHello of TLS 1.2 that padding (RFC 7685) makes `len` bytes long, in one
+/// record; `None` if it would be longer without any, or than a record may be (RFC 5246 6.2.1).
+pub(in super::super) fn padded(sni: Option<&str>, len: usize) -> Option<Vec<u8>> {
+    const MOST: usize = (1 << 14) + 5;
+    let mut random = [0u8; 96];
+    getrandom::fill(&mut random).ok()?;
+    let hello = |padding| {
+        wire::client_hello(&Offer {
+            version: Version::Tls12,
+            suites: &suites::USUAL,
+            sni,
+            random,
+            padding: Some(padding),
+        })
+    };
+    let padding = len.checked_sub(hello(0).len())?;
+    let padding = u16::try_from(padding).ok().filter(|_| len <= MOST)?;
+    Some(hello(padding))
 }
 
 /// A server that current TLS cannot talk to: what it would agree to with an old client.

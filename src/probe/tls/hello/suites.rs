@@ -12,6 +12,11 @@ pub struct Suite {
 /// Suites of TLS 1.3 (RFC 8446 B.4).
 pub(super) const TLS13: [u16; 5] = [0x1301, 0x1302, 0x1303, 0x1304, 0x1305];
 
+/// What every server of TLS 1.2 finds one among.
+pub(super) const USUAL: [u16; 8] = [
+    0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009c, 0x002f,
+];
+
 /// What is known; all that current and old servers are likely to have.
 pub(super) const ALL: &[Suite] = &[
     s(0x1301, "TLS_AES_128_GCM_SHA256"),

@@ -53,6 +53,8 @@ pub(super) struct Offer<'a> {
     pub sni: Option<&'a str>,
     /// Random bytes: client random, session, key share.
     pub random: [u8; 96],
+    /// Bytes of padding in an extension (RFC 7685); `None` for no such extension.
+    pub padding: Option<u16>,
 }
 
 /// First answer of a server.
@@ -122,6 +124,9 @@ fn extensions(o: &Offer<'_>, share: &[u8]) -> Vec<u8> {
         let mut list = Vec::new();
         sized16(&mut list, &entry);
         extension(&mut all, 51, &list);
+    }
+    if let Some(len) = o.padding {
+        extension(&mut all, 21, &vec![0; len.into()]);
     }
     all
 }
@@ -249,6 +254,7 @@ mod tests {
             suites: &[0x1301, 0xc02f],
             sni: Some("a.example"),
             random: [7; 96],
+            padding: None,
         })
     }
 
