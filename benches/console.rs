@@ -59,6 +59,7 @@ fn ping(target: &Target, n: u32, seq: u32) -> Observation {
         target: target.id.clone(),
         how: How::best(Method::IcmpRaw),
         body: Body::Ping(PingSample {
+            size: None,
             dst: address(n),
             port: None,
             seq,

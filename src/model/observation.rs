@@ -314,6 +314,9 @@ pub struct PingSample {
     pub seq: u32,
     /// When it was sent.
     pub sent: Mono,
+    /// Size of the whole IP packet in bytes, where each ping has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u32>,
     /// The answer.
     pub outcome: Outcome<Echo>,
     /// What came of earlier pings of the same series since its last sample.

@@ -72,6 +72,30 @@ impl RawSocket {
     /// # Errors
     /// Those of `socket(2)`, `bind(2)` and of the options that the probes cannot do without.
     pub fn open(kind: Kind, v6: bool, fragment: bool, source: &Source) -> io::Result<Self> {
+        let socket = Self::unbound(kind, v6, fragment)?;
+        source.apply(&socket, v6)?;
+        Ok(Self {
+            fd: OwnedFd::from(socket),
+            kind,
+            v6,
+        })
+    }
+
+    /// Opens a UDP socket that sends from `port`.
+    ///
+    /// # Errors
+    /// Those of [`RawSocket::open`]; the port is in use, or needs a right (below 1024).
+    pub fn open_udp(v6: bool, port: u16, source: &Source) -> io::Result<Self> {
+        let socket = Self::unbound(Kind::Udp, v6, false)?;
+        source.apply_port(&socket, v6, port)?;
+        Ok(Self {
+            fd: OwnedFd::from(socket),
+            kind: Kind::Udp,
+            v6,
+        })
+    }
+
+    fn unbound(kind: Kind, v6: bool, fragment: bool) -> io::Result<Socket> {
         let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
         let icmp = if v6 {
             Protocol::ICMPV6
@@ -100,12 +124,7 @@ impl RawSocket {
         // All destinations share the socket, and TX stamps and ICMP errors queue up in its
         // receive buffer. As much as the host allows; less only means reading more often.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        source.apply(&socket, v6)?;
-        Ok(Self {
-            fd: OwnedFd::from(socket),
-            kind,
-            v6,
-        })
+        Ok(socket)
     }
 }
 

@@ -11,8 +11,17 @@ use super::socket::{Kind, ProbeSocket, RawSocket};
 use super::source::Source;
 use crate::sys::clock::Clock;
 
-/// Kind, IPv6, whether packets may be fragmented, and a number where several are wanted.
-type Key = (Kind, bool, bool, u16);
+/// Kind, IPv6, whether packets may be fragmented, and which one where several are wanted.
+type Key = (Kind, bool, bool, Which);
+
+/// Which socket of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    /// From a port that the kernel chooses; 0 is shared by all.
+    Number(u16),
+    /// From this port.
+    Port(u16),
+}
 
 /// Opens sockets as they are wanted and hands them out again. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -45,7 +54,7 @@ impl Sockets {
         let open = |v6| RawSocket::open(Kind::IcmpRaw, v6, fragment, &source).ok();
         let ready = [false, true]
             .into_iter()
-            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, fragment, 0), open(v6)?)))
+            .filter_map(|v6| Some(((Kind::IcmpRaw, v6, fragment, Which::Number(0)), open(v6)?)))
             .collect();
         let inner = Inner {
             ready: Mutex::new(ready),
@@ -74,7 +83,7 @@ impl Sockets {
     /// # Errors
     /// Those of [`RawSocket::open`], and of the random source.
     pub fn exchange(&self, kind: Kind, dst: IpAddr, fragment: bool) -> io::Result<Exchange> {
-        self.exchange_of((kind, dst.is_ipv6(), fragment, 0), dst)
+        self.exchange_of((kind, dst.is_ipv6(), fragment, Which::Number(0)), dst)
     }
 
     /// The same, unfragmented, by socket `number` of this kind: another source port, and so
@@ -83,7 +92,15 @@ impl Sockets {
     /// # Errors
     /// Those of [`Sockets::exchange`].
     pub fn exchange_by(&self, kind: Kind, dst: IpAddr, number: u16) -> io::Result<Exchange> {
-        self.exchange_of((kind, dst.is_ipv6(), false, number), dst)
+        self.exchange_of((kind, dst.is_ipv6(), false, Which::Number(number)), dst)
+    }
+
+    /// By UDP from a source port of one's choice, which all destinations share.
+    ///
+    /// # Errors
+    /// Those of [`Sockets::exchange`]; the port is in use, or needs a right (below 1024).
+    pub fn exchange_from(&self, port: u16, dst: IpAddr) -> io::Result<Exchange> {
+        self.exchange_of((Kind::Udp, dst.is_ipv6(), false, Which::Port(port)), dst)
     }
 
     fn exchange_of(&self, key: Key, dst: IpAddr) -> io::Result<Exchange> {
@@ -100,11 +117,14 @@ impl Sockets {
     }
 
     fn open(&self, key: Key) -> io::Result<Hub<ProbeSocket>> {
-        let (kind, v6, fragment, _) = key;
+        let (kind, v6, fragment, which) = key;
         let ready = lock(&self.inner.ready).remove(&key);
-        let wire = match ready {
-            Some(raw) => ProbeSocket::of(raw)?,
-            None => ProbeSocket::open(kind, v6, fragment, &self.source)?,
+        let wire = match (ready, which) {
+            (Some(raw), _) => ProbeSocket::of(raw)?,
+            (None, Which::Port(port)) => {
+                ProbeSocket::of(RawSocket::open_udp(v6, port, &self.source)?)?
+            }
+            (None, Which::Number(_)) => ProbeSocket::open(kind, v6, fragment, &self.source)?,
         };
         Hub::new(wire, self.source.clone(), self.clock)
     }

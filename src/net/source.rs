@@ -26,6 +26,22 @@ impl Source {
         }
     }
 
+    /// The same from a source port of one's choice.
+    pub fn apply_port(&self, socket: &Socket, v6: bool, port: u16) -> std::io::Result<()> {
+        let device = Self {
+            addr: None,
+            device: self.device.clone(),
+        };
+        device.apply(socket, v6)?;
+        let any = if v6 {
+            IpAddr::from([0u16; 8])
+        } else {
+            IpAddr::from([0u8; 4])
+        };
+        let addr = self.addr.filter(|a| a.is_ipv6() == v6).unwrap_or(any);
+        socket.bind(&self.socket_addr(addr, port).into())
+    }
+
     /// An address with its port, and for link-local IPv6 with the zone of the chosen interface.
     pub fn socket_addr(&self, addr: IpAddr, port: u16) -> SocketAddr {
         match addr {

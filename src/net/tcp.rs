@@ -269,18 +269,7 @@ fn bind(socket: &Socket, v6: bool, port: Option<u16>, source: &Source) -> io::Re
     let Some(port) = port else {
         return source.apply(socket, v6);
     };
-    let device = Source {
-        addr: None,
-        device: source.device.clone(),
-    };
-    device.apply(socket, v6)?;
     // The handshake before this one may not be all gone yet.
     socket.set_reuse_address(true)?;
-    let any = if v6 {
-        IpAddr::from([0u16; 8])
-    } else {
-        IpAddr::from([0u8; 4])
-    };
-    let addr = source.addr.filter(|a| a.is_ipv6() == v6).unwrap_or(any);
-    socket.bind(&source.socket_addr(addr, port).into())
+    source.apply_port(socket, v6, port)
 }

@@ -61,6 +61,8 @@ pub enum PingVia {
 pub struct Shape {
     /// Size of the whole IP packet in bytes; `None` for the usual one of the method. Echo and UDP.
     pub size: Option<u32>,
+    /// With this each packet has a size of its own, from `size` to this one, by chance.
+    pub up_to: Option<u32>,
     /// Type of service or traffic class: DSCP and ECN (RFC 2474, RFC 3168). Echo and UDP.
     pub tos: Option<u8>,
     /// What follows the probe's token. Echo and UDP.
@@ -73,6 +75,7 @@ impl Default for Shape {
     fn default() -> Self {
         Self {
             size: None,
+            up_to: None,
             tos: None,
             fill: Fill::USUAL,
             fragment: false,
@@ -88,6 +91,8 @@ pub struct Pinger {
     clock: Clock,
     source: Source,
     shape: Shape,
+    /// Sizes by chance follow from it and the sequence number.
+    seed: u64,
     way: Way,
 }
 
@@ -171,9 +176,15 @@ impl Pinger {
             method,
             why_not_better,
         };
+        let seed = match shape.up_to {
+            Some(_) => getrandom::u64()
+                .map_err(|e| SafeText::new(format!("no random numbers for sizes: {e}")))?,
+            None => 0,
+        };
         Ok(Self {
             dst,
             how,
+            seed,
             clock: sockets.clock(),
             source: sockets.source().clone(),
             shape,
@@ -233,10 +244,21 @@ impl Pinger {
             port,
             seq,
             sent,
+            size: self.shape.up_to.and_then(|_| self.size(seq)),
             outcome,
             afterwards: self.afterwards(),
         };
         (self.how.clone(), sample)
+    }
+
+    /// Size of a ping, where it is not the usual one.
+    fn size(&self, seq: u32) -> Option<u32> {
+        let least = self.shape.size?;
+        let Some(most) = self.shape.up_to.filter(|most| *most > least) else {
+            return Some(least);
+        };
+        let many = u64::from(most - least) + 1;
+        Some(least + (mixed(self.seed ^ u64::from(seq)) % many) as u32)
     }
 
     /// What came of earlier pings meanwhile.
@@ -266,7 +288,7 @@ impl Pinger {
     ) -> (Mono, Outcome<Echo>) {
         // The same payload for both families.
         let size = if self.dst.is_ipv6() { size + 20 } else { size };
-        let size = self.shape.size.map_or(size, |s| s as usize);
+        let size = self.size(seq).map_or(size, |s| s as usize);
         let shot = Shot {
             port,
             tos: self.shape.tos,
@@ -305,6 +327,14 @@ impl Pinger {
             }
         }
     }
+}
+
+/// A number without likeness to its neighbours' (the finaliser of SplitMix64).
+fn mixed(n: u64) -> u64 {
+    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
 }
 
 /// The destination's own port-unreachable is an echo; whatever else comes as an ICMP error is a

@@ -5,7 +5,9 @@
 //! they share their ports, with ICMP their checksum, with TCP, on request, their source port.
 
 mod judge;
+mod options;
 mod run;
+mod source;
 mod waves;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ use crate::net::tcp::Attempt;
 use crate::sys::clock::Clock;
 use crate::sys::privileges::Rights;
 use judge::{is_end, judge, judge_tcp, more_telling};
+pub use options::{Ask, TraceOptions, TraceVia};
 pub use run::{Run, Seen};
 use waves::Plan;
 
@@ -44,72 +47,8 @@ const KEPT_ATTEMPTS: usize = 64;
 const UDP_BURST: usize = 4;
 /// The same of ICMP and TCP, whose answers by the destination are not rationed.
 const BURST: usize = 12;
-/// Wait for silent hops after the end answered, on top of its time.
-const STRAGGLER: Duration = Duration::from_millis(50);
 /// Flows that may be told apart.
 pub use crate::model::observation::MOST_FLOWS;
-
-/// How to trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TraceVia {
-    /// ICMP echo; needs the right to a raw or a datagram ICMP socket.
-    Icmp,
-    /// UDP; needs nothing.
-    Udp,
-    /// TCP handshakes; needs nothing.
-    Tcp {
-        /// Destination port.
-        port: u16,
-    },
-}
-
-/// What the probes look like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TraceOptions {
-    /// Size of the whole IP packet in bytes (UDP and ICMP).
-    pub size: Option<u16>,
-    /// Type of service or traffic class.
-    pub tos: Option<u8>,
-    /// One UDP destination port for all probes, of a service perhaps. What it answers does not
-    /// say to which probe, so one is in flight at a time.
-    pub udp_port: Option<u16>,
-    /// All TCP handshakes of a flow from one port, which takes them one at a time. Otherwise
-    /// each is a flow of its own, and parallel paths mix.
-    pub paris_tcp: bool,
-}
-
-/// A round to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// Its number.
-    pub round: u32,
-    /// The flow, below [`MOST_FLOWS`].
-    pub flow: u16,
-    /// TTLs that may be asked; above 0.
-    pub ttls: Vec<u8>,
-    /// How many of them at once, where the distance is known: more are asked only if the last
-    /// of these is answered by a router. `None` where it is not: outward until somebody ends it.
-    pub known: Option<usize>,
-    /// Longest wait for one answer.
-    pub timeout: Duration,
-    /// Least wait for silent hops after the end answered, beyond the end's time; all of
-    /// `timeout` if longer.
-    pub straggler: Duration,
-}
-
-impl Ask {
-    /// A path of unknown length from `first` to `last`.
-    pub fn explore(round: u32, first: u8, last: u8, timeout: Duration) -> Self {
-        Self {
-            round,
-            flow: 0,
-            ttls: (first..=last).collect(),
-            known: None,
-            timeout,
-            straggler: STRAGGLER,
-        }
-    }
-}
 
 /// Traces the way to one destination, round by round.
 #[derive(Debug)]
@@ -201,12 +140,29 @@ impl Tracer {
                 ),
                 (Err(_), Err(_)) => return Err(no_icmp.unwrap_or_default()),
             },
-            TraceVia::Udp => (
-                Way::Udp(exchange(Kind::Udp)?),
-                Method::UdpErrorQueue,
-                no_icmp,
-            ),
+            TraceVia::Udp => {
+                let way = match options.source_port {
+                    Some(port) => sockets
+                        .exchange_from(port, dst)
+                        .map(Arc::new)
+                        .map_err(|e| source::no_port(port, &e))?,
+                    None => exchange(Kind::Udp)?,
+                };
+                (Way::Udp(way), Method::UdpErrorQueue, no_icmp)
+            }
             TraceVia::Tcp { port } => (Way::Tcp { port }, Method::TcpConnect, no_icmp),
+        };
+        if let (TraceVia::Icmp, Some(_)) = (via, options.source_port) {
+            return Err("ICMP has no ports: a source port needs UDP or TCP".into());
+        }
+        let memory = Memory {
+            ports: match (via, options.source_port) {
+                (TraceVia::Tcp { .. }, Some(_)) => (0..MOST_FLOWS)
+                    .filter_map(|flow| Some((flow, options.source_port_of(flow)?)))
+                    .collect(),
+                _ => BTreeMap::new(),
+            },
+            ..Memory::default()
         };
         let source = sockets.source().clone();
         let chosen = source.addr.filter(|a| a.is_ipv6() == v6);
@@ -222,7 +178,7 @@ impl Tracer {
             sockets: sockets.clone(),
             options,
             way,
-            memory: Mutex::default(),
+            memory: Mutex::new(memory),
         })
     }
 
@@ -315,16 +271,29 @@ impl Tracer {
     fn lane(&self, flow: u16) -> io::Result<Option<Arc<Exchange>>> {
         match &self.way {
             Way::Tcp { .. } => Ok(None),
-            Way::Udp(_) if flow > 0 && self.options.udp_port.is_some() => {
+            Way::Udp(_) if flow > 0 && self.options.parts_by_source() => {
                 if let Some(lane) = self.memory(|m| m.lanes.get(&flow).cloned()) {
                     return Ok(Some(lane));
                 }
-                let lane = self.sockets.exchange_by(Kind::Udp, self.dst, flow)?;
+                let lane = match self.options.source_port_of(flow) {
+                    Some(port) => self.sockets.exchange_from(port, self.dst)?,
+                    None => self.sockets.exchange_by(Kind::Udp, self.dst, flow)?,
+                };
                 let lane = Arc::new(lane);
                 self.memory(|m| m.lanes.insert(flow, Arc::clone(&lane)));
                 Ok(Some(lane))
             }
             Way::Echo(x) | Way::Udp(x) => Ok(Some(Arc::clone(x))),
+        }
+    }
+
+    /// Why a flow can't send.
+    fn no_socket(&self, flow: u16, e: &io::Error) -> SafeText {
+        match self.options.source_port_of(flow) {
+            Some(port) if source::is_taken(e) || e.kind() == io::ErrorKind::PermissionDenied => {
+                source::no_port(port, e)
+            }
+            _ => refusal::words(e),
         }
     }
 
@@ -344,6 +313,7 @@ impl Tracer {
         match self.options.udp_port {
             Some(port) => port,
             None if self.memory(|m| m.spread) => spread_port(ask.round, ask.flow, ttl),
+            None if self.options.parts_by_source() => UDP_PORT,
             None => UDP_PORT.saturating_add(ask.flow.min(MOST_FLOWS)),
         }
     }

@@ -14,6 +14,7 @@ mod sweep;
 mod tcp;
 mod trace;
 mod trace_flows;
+mod trace_form;
 mod trace_report;
 mod trace_said;
 

@@ -91,7 +91,7 @@ fn an_interrupted_round_tells_what_it_knows_and_invents_no_loss() {
 }
 
 /// The program where everybody may run it.
-fn program(folder: &Path) -> PathBuf {
+pub fn program(folder: &Path) -> PathBuf {
     let path = folder.join("warroom");
     std::fs::copy(env!("CARGO_BIN_EXE_warroom"), &path).expect("copied");
     for p in [folder, &path] {

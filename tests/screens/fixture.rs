@@ -168,6 +168,7 @@ impl World {
                     .then(|| "raw ICMP needs root or CAP_NET_RAW".into()),
             };
             let body = Body::Ping(PingSample {
+                size: None,
                 dst: ip(dst),
                 port: (by == Method::TcpConnect).then_some(443),
                 seq: n as u32,

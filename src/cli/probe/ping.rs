@@ -68,6 +68,7 @@ pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliErr
         "rtt_ms",
         "reply_ttl",
         "result",
+        "size",
     ];
     let given = args.clone();
     let form = Form {
@@ -76,6 +77,7 @@ pub fn run(common: &Common, args: &PingArgs, out: &mut Out) -> Result<u8, CliErr
         name: "ping",
         header,
         needs: needs(args),
+        own: None,
     };
     form.run(&args.targets, out, move |world, target, voice| {
         Box::pin(ping(given.clone(), world, target, voice))
@@ -100,9 +102,12 @@ async fn ping(
     let interval = args.repeat.interval.unwrap_or(Duration::from_secs(1));
     let (addr, line) = world.address(&target, timeout).await?;
     voice.note(line).await;
-    let mut window = Window::new([target.clone()]);
+    let mut seen = Seen {
+        window: Window::new([target.clone()]),
+        sizes: Sizes::default(),
+    };
     let mut seq = 0u32;
-    let pinger = choose(&args, &world, &target, addr, &voice, &mut window, &mut seq).await?;
+    let pinger = choose(&args, &world, &target, addr, &voice, &mut seen, &mut seq).await?;
     let mut next = tokio::time::Instant::now() + interval;
     while args.repeat.again(seq, COUNT) && voice.wait_until(next).await {
         next += interval;
@@ -110,9 +115,17 @@ async fn ping(
             break;
         };
         seq += 1;
-        tell(&voice, &mut window, how, sample).await;
+        tell(&voice, &mut seen, how, sample).await;
     }
-    Ok(verdict(&window, addr))
+    let mut verdict = verdict(&seen.window, addr);
+    seen.sizes.tell(args.shape.random_size, &mut verdict);
+    Ok(verdict)
+}
+
+/// What was seen so far.
+struct Seen {
+    window: Window,
+    sizes: Sizes,
 }
 
 /// The first way that is answered, else the last one that can be tried at all. Each way is tried
@@ -123,7 +136,7 @@ async fn choose(
     target: &Target,
     addr: IpAddr,
     voice: &Voice,
-    window: &mut Window,
+    seen: &mut Seen,
     seq: &mut u32,
 ) -> Result<Pinger, CliError> {
     let mut chosen = None;
@@ -142,7 +155,7 @@ async fn choose(
                     return Ok(pinger);
                 };
                 let good = sample.outcome.ok().is_some();
-                tell(voice, window, how, sample).await;
+                tell(voice, seen, how, sample).await;
                 chosen = Some(pinger);
                 if good {
                     break;
@@ -186,7 +199,8 @@ fn ways(
     Ok(ways)
 }
 
-async fn tell(voice: &Voice, window: &mut Window, how: How, sample: PingSample) {
+async fn tell(voice: &Voice, seen: &mut Seen, how: How, sample: PingSample) {
+    seen.sizes.take(&sample);
     let obs = voice
         .sample(Sample {
             plain: Some(line(&how, &sample)),
@@ -195,7 +209,7 @@ async fn tell(voice: &Voice, window: &mut Window, how: How, sample: PingSample) 
             body: Body::Ping(sample),
         })
         .await;
-    window.take(&obs);
+    seen.window.take(&obs);
 }
 
 fn line(how: &How, s: &PingSample) -> String {
@@ -206,10 +220,18 @@ fn line(how: &How, s: &PingSample) -> String {
     match &s.outcome {
         Outcome::Ok(e) => {
             let ttl = e.reply_ttl.map_or(String::new(), |t| format!(", TTL {t}"));
+            let size = s.size.map_or(String::new(), |n| format!(", {n} bytes"));
             let changed = if e.corrupt { ", CORRUPT" } else { "" };
-            format!("seq {} {}{ttl}{changed}  [{way}]", s.seq, e.rtt)
+            format!("seq {} {}{ttl}{size}{changed}  [{way}]", s.seq, e.rtt)
         }
-        other => format!("seq {} {}  [{way}]", s.seq, summary::refusal_text(other)),
+        other => {
+            let size = s.size.map_or(String::new(), |n| format!(", {n} bytes"));
+            format!(
+                "seq {} {}{size}  [{way}]",
+                s.seq,
+                summary::refusal_text(other)
+            )
+        }
     }
 }
 
@@ -227,7 +249,42 @@ fn row(how: &How, s: &PingSample) -> Vec<String> {
             Some(_) => "ok".into(),
             None => summary::refusal_text(&s.outcome),
         },
+        text(s.size.map(|n| n.to_string())),
     ]
+}
+
+/// Sizes by chance: which came through.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    largest_answered: Option<u32>,
+    smallest_lost: Option<u32>,
+}
+
+impl Sizes {
+    fn take(&mut self, s: &PingSample) {
+        let Some(size) = s.size else { return };
+        if s.outcome.ok().is_some() {
+            self.largest_answered = self.largest_answered.max(Some(size));
+        } else {
+            let least = self.smallest_lost.map_or(size, |n| n.min(size));
+            self.smallest_lost = Some(least);
+        }
+    }
+
+    fn tell(self, given: Option<(u32, u32)>, verdict: &mut Verdict) {
+        let Some((least, most)) = given else { return };
+        let bytes = |n: Option<u32>| n.map_or("none".to_owned(), |n| format!("{n} bytes"));
+        verdict.lines.push(format!(
+            "sizes {least} to {most} bytes by chance: largest answered {}, smallest not answered {}",
+            bytes(self.largest_answered),
+            bytes(self.smallest_lost)
+        ));
+        let doc = json!({
+            "min": least, "max": most,
+            "largest_answered": self.largest_answered, "smallest_lost": self.smallest_lost,
+        });
+        verdict.json.insert("random_size".into(), doc);
+    }
 }
 
 fn verdict(window: &Window, addr: IpAddr) -> Verdict {

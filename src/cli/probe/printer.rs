@@ -21,6 +21,11 @@ pub enum Format {
     Stream,
     /// A row for each sample.
     Csv,
+    /// Nothing but the lines of the verdicts: a form of the probe's own, for programs.
+    Own {
+        /// How a line begins that such a program passes over.
+        comment: &'static str,
+    },
 }
 
 /// Prints what the probes of one run say.
@@ -68,7 +73,7 @@ impl Printer {
                     date_time_utc(self.started.wall)
                 ));
             }
-            Format::Json => {}
+            Format::Json | Format::Own { .. } => {}
             Format::Stream => out.line(
                 json!({
                     "schema": "warroom.stream/1",
@@ -104,7 +109,7 @@ impl Printer {
                     out.line(cells.join(","));
                 }
             }
-            (Format::Json, _) | (_, Said::Note(_)) => {}
+            (Format::Json | Format::Own { .. }, _) | (_, Said::Note(_)) => {}
         }
     }
 
@@ -126,6 +131,14 @@ impl Printer {
                 }
             }
             Format::Csv => {}
+            Format::Own { comment } => {
+                for (target, result) in self.targets.iter().zip(results) {
+                    match result {
+                        Ok(v) => v.lines.iter().for_each(|l| out.line(l)),
+                        Err(e) => out.line(format!("{comment} {target}: {e}")),
+                    }
+                }
+            }
             Format::Stream => {
                 for (target, result) in self.targets.iter().zip(results) {
                     out.line(json!({"result": object(target, result)}).to_string());

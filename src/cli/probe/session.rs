@@ -197,6 +197,7 @@ pub fn run(
         name,
         header,
         needs,
+        own: None,
     };
     form.run(typed, out, work)
 }
@@ -213,6 +214,8 @@ pub struct Form<'a> {
     pub header: &'static [&'static str],
     /// Rights.
     pub needs: Needs,
+    /// How comments begin in a form of the probe's own, where that is printed.
+    pub own: Option<&'static str>,
 }
 
 impl Form<'_> {
@@ -232,7 +235,9 @@ impl Form<'_> {
             name,
             header,
             needs,
+            own,
         } = *self;
+        let format = own.map_or(repeat.format(), |comment| Format::Own { comment });
         let targets = parse(typed)?;
         let clock = Clock::start();
         let rights = Rights::detect();
@@ -252,7 +257,7 @@ impl Form<'_> {
             ))),
         };
         let names = targets.iter().map(|t| t.id.clone()).collect();
-        let printer = Printer::new(repeat.format(), name, header, names, &vantage, clock.now());
+        let printer = Printer::new(format, name, header, names, &vantage, clock.now());
         printer.begin(out);
         let runtime = setup::runtime(targets.len().max(setup::MANY))?;
         let (to, mut said) = mpsc::channel(WAITING);
@@ -292,7 +297,7 @@ impl Form<'_> {
         runtime.shutdown_timeout(Duration::from_millis(50));
         let interrupted = stop.is_cancelled();
         // With one target and nobody parsing, its fault is the fault of the command.
-        if let ([Err(_)], Format::Plain) = (results.as_slice(), repeat.format()) {
+        if let ([Err(_)], Format::Plain | Format::Own { .. }) = (results.as_slice(), format) {
             return results
                 .into_iter()
                 .next()

@@ -14,6 +14,9 @@ pub struct ShapeArgs {
     /// Size of the whole IP packet in bytes
     #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub size: Option<u32>,
+    /// Each packet of another size between these two, by chance, like 64..1400
+    #[arg(long, value_name = "MIN..MAX", value_parser = sizes, conflicts_with = "size")]
+    pub random_size: Option<(u32, u32)>,
     /// Differentiated services code point: 0-63, ef, va, le, cs0-cs7, af11-af43
     #[arg(long, value_name = "DSCP", value_parser = tos::dscp, conflicts_with = "tos")]
     pub dscp: Option<u8>,
@@ -35,7 +38,11 @@ impl ShapeArgs {
     /// Usage.
     pub fn shape(&self, v6: bool) -> Result<Shape, CliError> {
         let least = (overhead(v6) + TOKEN) as u32;
-        if let Some(size) = self.size.filter(|s| *s < least) {
+        let (size, up_to) = match self.random_size {
+            Some((least, most)) => (Some(least), Some(most)),
+            None => (self.size, None),
+        };
+        if let Some(size) = size.filter(|s| *s < least) {
             return Err(CliError::usage(format!(
                 "a packet of {size} bytes has no room for headers and the {TOKEN} bytes by which \
                  an answer is recognised; the least is {least}"
@@ -43,11 +50,26 @@ impl ShapeArgs {
         }
         let fill = self.pattern.as_deref().map(pattern).transpose()?;
         Ok(Shape {
-            size: self.size,
+            size,
+            up_to,
             tos: self.tos.or(self.dscp.map(|d| d << 2)),
             fill: fill.unwrap_or(Fill::USUAL),
             fragment: self.fragment,
         })
+    }
+}
+
+/// `64..1400`
+fn sizes(text: &str) -> Result<(u32, u32), String> {
+    let (least, most) = text.split_once("..").unwrap_or(("", ""));
+    let one = |t: &str| t.trim().parse::<u32>().ok();
+    match (one(least), one(most)) {
+        (Some(least), Some(most)) if (1..=most).contains(&least) && most <= 65_535 => {
+            Ok((least, most))
+        }
+        _ => Err(
+            "write two sizes in bytes, the smaller one first, 65535 at most, like 64..1400".into(),
+        ),
     }
 }
 
@@ -90,6 +112,29 @@ mod tests {
         assert!(args(Some(39), None).shape(false).is_err(), "no room");
         assert!(args(Some(40), None).shape(false).is_ok());
         assert!(args(Some(40), None).shape(true).is_err());
+        let random = |text| ShapeArgs {
+            random_size: sizes(text).ok(),
+            ..ShapeArgs::default()
+        };
+        let shape = random("64..1400").shape(true).ok();
+        assert_eq!(
+            shape.map(|s| (s.size, s.up_to)),
+            Some((Some(64), Some(1400)))
+        );
+        assert!(random("39..1400").shape(false).is_err(), "no room");
+        for wrong in [
+            "",
+            "64",
+            "64..",
+            "..64",
+            "1400..64",
+            "0..9",
+            "64..65536",
+            "-1..9",
+            "a..b",
+        ] {
+            assert!(sizes(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["f", "gg", "", &"00".repeat(17)] {
             assert!(args(None, Some(wrong)).shape(false).is_err(), "{wrong}");
         }

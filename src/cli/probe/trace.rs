@@ -1,5 +1,6 @@
 //! `warroom trace`.
 
+mod dot;
 mod report;
 mod walk;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::session::{self, Repeat, Sample, Verdict, Voice, World};
+use super::session::{Form, Needs, Repeat, Sample, Verdict, Voice, World};
 use super::tos;
 use super::via::Via;
 use crate::cli::args::Common;
@@ -18,6 +19,7 @@ use crate::model::observation::Body;
 use crate::model::target::Target;
 use crate::model::window::Window;
 use crate::probe::trace::{MOST_FLOWS, Seen, TraceOptions, TraceVia, Tracer};
+use dot::Graph;
 use walk::{Pace, Walk};
 
 /// Rounds unless the user says otherwise.
@@ -63,6 +65,12 @@ pub struct TraceArgs {
     /// DSCP: 0 to 63 or a name like ef, af41, cs6
     #[arg(long, value_name = "DSCP", value_parser = tos::dscp)]
     pub dscp: Option<u8>,
+    /// Source port, with --method udp or tcp; several flows count up from it
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub source_port: Option<u16>,
+    /// Print the paths as a Graphviz graph: every hop a node, edges with the rounds of each flow
+    #[arg(long, conflicts_with_all = ["json", "stream_json", "csv", "wide"])]
+    pub dot: bool,
     /// Wide table: loss, sent, last, average, best, worst, deviation, jitter
     #[arg(long)]
     pub wide: bool,
@@ -82,20 +90,29 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
             args.first_ttl, args.max_ttl
         )));
     }
+    if let Some(port) = args.source_port
+        && port.checked_add(args.flows - 1).is_none()
+    {
+        return Err(CliError::usage(format!(
+            "{} flows from --source-port {port} need ports beyond 65535; start at {} at most",
+            args.flows,
+            u16::MAX - (args.flows - 1)
+        )));
+    }
     let given = args.clone();
     let pace = Arc::new(Pace::default());
-    session::run(
+    let form = Form {
         common,
-        &args.repeat,
-        "trace",
-        report::HEADER,
-        &args.targets,
-        out,
-        move |world, target, voice| {
-            let pace = Arc::clone(&pace);
-            Box::pin(trace(given.clone(), pace, world, target, voice))
-        },
-    )
+        repeat: &args.repeat,
+        name: "trace",
+        header: report::HEADER,
+        needs: Needs::Usual,
+        own: args.dot.then_some("//"),
+    };
+    form.run(&args.targets, out, move |world, target, voice| {
+        let pace = Arc::clone(&pace);
+        Box::pin(trace(given.clone(), pace, world, target, voice))
+    })
 }
 
 async fn trace(
@@ -110,16 +127,41 @@ async fn trace(
     let (via, options) = way(&args, &world, &target, addr)?;
     let tracer = Tracer::open_with(addr, via, options, &world.sockets, &world.rights)
         .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
-    let mut window = Window::new([target.clone()]);
-    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut window).await;
-    if let (None, Some(why)) = (
-        window.targets.values().next().and_then(|t| t.best_path()),
-        trouble,
-    ) {
-        let text = format!("cannot trace {addr}: {why}; `ip route get {addr}` may say more");
+    let mut paths = Paths {
+        window: Window::new([target.clone()]),
+        graph: Graph::default(),
+    };
+    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut paths).await;
+    let seen = paths.window.targets.values().next();
+    if let (None, Some(why)) = (seen.and_then(|t| t.best_path()), &trouble) {
+        let more = match args.source_port {
+            Some(_) => String::new(),
+            None => format!("; `ip route get {addr}` may say more"),
+        };
+        let text = format!("cannot trace {addr}: {why}{more}");
         return Err(CliError::could_not_run(text));
     }
-    Ok(report::verdict(&window, &args, tracer.keeps_flows()))
+    let mut verdict = report::verdict(&paths.window, &args, tracer.keeps_flows());
+    match trouble {
+        // A flow that could not be sent was not traced: that is not nothing.
+        Some(why) if args.source_port.is_some() => {
+            verdict.good = false;
+            verdict.json.insert("trouble".into(), why.clone().into());
+            verdict.lines.push(format!("not all was sent: {why}"));
+        }
+        _ => {}
+    }
+    if args.dot {
+        let how = format!("{} by {}", addr, tracer.how().method.label());
+        verdict.lines = paths.graph.lines(target.id.as_str(), &how);
+    }
+    Ok(verdict)
+}
+
+/// What was seen, as statistics and as who comes after whom.
+struct Paths {
+    window: Window,
+    graph: Graph,
 }
 
 /// All rounds of all flows, until they are made or the user wants no more; why something could
@@ -130,7 +172,7 @@ async fn rounds(
     world: &World,
     (tracer, via): (&Tracer, TraceVia),
     voice: &Voice,
-    window: &mut Window,
+    paths: &mut Paths,
 ) -> Option<String> {
     let timeout = args.repeat.timeout.unwrap_or(TIMEOUT);
     let interval = args.repeat.interval.unwrap_or(INTERVAL);
@@ -164,7 +206,7 @@ async fn rounds(
             walk.learn(&seen, pace, world.clock);
             trouble = seen.trouble.as_ref().map(ToString::to_string).or(trouble);
             if !seen.round.hops.is_empty() {
-                tell(seen, round == 0 && flow == 0, voice, window).await;
+                tell(seen, round == 0 && flow == 0, voice, paths).await;
             }
             if !finished {
                 return trouble;
@@ -175,7 +217,8 @@ async fn rounds(
     trouble
 }
 
-async fn tell(seen: Seen, first: bool, voice: &Voice, window: &mut Window) {
+async fn tell(seen: Seen, first: bool, voice: &Voice, paths: &mut Paths) {
+    paths.graph.take(&seen.round);
     let obs = voice
         .sample(Sample {
             plain: report::early(&seen.round).filter(|_| first),
@@ -184,7 +227,7 @@ async fn tell(seen: Seen, first: bool, voice: &Voice, window: &mut Window) {
             body: Body::Trace(seen.round),
         })
         .await;
-    window.take(&obs);
+    paths.window.take(&obs);
 }
 
 fn way(
@@ -200,6 +243,7 @@ fn way(
         tos: args.tos.or(args.dscp.map(|d| d << 2)),
         udp_port: None,
         paris_tcp: true,
+        source_port: args.source_port,
     };
     let via = match given.map(|text| Via::parse(text, port)).transpose()? {
         Some(Via::Icmp) => TraceVia::Icmp,
@@ -216,12 +260,20 @@ fn way(
         None if args.port.is_some() => {
             return Err(CliError::usage("--port needs --method udp or tcp"));
         }
+        None if args.source_port.is_some() => {
+            return Err(CliError::usage("--source-port needs --method udp or tcp"));
+        }
         None if world.rights.icmp(addr.is_ipv6()) => TraceVia::Icmp,
         None => TraceVia::Udp,
     };
     if via == TraceVia::Icmp && args.port.is_some() {
         return Err(CliError::usage(
             "ICMP has no ports; --port needs --method udp or tcp",
+        ));
+    }
+    if via == TraceVia::Icmp && args.source_port.is_some() {
+        return Err(CliError::usage(
+            "ICMP has no ports; --source-port needs --method udp or tcp",
         ));
     }
     if args.size.is_some() && matches!(via, TraceVia::Tcp { .. }) {

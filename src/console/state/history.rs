@@ -308,6 +308,7 @@ mod tests {
             target: TargetId::local(),
             how: How::best(Method::IcmpRaw),
             body: Body::Ping(PingSample {
+                size: None,
                 dst: DST,
                 port: None,
                 seq: second as u32,

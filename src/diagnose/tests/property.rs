@@ -188,6 +188,7 @@ fn body() -> impl Strategy<Value = (Method, Body)> {
     )
         .prop_map(|(dst, sent, outcome)| {
             Body::Ping(PingSample {
+                size: None,
                 dst,
                 port: None,
                 seq: 0,

@@ -141,6 +141,7 @@ impl Scene {
         let mut scene = self;
         for (known, sent, outcome) in all {
             let sample = PingSample {
+                size: None,
                 dst: ip(dst),
                 port,
                 seq: 0,

@@ -73,6 +73,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
             // Said at once, so that nobody waits for an answer to what was never asked.
             Err(need) => {
                 let sample = PingSample {
+                    size: None,
                     dst: addr,
                     port,
                     seq: 0,

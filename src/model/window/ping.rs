@@ -161,6 +161,7 @@ mod tests {
 
     fn sample(seq: u32, ms: Option<u64>) -> PingSample {
         PingSample {
+            size: None,
             dst: [192, 0, 2, 1].into(),
             port: None,
             seq,

@@ -13,12 +13,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::judge::{is_end, judge, judge_tcp, meaning};
+use super::source::is_taken;
 use super::waves::{Heard, Step, Waves};
 use super::{Ask, Tracer, Way};
 use crate::model::observation::{HopAnswer, HopDetail, HopSample, How, IcmpError, TraceRound};
 use crate::model::text::SafeText;
 use crate::net::exchange::{Answer, Exchange, Flight, Note, Shot};
-use crate::net::refusal;
 use crate::net::tcp::{Attempt, End, Ended, Syn};
 
 /// A handshake's end is awaited for so long at most; the round is over long before.
@@ -27,13 +27,6 @@ const LONG: Duration = Duration::from_secs(60);
 /// Tries for a source port that is still in use, and the time between them.
 const TRIES: u32 = 20;
 const AGAIN: Duration = Duration::from_millis(5);
-
-fn is_taken(e: &io::Error) -> bool {
-    matches!(
-        e.kind(),
-        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse
-    )
-}
 
 /// A round. [`Run::go`] may be dropped at any point; [`Run::end`] then tells what is known.
 pub struct Run<'a> {
@@ -92,7 +85,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(tracer: &'a Tracer, ask: Ask) -> Self {
         let lane = match tracer.lane(ask.flow) {
             Ok(lane) => Ok(lane),
-            Err(e) => Err(refusal::words(&e)),
+            Err(e) => Err(tracer.no_socket(ask.flow, &e)),
         };
         let waves = Waves::new(tracer.plan(&ask));
         Self {
@@ -143,7 +136,7 @@ impl<'a> Run<'a> {
             // What can't be sent was not sent: there is no entry for it.
             Err(e) => {
                 self.waves.unsent(ttl);
-                self.trouble = Some(refusal::words(&e));
+                self.trouble = Some(self.tracer.no_socket(self.ask.flow, &e));
             }
         }
     }

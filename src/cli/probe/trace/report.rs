@@ -125,7 +125,7 @@ pub fn verdict(window: &Window, args: &TraceArgs, keeps_flows: bool) -> Verdict 
             "reached_ttl": p.reached_ttl(),
             "keeps_flows": keeps_flows,
             "hops": p.flows().next().map(|(_, f)| hops(f, p)),
-            "flows": p.flows().map(|(n, f)| flow(n, f, p)).collect::<Vec<_>>(),
+            "flows": p.flows().map(|(n, f)| flow(n, f, p, args)).collect::<Vec<_>>(),
             "dead_flows": dead.iter().map(dead_flow).collect::<Vec<_>>(),
         }));
     }
@@ -138,9 +138,10 @@ pub fn verdict(window: &Window, args: &TraceArgs, keeps_flows: bool) -> Verdict 
     }
 }
 
-fn flow(number: u16, f: &FlowPath, p: &PathWindow) -> Value {
+fn flow(number: u16, f: &FlowPath, p: &PathWindow, args: &TraceArgs) -> Value {
     json!({
         "flow": number,
+        "source_port": args.source_port.and_then(|port| port.checked_add(number)),
         "rounds": f.rounds(),
         "reached_ttl": f.reached_ttl(),
         "hops": hops(f, p),
