@@ -10,7 +10,7 @@ mod run;
 mod source;
 mod waves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +36,7 @@ use waves::Plan;
 /// Port of UDP probes: in the range that firewalls let through for traceroute. Flow n goes to
 /// the port n beyond it.
 const UDP_PORT: u16 = 33435;
-/// First port once a router has shown that it quotes too little: a port for each probe.
+/// First port of probes to a router that quotes too little: a port for each of them.
 const SPREAD_FROM: u16 = 33500;
 /// Size of a probe; IPv6 headers come on top.
 const SIZE: usize = 60;
@@ -83,8 +83,8 @@ struct Memory {
     ports: BTreeMap<u16, u16>,
     /// Sockets of UDP flows beyond the first, where the destination port is given.
     lanes: BTreeMap<u16, Arc<Exchange>>,
-    /// A router quotes too little to tell probes of one flow apart.
-    spread: bool,
+    /// TTLs at which somebody may quote too little to tell probes of one flow apart.
+    spread: BTreeSet<u8>,
 }
 
 impl Memory {
@@ -224,17 +224,27 @@ impl Tracer {
     /// The method, and why it is not a better one.
     pub fn how(&self) -> How {
         let mut how = self.how.clone();
-        let note = if self.memory(|m| m.spread) {
-            "a router quotes only 8 bytes, so each probe has a port of its own and parallel \
-             paths may mix"
+        let spread = self.memory(|m| m.spread.clone());
+        let note = if let Some(first) = spread.first() {
+            let hops = match spread.len() {
+                1 => format!("hop {first} quotes"),
+                _ => {
+                    let list: Vec<String> = spread.iter().map(u8::to_string).collect();
+                    format!("among hops {} somebody quotes", list.join(", "))
+                }
+            };
+            format!(
+                "{hops} only 8 bytes, so each probe there has a port of its own and parallel \
+                 paths may mix"
+            )
         } else if matches!(self.way, Way::Tcp { .. }) && !self.options.paris_tcp {
-            "each TCP probe has a port of its own and parallel paths may mix"
+            "each TCP probe has a port of its own and parallel paths may mix".into()
         } else {
             return how;
         };
         how.why_not_better = Some(match how.why_not_better {
             Some(why) => SafeText::new(format!("{why}; {note}")),
-            None => note.into(),
+            None => SafeText::new(note),
         });
         how
     }
@@ -243,7 +253,7 @@ impl Tracer {
     pub fn keeps_flows(&self) -> bool {
         match self.way {
             Way::Tcp { .. } => self.options.paris_tcp,
-            Way::Echo(_) | Way::Udp(_) => !self.memory(|m| m.spread),
+            Way::Echo(_) | Way::Udp(_) => self.memory(|m| m.spread.is_empty()),
         }
     }
 
@@ -312,7 +322,9 @@ impl Tracer {
     fn port(&self, ask: &Ask, ttl: u8) -> u16 {
         match self.options.udp_port {
             Some(port) => port,
-            None if self.memory(|m| m.spread) => spread_port(ask.round, ask.flow, ttl),
+            None if self.memory(|m| m.spread.contains(&ttl)) => {
+                spread_port(ask.round, ask.flow, ttl)
+            }
             None if self.options.parts_by_source() => UDP_PORT,
             None => UDP_PORT.saturating_add(ask.flow.min(MOST_FLOWS)),
         }
@@ -337,13 +349,15 @@ impl Tracer {
         (change != HeaderChange::default()).then_some(change)
     }
 
-    fn collect_late(&self, lane: Option<&Exchange>) {
+    /// What came late; where something came that could not be told apart, it was about one of those
+    /// `silent`.
+    fn collect_late(&self, lane: Option<&Exchange>, silent: &[u8]) {
         let Some(lane) = lane else { return };
         let udp = matches!(self.way, Way::Udp(_));
         let unknown = udp && lane.unattributed() > 0;
         let late = lane.late();
         self.memory(|m| {
-            m.spread |= unknown;
+            m.spread.extend(silent.iter().filter(|_| unknown));
             for (tag, answer) in late {
                 if let Some((flow, ttl)) = run::of_tag(tag) {
                     m.remember(flow, ttl, judge(self.dst, answer));

@@ -976,6 +976,7 @@ pub fn pinged(at_ms: u64, seq: u32, ms: Option<u64>) -> Batch {
         target: Target::parse(API).unwrap().id,
         how: How::best(Method::IcmpDatagram),
         body: Body::Ping(PingSample {
+            size: None,
             dst: ip("203.0.113.20"),
             port: None,
             seq,

@@ -286,7 +286,9 @@ impl<'a> Run<'a> {
             };
             hops.push(HopSample { ttl, answer });
         }
-        self.tracer.collect_late(self.lane.as_deref());
+        let heard = |ttl: &&u8| self.heard.contains_key(ttl);
+        let silent: Vec<u8> = self.asked.iter().filter(|t| !heard(t)).copied().collect();
+        self.tracer.collect_late(self.lane.as_deref(), &silent);
         self.tracer.fill_in_late(flow, &mut hops);
         let mut beyond = 0;
         if let Some(end) = hops.iter().position(|h| is_end(&h.answer)) {
