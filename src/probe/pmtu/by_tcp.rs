@@ -13,6 +13,8 @@ use crate::model::observation::{Hop, MtuClaim, Outcome, Pmtu, PmtuHow, SizeTry};
 use crate::model::text::SafeText;
 use crate::net::tcp::Segments;
 
+/// Packets of a connection, and the answers it takes.
+const CALL: (usize, usize) = (10, 5);
 /// The most connections of one measurement.
 const MOST_CALLS: u32 = 12;
 /// The largest size that is tried: jumbo links.
@@ -143,6 +145,7 @@ impl<'a> Search<'a> {
             }
         };
         let least = if certain { REPEATED } else { 1 };
+        self.leave().await;
         let climb = self.caller.climb(least, choose).await?;
         if self.calls == 0 {
             self.believed = climb.sizes.pmtu;
@@ -258,11 +261,19 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// Waits for a place in the pace of the session.
+    async fn leave(&self) {
+        if let Some(gunner) = &self.gunner {
+            gunner.leave(CALL.0, CALL.1).await;
+        }
+    }
+
     async fn all_is_well(&mut self, good: u32) -> Option<Climb> {
         if self.calls >= MOST_CALLS {
             return None;
         }
         self.calls += 1;
+        self.leave().await;
         let climb = self.caller.climb(1, |_| vec![SMALL, good, SMALL]).await?;
         self.count(&climb);
         Some(climb)

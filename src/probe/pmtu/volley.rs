@@ -217,7 +217,15 @@ impl<'a> Gunner<'a> {
         tokio::time::sleep(time.min(left)).await;
     }
 
-    /// Waits for a place in the pace of the session.
+    /// Waits until so many packets may leave to the destination, which answers so many.
+    pub(super) async fn leave(&self, packets: usize, answers: usize) {
+        let now = self.now();
+        self.hold(self.budget.delay(self.dst(), packets, answers, now))
+            .await;
+        self.hold(self.budget.delay_in_all(packets, self.now()))
+            .await;
+    }
+
     async fn hold(&self, time: Duration) {
         if !time.is_zero() {
             self.rest(time).await;
@@ -245,9 +253,7 @@ impl<'a> Gunner<'a> {
             let ended = pace == Pace::UntilAnswered && volley.answered.is_some();
             if next < shots.len() && !ended && now >= due {
                 let answers = usize::from(shots[next].1.is_none());
-                let wait = self.budget.delay(self.dst(), 1, answers, now);
-                self.hold(wait).await;
-                self.hold(self.budget.delay_in_all(1, self.now())).await;
+                self.leave(1, answers).await;
                 self.launch(&mut volley, next).await;
                 next += 1;
                 due = now.plus(self.gap(pace));
