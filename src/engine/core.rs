@@ -4,6 +4,7 @@
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ const LIVELY: Duration = Duration::from_millis(20);
 const LIVELY_FOR: Duration = Duration::from_secs(2);
 /// Share of a core that looking may take, as one in so many; with very many targets it is done
 /// less often instead.
-const ONE_IN: u32 = 50;
+const ONE_IN: u32 = 100;
 /// The longest time without a look while there is news.
 const MOST: Duration = Duration::from_secs(2);
 /// Time over which facts are gathered before they are looked at together.
@@ -68,7 +69,7 @@ pub struct Core {
 /// A probe under way.
 struct Running {
     stop: CancellationToken,
-    audience: watch::Sender<BTreeSet<TargetId>>,
+    audience: watch::Sender<Arc<BTreeSet<TargetId>>>,
 }
 
 impl Core {
@@ -166,7 +167,7 @@ impl Core {
             owners.learn(&fact.body);
         }
         let mut window = self.window.write();
-        for target in fact.targets {
+        for target in fact.targets.iter().cloned() {
             let obs = Observation {
                 id: ObsId(self.next_id),
                 at: fact.at,
@@ -232,14 +233,16 @@ impl Core {
             if let Some(probe) = self.running.get(&task) {
                 probe.audience.send_if_modified(|now| {
                     let joined = !targets.is_subset(now);
-                    *now = targets;
+                    if targets != **now {
+                        *now = Arc::new(targets);
+                    }
                     joined
                 });
                 continue;
             }
             self.lively_until = Instant::now() + LIVELY_FOR;
             let stop = CancellationToken::new();
-            let (audience, listening) = watch::channel(targets);
+            let (audience, listening) = watch::channel(Arc::new(targets));
             let world = World {
                 audience: listening,
                 ..self.world.clone()

@@ -121,7 +121,7 @@ pub fn start(setup: Setup) -> Engine {
         rate: setup.rate,
         probes: setup.probes,
         flows: Arc::new(AtomicU16::new(setup.flows)),
-        audience: watch::channel(BTreeSet::new()).1,
+        audience: watch::channel(Arc::new(BTreeSet::new())).1,
     };
     let owners = setup.origins.map(|sources| {
         let source = world.sockets.source().clone();

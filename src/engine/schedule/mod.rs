@@ -35,7 +35,7 @@ use crate::sys::privileges::Rights;
 #[derive(Debug)]
 pub struct Fact {
     /// Whom it is about: every target at the address that was asked.
-    pub targets: BTreeSet<TargetId>,
+    pub targets: Arc<BTreeSet<TargetId>>,
     /// When it was known.
     pub at: Stamp,
     /// How it was learned.
@@ -76,7 +76,7 @@ pub struct World {
     /// Flows that traceroutes look at; may change while they run.
     pub flows: Arc<AtomicU16>,
     /// Targets that the task works for; one more may join while it runs.
-    pub audience: watch::Receiver<BTreeSet<TargetId>>,
+    pub audience: watch::Receiver<Arc<BTreeSet<TargetId>>>,
 }
 
 impl World {
@@ -84,7 +84,7 @@ impl World {
     /// the fact has no reader and is dropped.
     pub async fn tell(&self, how: How, body: Body) {
         let fact = Fact {
-            targets: self.audience.borrow().clone(),
+            targets: Arc::clone(&self.audience.borrow()),
             at: self.clock.now(),
             how,
             body,
