@@ -9,7 +9,7 @@ use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
 use crate::model::finding::Finding;
-use crate::model::observation::{HopAnswer, Method};
+use crate::model::observation::{HopAnswer, How, Method};
 use crate::model::time::clock_utc;
 use crate::model::window::{HopStats, PathWindow, PingKey, PingSeries, TargetWindow};
 
@@ -199,6 +199,18 @@ fn row(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> Row {
     ])
 }
 
+/// Whether the target lets answers to a traceroute out by ration, while pings that are not rationed
+/// are all answered.
+fn rationed_only(app: &App, hop: &HopStats, path: &PathWindow) -> bool {
+    let by_ration = |how: &How| how.method.answers_are_rationed();
+    let ping = || {
+        let ((_, method, _), series) = app.current()?.best_ping_of(hop.address()?)?;
+        let whole = series.answered() > 0 && series.answered() == series.sent();
+        Some(whole && !method.answers_are_rationed())
+    };
+    hop.answered < hop.sent && path.how().is_some_and(by_ration) && ping() == Some(true)
+}
+
 /// What is to be said of a hop, and whether its loss means nothing for the path.
 fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
     let mut line = Line::new();
@@ -220,7 +232,7 @@ fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
             && address.is_none_or(|a| Some(a) == hop.address())
     };
     let found: Vec<_> = app.verdicts.findings.iter().filter(here).collect();
-    let rationed = found.iter().any(|f| f.code.as_str() == "icmp-rate-limited");
+    let mut rationed = found.iter().any(|f| f.code.as_str() == "icmp-rate-limited");
     for f in &found {
         let text = match f.code.as_str() {
             "icmp-rate-limited" => "rations replies".to_owned(),
@@ -236,6 +248,10 @@ fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
     }
     if path.reached_ttl() == Some(ttl) {
         say(Role::Muted, "target".into());
+        if rationed_only(app, hop, path) {
+            rationed = true;
+            say(Role::Muted, "rations replies".into());
+        }
     }
     let more = hop.addresses.len().saturating_sub(1);
     if more > 0 {
