@@ -240,7 +240,7 @@ pub(super) fn refused_here(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<
         .flat_map(|(_, s)| s.points().rev().take(NEWEST))
         .filter(|p| p.sent > after)
         .map(|p| {
-            let words = match p.refusal.as_deref() {
+            let words = match p.refusal {
                 Some((_, Refusal::Kernel(words), _)) => Some(words.as_str().to_lowercase()),
                 Some((Some(by), Refusal::Icmp(e), _)) if f.is_own(*by) => Some(e.label()),
                 _ => None,
