@@ -13,6 +13,7 @@ mod sweep;
 mod tcp;
 mod trace;
 mod trace_flows;
+mod trace_owners;
 mod trace_report;
 mod trace_said;
 

@@ -1,9 +1,12 @@
 //! `warroom trace`.
 
+mod owners;
 mod report;
 mod walk;
+mod whose;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +18,11 @@ use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
 use crate::model::observation::Body;
+use crate::model::origin::Origin;
 use crate::model::target::Target;
 use crate::model::window::Window;
 use crate::probe::trace::{MOST_FLOWS, Seen, TraceOptions, TraceVia, Tracer};
+use owners::{Known, Owners};
 use walk::{Pace, Walk};
 
 /// Rounds unless the user says otherwise.
@@ -63,7 +68,19 @@ pub struct TraceArgs {
     /// DSCP: 0 to 63 or a name like ef, af41, cs6
     #[arg(long, value_name = "DSCP", value_parser = tos::dscp)]
     pub dscp: Option<u8>,
-    /// Wide table: loss, sent, last, average, best, worst, deviation, jitter
+    /// Look up no names of hops: nothing is asked of any resolver about them
+    #[arg(short = 'n', long, alias = "no-dns")]
+    pub no_names: bool,
+    /// Table of autonomous systems instead of the configured one: .mmdb or pfx2as text
+    #[arg(long, value_name = "FILE")]
+    pub asn: Option<PathBuf>,
+    /// Table of places instead of the configured one: .mmdb
+    #[arg(long, value_name = "FILE")]
+    pub geo: Option<PathBuf>,
+    /// Ask the resolvers for autonomous systems, too (asn.cymru.com); they learn what you look at
+    #[arg(long)]
+    pub dns_asn: bool,
+    /// Wide table: loss, sent, last, average, best, worst, deviation, jitter, owners uncut
     #[arg(long)]
     pub wide: bool,
     /// Repetition and form.
@@ -82,6 +99,7 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
             args.first_ttl, args.max_ttl
         )));
     }
+    let owners = Arc::new(Owners::new(owners::sources(common, args)?, common));
     let given = args.clone();
     let pace = Arc::new(Pace::default());
     session::run(
@@ -92,15 +110,21 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
         &args.targets,
         out,
         move |world, target, voice| {
-            let pace = Arc::clone(&pace);
-            Box::pin(trace(given.clone(), pace, world, target, voice))
+            let shared = (Arc::clone(&pace), Arc::clone(&owners));
+            Box::pin(trace(given.clone(), shared, world, target, voice))
         },
     )
 }
 
+/// What is known of one target.
+struct Learned {
+    window: Window,
+    known: Known,
+}
+
 async fn trace(
     args: TraceArgs,
-    pace: Arc<Pace>,
+    (pace, owners): (Arc<Pace>, Arc<Owners>),
     world: World,
     target: Target,
     voice: Voice,
@@ -110,8 +134,13 @@ async fn trace(
     let (via, options) = way(&args, &world, &target, addr)?;
     let tracer = Tracer::open_with(addr, via, options, &world.sockets, &world.rights)
         .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
-    let mut window = Window::new([target.clone()]);
-    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut window).await;
+    owners.begin(&world.resolvers);
+    let mut learned = Learned {
+        window: Window::new([target.clone()]),
+        known: Known::new(owners),
+    };
+    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut learned).await;
+    let Learned { window, mut known } = learned;
     if let (None, Some(why)) = (
         window.targets.values().next().and_then(|t| t.best_path()),
         trouble,
@@ -119,7 +148,10 @@ async fn trace(
         let text = format!("cannot trace {addr}: {why}; `ip route get {addr}` may say more");
         return Err(CliError::could_not_run(text));
     }
-    Ok(report::verdict(&window, &args, tracer.keeps_flows()))
+    known.tables_read(&voice).await;
+    announce(known.news(), &voice).await;
+    let flows = tracer.keeps_flows();
+    Ok(report::verdict(&window, &known, &args, flows))
 }
 
 /// All rounds of all flows, until they are made or the user wants no more; why something could
@@ -130,11 +162,12 @@ async fn rounds(
     world: &World,
     (tracer, via): (&Tracer, TraceVia),
     voice: &Voice,
-    window: &mut Window,
+    learned: &mut Learned,
 ) -> Option<String> {
     let timeout = args.repeat.timeout.unwrap_or(TIMEOUT);
     let interval = args.repeat.interval.unwrap_or(INTERVAL);
     let mut walk = Walk::new(tracer.dst(), via, args.first_ttl, args.max_ttl, timeout);
+    let owners = learned.known.owners();
     let mut trouble = None;
     let begun = tokio::time::Instant::now();
     let mut next = begun;
@@ -158,13 +191,19 @@ async fn rounds(
             };
             let permit = walk.permit(pace).await;
             let mut run = tracer.begin(ask).await;
+            run.on_answer(|addr| owners.ask(addr));
             let finished = voice.unless_stopped(run.go()).await.is_some();
             let seen = run.end();
             drop(permit);
             walk.learn(&seen, pace, world.clock);
             trouble = seen.trouble.as_ref().map(ToString::to_string).or(trouble);
             if !seen.round.hops.is_empty() {
-                tell(seen, round == 0 && flow == 0, voice, window).await;
+                learned.known.learn(&seen.round);
+                if args.repeat.csv {
+                    // A row that is printed can't be filled in later.
+                    learned.known.tables_read(voice).await;
+                }
+                tell(seen, round == 0 && flow == 0, voice, learned).await;
             }
             if !finished {
                 return trouble;
@@ -175,16 +214,25 @@ async fn rounds(
     trouble
 }
 
-async fn tell(seen: Seen, first: bool, voice: &Voice, window: &mut Window) {
+async fn tell(seen: Seen, first: bool, voice: &Voice, learned: &mut Learned) {
+    let news = learned.known.news();
     let obs = voice
         .sample(Sample {
             plain: report::early(&seen.round).filter(|_| first),
-            rows: report::rows(&seen.how, &seen.round),
+            rows: report::rows(&seen.how, &seen.round, &learned.known),
             how: seen.how,
             body: Body::Trace(seen.round),
         })
         .await;
-    window.take(&obs);
+    learned.window.take(&obs);
+    announce(news, voice).await;
+}
+
+/// Owners that became known, for those who read along.
+async fn announce(news: Vec<(IpAddr, Origin)>, voice: &Voice) {
+    for (addr, origin) in news {
+        voice.aside("origin", report::news(addr, &origin)).await;
+    }
 }
 
 fn way(
