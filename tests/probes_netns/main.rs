@@ -15,6 +15,7 @@ mod tcp;
 mod trace;
 mod trace_flows;
 mod trace_form;
+mod trace_owners;
 mod trace_report;
 mod trace_said;
 

@@ -30,7 +30,8 @@ fn explore(lab: &Lab, user: User, v6: bool) -> (Option<u8>, usize) {
     })
 }
 
-fn unrationed(lab: &Lab) {
+/// Nobody limits its ICMP errors.
+pub(crate) fn unrationed(lab: &Lab) {
     for node in super::lab::NODES {
         lab.set(node, "net.ipv4.icmp_ratemask", "0");
         lab.set(node, "net.ipv6.icmp.ratelimit", "0");
@@ -91,7 +92,7 @@ fn an_interrupted_round_tells_what_it_knows_and_invents_no_loss() {
 }
 
 /// The program where everybody may run it.
-pub fn program(folder: &Path) -> PathBuf {
+pub(crate) fn program(folder: &Path) -> PathBuf {
     let path = folder.join("warroom");
     std::fs::copy(env!("CARGO_BIN_EXE_warroom"), &path).expect("copied");
     for p in [folder, &path] {
@@ -114,7 +115,12 @@ fn run(lab: &Lab, user: User, program: &Path, args: &[&str]) -> (Value, i32) {
             "--clear-groups",
         ]);
     }
-    command.arg(program).arg("trace").args(args).arg("--json");
+    // The host's resolvers are no part of the lab: routers would answer that they can't be
+    // reached, out of what they may say in all.
+    command
+        .arg(program)
+        .args(["trace", "-n", "--json"])
+        .args(args);
     let out = command.output().expect("runs");
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let doc = serde_json::from_str(&text)

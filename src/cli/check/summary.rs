@@ -4,7 +4,7 @@ use crate::model::observation::{HopAnswer, HttpSample, Outcome, PmtuHow, Refusal
 use crate::model::service::{HttpRedirects, RedirectEnd};
 use crate::model::target::TargetKind;
 use crate::model::time::human;
-use crate::model::window::{PathWindow, TargetWindow, Window, flow_lines, groups};
+use crate::model::window::{Group, PathWindow, TargetWindow, Window, flow_lines, groups};
 
 /// Questions in vain after which the engine's other flows are said not to arrive.
 const ENOUGH: u32 = 3;
@@ -32,7 +32,7 @@ pub fn target(t: &TargetWindow) -> Lines {
         lines.extend(ping(t, *addr));
     }
     for ((addr, _), p) in &t.paths {
-        path(&addr.to_string(), p, ENOUGH, &mut lines);
+        path(&addr.to_string(), p, &mut lines);
     }
     lines.extend(mtu(t));
     lines.extend(tcp(t));
@@ -152,27 +152,29 @@ pub fn path_head(addr: &str, p: &PathWindow) -> String {
     format!("{addr}: {end}, {rounds}{flows}  [{how}]")
 }
 
-/// The hops of a path, and the flows that were asked `least` times in vain, one line each; a line for each next hop where there are several.
-pub fn path(addr: &str, p: &PathWindow, least: u32, lines: &mut Lines) {
+/// The hops of a path and the flows that do not arrive.
+fn path(addr: &str, p: &PathWindow, lines: &mut Lines) {
     lines.push(("path", path_head(addr, p)));
     for (ttl, group) in groups(p) {
-        let who = group.addr.map_or("(silent)".to_owned(), |a| a.to_string());
-        let h = &group.stats;
-        let rtt = h
-            .summary()
-            .map_or(String::new(), |r| format!("  {}", r.p50));
-        let said = match h.last {
-            Some(HopAnswer::Unreachable { error, .. }) => format!("  {}", error.label()),
-            _ => String::new(),
-        };
-        lines.push((
-            "",
-            format!("{ttl:>3}  {who:<24} {}/{}{rtt}{said}", h.answered, h.sent),
-        ));
+        lines.push(("", hop(ttl, &group)));
         let remarks = group.remarks.iter().map(|t| ("", format!("       {t}")));
         lines.extend(remarks);
     }
-    lines.extend(flow_lines(p, least).into_iter().map(|l| ("", l)));
+    lines.extend(flow_lines(p, ENOUGH).into_iter().map(|l| ("", l)));
+}
+
+/// One next hop: who it is, what was answered of what was asked, how quickly.
+pub fn hop(ttl: u8, group: &Group) -> String {
+    let who = group.addr.map_or("(silent)".to_owned(), |a| a.to_string());
+    let h = &group.stats;
+    let rtt = h
+        .summary()
+        .map_or(String::new(), |r| format!("  {}", r.p50));
+    let said = match h.last {
+        Some(HopAnswer::Unreachable { error, .. }) => format!("  {}", error.label()),
+        _ => String::new(),
+    };
+    format!("{ttl:>3}  {who:<24} {}/{}{rtt}{said}", h.answered, h.sent)
 }
 
 fn mtu(t: &TargetWindow) -> Lines {

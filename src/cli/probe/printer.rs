@@ -109,7 +109,11 @@ impl Printer {
                     out.line(cells.join(","));
                 }
             }
-            (Format::Json | Format::Own { .. }, _) | (_, Said::Note(_)) => {}
+            (Format::Stream, Said::Aside(at, what, value)) => {
+                let target = self.targets.get(index);
+                out.line(json!({"time": at.wall, "target": target, what: value}).to_string());
+            }
+            (Format::Json | Format::Own { .. }, _) | (_, Said::Note(_) | Said::Aside(..)) => {}
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::cli::setup::{self, Vantage};
 use crate::cli::{CliError, FOUND, HEALTHY, Out};
 use crate::model::observation::{Body, How, ObsId, Observation, Outcome, Refusal, Resolution};
 use crate::model::target::{Target, TargetId, distinct};
+use crate::model::time::Stamp;
 use crate::net::sockets::Sockets;
 use crate::probe::resolve::{self, SystemResolvers};
 use crate::sys::clock::Clock;
@@ -121,6 +123,7 @@ pub struct Voice {
 pub(super) enum Said {
     Note(String),
     Sample(Box<Observation>, Option<String>, Vec<Vec<String>>),
+    Aside(Stamp, &'static str, Value),
 }
 
 impl Voice {
@@ -141,6 +144,12 @@ impl Voice {
         let said = Said::Sample(Box::new(obs.clone()), sample.plain, sample.rows);
         let _ = self.to.send((self.index, said)).await;
         obs
+    }
+
+    /// A line of its own in the JSON stream: what became known beside the samples.
+    pub async fn aside(&self, what: &'static str, value: Value) {
+        let said = Said::Aside(self.clock.now(), what, value);
+        let _ = self.to.send((self.index, said)).await;
     }
 
     /// Whether the user wants no more.

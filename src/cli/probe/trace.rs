@@ -1,10 +1,13 @@
 //! `warroom trace`.
 
 mod dot;
+mod owners;
 mod report;
 mod walk;
+mod whose;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +19,12 @@ use super::via::Via;
 use crate::cli::args::Common;
 use crate::cli::{CliError, Out};
 use crate::model::observation::Body;
+use crate::model::origin::Origin;
 use crate::model::target::Target;
 use crate::model::window::Window;
 use crate::probe::trace::{MOST_FLOWS, Seen, TraceOptions, TraceVia, Tracer};
 use dot::Graph;
+use owners::{Known, Owners};
 use walk::{Pace, Walk};
 
 /// Rounds unless the user says otherwise.
@@ -71,7 +76,19 @@ pub struct TraceArgs {
     /// Print the paths as a Graphviz graph: every hop a node, edges with the rounds of each flow
     #[arg(long, conflicts_with_all = ["json", "stream_json", "csv", "wide"])]
     pub dot: bool,
-    /// Wide table: loss, sent, last, average, best, worst, deviation, jitter
+    /// Look up no names of hops: nothing is asked of any resolver about them
+    #[arg(short = 'n', long, alias = "no-dns")]
+    pub no_names: bool,
+    /// Table of autonomous systems instead of the configured one: .mmdb or pfx2as text
+    #[arg(long, value_name = "FILE")]
+    pub asn: Option<PathBuf>,
+    /// Table of places instead of the configured one: .mmdb
+    #[arg(long, value_name = "FILE")]
+    pub geo: Option<PathBuf>,
+    /// Ask the resolvers for autonomous systems, too (asn.cymru.com); they learn what you look at
+    #[arg(long)]
+    pub dns_asn: bool,
+    /// Wide table: loss, sent, last, average, best, worst, deviation, jitter, owners uncut
     #[arg(long)]
     pub wide: bool,
     /// Repetition and form.
@@ -99,6 +116,7 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
             u16::MAX - (args.flows - 1)
         )));
     }
+    let owners = Arc::new(Owners::new(owners::sources(common, args)?, common));
     let given = args.clone();
     let pace = Arc::new(Pace::default());
     let form = Form {
@@ -110,14 +128,21 @@ pub fn run(common: &Common, args: &TraceArgs, out: &mut Out) -> Result<u8, CliEr
         own: args.dot.then_some("//"),
     };
     form.run(&args.targets, out, move |world, target, voice| {
-        let pace = Arc::clone(&pace);
-        Box::pin(trace(given.clone(), pace, world, target, voice))
+        let shared = (Arc::clone(&pace), Arc::clone(&owners));
+        Box::pin(trace(given.clone(), shared, world, target, voice))
     })
+}
+
+/// What is known of one target: statistics, whose the hops are, who comes after whom.
+struct Learned {
+    window: Window,
+    known: Known,
+    graph: Graph,
 }
 
 async fn trace(
     args: TraceArgs,
-    pace: Arc<Pace>,
+    (pace, owners): (Arc<Pace>, Arc<Owners>),
     world: World,
     target: Target,
     voice: Voice,
@@ -127,12 +152,14 @@ async fn trace(
     let (via, options) = way(&args, &world, &target, addr)?;
     let tracer = Tracer::open_with(addr, via, options, &world.sockets, &world.rights)
         .map_err(|e| CliError::could_not_run(format!("cannot trace {addr}: {e}")))?;
-    let mut paths = Paths {
+    owners.begin(&world.resolvers);
+    let mut learned = Learned {
         window: Window::new([target.clone()]),
+        known: Known::new(owners),
         graph: Graph::default(),
     };
-    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut paths).await;
-    let seen = paths.window.targets.values().next();
+    let trouble = rounds(&args, &pace, &world, (&tracer, via), &voice, &mut learned).await;
+    let seen = learned.window.targets.values().next();
     if let (None, Some(why)) = (seen.and_then(|t| t.best_path()), &trouble) {
         let more = match args.source_port {
             Some(_) => String::new(),
@@ -141,7 +168,10 @@ async fn trace(
         let text = format!("cannot trace {addr}: {why}{more}");
         return Err(CliError::could_not_run(text));
     }
-    let mut verdict = report::verdict(&paths.window, &args, tracer.keeps_flows());
+    learned.known.tables_read(&voice).await;
+    announce(learned.known.news(), &voice).await;
+    let flows = tracer.keeps_flows();
+    let mut verdict = report::verdict(&learned.window, &learned.known, &args, flows);
     match trouble {
         // A flow that could not be sent was not traced: that is not nothing.
         Some(why) if args.source_port.is_some() => {
@@ -153,15 +183,9 @@ async fn trace(
     }
     if args.dot {
         let how = format!("{} by {}", addr, tracer.how().method.label());
-        verdict.lines = paths.graph.lines(target.id.as_str(), &how);
+        verdict.lines = learned.graph.lines(target.id.as_str(), &how);
     }
     Ok(verdict)
-}
-
-/// What was seen, as statistics and as who comes after whom.
-struct Paths {
-    window: Window,
-    graph: Graph,
 }
 
 /// All rounds of all flows, until they are made or the user wants no more; why something could
@@ -172,11 +196,12 @@ async fn rounds(
     world: &World,
     (tracer, via): (&Tracer, TraceVia),
     voice: &Voice,
-    paths: &mut Paths,
+    learned: &mut Learned,
 ) -> Option<String> {
     let timeout = args.repeat.timeout.unwrap_or(TIMEOUT);
     let interval = args.repeat.interval.unwrap_or(INTERVAL);
     let mut walk = Walk::new(tracer.dst(), via, args.first_ttl, args.max_ttl, timeout);
+    let owners = learned.known.owners();
     let mut trouble = None;
     let begun = tokio::time::Instant::now();
     let mut next = begun;
@@ -200,13 +225,19 @@ async fn rounds(
             };
             let permit = walk.permit(pace).await;
             let mut run = tracer.begin(ask).await;
+            run.on_answer(|addr| owners.ask(addr));
             let finished = voice.unless_stopped(run.go()).await.is_some();
             let seen = run.end();
             drop(permit);
             walk.learn(&seen, pace, world.clock);
             trouble = seen.trouble.as_ref().map(ToString::to_string).or(trouble);
             if !seen.round.hops.is_empty() {
-                tell(seen, round == 0 && flow == 0, voice, paths).await;
+                learned.known.learn(&seen.round);
+                if args.repeat.csv {
+                    // A row that is printed can't be filled in later.
+                    learned.known.tables_read(voice).await;
+                }
+                tell(seen, round == 0 && flow == 0, voice, learned).await;
             }
             if !finished {
                 return trouble;
@@ -217,17 +248,26 @@ async fn rounds(
     trouble
 }
 
-async fn tell(seen: Seen, first: bool, voice: &Voice, paths: &mut Paths) {
-    paths.graph.take(&seen.round);
+async fn tell(seen: Seen, first: bool, voice: &Voice, learned: &mut Learned) {
+    learned.graph.take(&seen.round);
+    let news = learned.known.news();
     let obs = voice
         .sample(Sample {
             plain: report::early(&seen.round).filter(|_| first),
-            rows: report::rows(&seen.how, &seen.round),
+            rows: report::rows(&seen.how, &seen.round, &learned.known),
             how: seen.how,
             body: Body::Trace(seen.round),
         })
         .await;
-    paths.window.take(&obs);
+    learned.window.take(&obs);
+    announce(news, voice).await;
+}
+
+/// Owners that became known, for those who read along.
+async fn announce(news: Vec<(IpAddr, Origin)>, voice: &Voice) {
+    for (addr, origin) in news {
+        voice.aside("origin", report::news(addr, &origin)).await;
+    }
 }
 
 fn way(

@@ -31,6 +31,8 @@ pub(super) enum Said<T> {
     Nothing,
     /// It did not say anything useful in time.
     Silence,
+    /// This host or a router says that it can't be reached.
+    Unreachable,
 }
 
 /// A resolver and how to reach it.
@@ -89,13 +91,18 @@ impl Resolver<'_> {
     async fn ask(self, name: &str, kind: RecordType) -> Said<Vec<RData>> {
         match tokio::time::timeout(self.limit, self.exchange(name, kind)).await {
             Ok(Some(said)) => said,
-            _ => Said::Silence,
+            Ok(None) => Said::Unreachable,
+            Err(_) => Said::Silence,
         }
     }
 
+    /// `None`: the socket can't be made or used, mostly because of an ICMP error.
     async fn exchange(self, name: &str, kind: RecordType) -> Option<Said<Vec<RData>>> {
-        let name = name::parse(name).ok()?;
-        let id = getrandom::u32().ok()? as u16;
+        // A name or a number that can't be made is no fault of the resolver.
+        let (Ok(name), Ok(id)) = (name::parse(name), getrandom::u32()) else {
+            return Some(Said::Silence);
+        };
+        let id = id as u16;
         let mut query = Message::new(id, MessageType::Query, OpCode::Query);
         query.metadata.recursion_desired = true;
         query.add_query(Query::query(name.clone(), kind));
@@ -104,7 +111,7 @@ impl Resolver<'_> {
         let mut buffer = [0u8; 4096];
         for _ in 0..STRAYS {
             let len = socket.recv(&mut buffer).await.ok()?;
-            let Ok(answer) = Message::from_vec(buffer.get(..len)?) else {
+            let Ok(answer) = Message::from_vec(buffer.get(..len).unwrap_or_default()) else {
                 continue;
             };
             let [asked] = answer.queries.as_slice() else {
@@ -118,7 +125,7 @@ impl Resolver<'_> {
                 return Some(read(&answer, &name, kind));
             }
         }
-        None
+        Some(Said::Silence)
     }
 
     fn socket(self) -> Option<UdpSocket> {
@@ -161,6 +168,7 @@ impl<T> Said<Vec<T>> {
                 .map_or(Said::Nothing, Said::This),
             Said::Nothing => Said::Nothing,
             Said::Silence => Said::Silence,
+            Said::Unreachable => Said::Unreachable,
         }
     }
 }

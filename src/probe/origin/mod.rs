@@ -1,7 +1,8 @@
 //! Who the addresses on a path belong to, for people to read: reverse names, autonomous systems,
 //! places. Nothing waits for it.
 //!
-//! [`Origins::get`] returns at once what is known and has the rest looked up behind: the queue is
+//! [`Origins::get`] returns at once what is known, what tables say included, and has the rest looked
+//! up behind: the queue is
 //! bounded, few questions are under way at once, and resolvers that say nothing are left alone for
 //! a while. With every resolver silent nothing takes longer, there is just less to read.
 //!
@@ -29,7 +30,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::model::local::ResolverConfig;
@@ -45,13 +46,16 @@ pub use tables::Tables;
 const WAITING: usize = 256;
 /// Addresses that are remembered; beyond that the oldest are forgotten.
 const REMEMBERED: usize = 8192;
-/// Look-ups under way at once.
+/// Look-ups under way at once, of resolvers that have answered; others are asked for one address
+/// at a time. Each question to one that can't be reached may cost a router on the way one of the
+/// few ICMP errors that it may send, which a traceroute over it would miss and call loss.
 const AT_ONCE: usize = 4;
 /// Longest wait for one answer of one resolver.
 const LIMIT: Duration = Duration::from_secs(1);
 /// Resolvers asked for one thing, in their configured order.
 const SERVERS: usize = 2;
-/// So many look-ups without any answer, and resolvers are left alone …
+/// So many look-ups without any answer (or one, if none can be reached), and resolvers are left
+/// alone …
 const SILENCES: u32 = 8;
 /// … for so long.
 const REST: Duration = Duration::from_secs(30);
@@ -67,6 +71,7 @@ const KEEP: (Duration, Duration, Duration) = (
 pub struct Origins {
     shared: Arc<Shared>,
     queue: mpsc::Sender<IpAddr>,
+    read: watch::Receiver<bool>,
 }
 
 /// Looks up what is asked for; see [`Worker::run`].
@@ -75,6 +80,7 @@ pub struct Worker {
     shared: Weak<Shared>,
     queue: mpsc::Receiver<IpAddr>,
     source: Source,
+    read: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -105,6 +111,8 @@ struct Entry {
 struct Silence {
     in_a_row: u32,
     until: Option<Instant>,
+    /// Somebody answered since the last rest.
+    heard: bool,
 }
 
 /// A short lock; nothing slow is ever done under one.
@@ -129,32 +137,55 @@ impl Origins {
             silence: Mutex::default(),
         });
         let (to, queue) = mpsc::channel(WAITING);
+        let (done, read) = watch::channel(false);
         let worker = Worker {
             shared: Arc::downgrade(&shared),
             queue,
             source,
+            read: done,
         };
-        (Self { shared, queue: to }, worker)
+        let origins = Self {
+            shared,
+            queue: to,
+            read,
+        };
+        (origins, worker)
     }
 
     /// What is known of an address now; `None` if nothing is. Never waits.
     pub fn get(&self, addr: IpAddr) -> Option<Origin> {
+        let (mut origin, settled) = self.remembered(addr);
+        // A look-up may wait long for its turn behind silent resolvers; tables answer at once.
+        if let (false, Some(tables)) = (settled, self.shared.tables.get()) {
+            origin.asn = origin.asn.or_else(|| tables.asn(addr));
+            origin.place = origin.place.or_else(|| tables.place(addr));
+        }
+        Some(origin).filter(|o| !o.is_empty())
+    }
+
+    /// What look-ups have found, and whether they are over. Starts one where that is due.
+    fn remembered(&self, addr: IpAddr) -> (Origin, bool) {
         let now = Instant::now();
         let mut memory = lock(&self.shared.memory);
         let known = match memory.entries.get(&addr) {
             Some(Entry {
                 origin,
                 until: Some(until),
-            }) if *until <= now => Some(origin.clone()),
-            Some(entry) => return Some(entry.origin.clone()).filter(|o| !o.is_empty()),
-            None => None,
+            }) if *until <= now => origin.clone(),
+            Some(entry) => return (entry.origin.clone(), entry.until.is_some()),
+            None => Origin::default(),
         };
         // Only what is queued is marked as under way; the rest comes again.
         if self.queue.try_send(addr).is_ok() {
-            let origin = known.clone().unwrap_or_default();
-            memory.keep(addr, origin, None);
+            memory.keep(addr, known.clone(), None);
         }
-        known.filter(|o| !o.is_empty())
+        (known, false)
+    }
+
+    /// Returns once the tables are read, or there is nobody who would. It waits for the disk and
+    /// never for a resolver.
+    pub async fn tables_read(&self) {
+        let _ = self.read.clone().wait_for(|read| *read).await;
     }
 
     /// The resolvers that this host is configured to use now.
@@ -196,9 +227,10 @@ impl Worker {
                 let _ = shared.tables.set(tables);
             }
         }
+        self.read.send_replace(true);
         let mut open = JoinSet::new();
         while let Some(addr) = self.queue.recv().await {
-            while open.len() >= AT_ONCE {
+            while open.len() >= self.at_once() {
                 open.join_next().await;
             }
             let Some(shared) = self.shared.upgrade() else {
@@ -207,6 +239,13 @@ impl Worker {
             let source = self.source.clone();
             open.spawn(async move { shared.look_up(addr, &source).await });
         }
+    }
+}
+
+impl Worker {
+    fn at_once(&self) -> usize {
+        let heard = self.shared.upgrade().map(|s| lock(&s.silence).heard);
+        if heard == Some(true) { AT_ONCE } else { 1 }
     }
 }
 
@@ -225,7 +264,7 @@ impl Shared {
             match self.first(source, |r| r.name(addr)).await {
                 Said::This(name) => origin.name = Some(name),
                 Said::Nothing => {}
-                Said::Silence => silent = true,
+                Said::Silence | Said::Unreachable => silent = true,
             }
         }
         if self.sources.dns_asn && origin.asn.is_none() && is_global(addr) {
@@ -242,7 +281,7 @@ impl Shared {
                     });
                 }
                 Said::Nothing => {}
-                Said::Silence => silent = true,
+                Said::Silence | Said::Unreachable => silent = true,
             }
         }
         let keep = match (silent, origin.is_empty()) {
@@ -265,6 +304,7 @@ impl Shared {
             return Said::Silence;
         }
         let servers = lock(&self.resolvers).servers.clone();
+        let mut reachable = false;
         for server in servers.into_iter().take(SERVERS) {
             let resolver = Resolver {
                 server,
@@ -272,17 +312,25 @@ impl Shared {
                 limit: LIMIT,
             };
             let said = ask(resolver).await;
-            if !matches!(said, Said::Silence) {
-                *lock(&self.silence) = Silence::default();
-                return said;
+            match said {
+                Said::Silence => reachable = true,
+                Said::Unreachable => {}
+                Said::This(_) | Said::Nothing => {
+                    *lock(&self.silence) = Silence {
+                        heard: true,
+                        ..Silence::default()
+                    };
+                    return said;
+                }
             }
         }
         let mut silence = lock(&self.silence);
         silence.in_a_row += 1;
-        if silence.in_a_row >= SILENCES {
+        // To ask again those that can't be reached is of no use and costs ICMP errors.
+        if silence.in_a_row >= SILENCES || !reachable {
             *silence = Silence {
-                in_a_row: 0,
                 until: Some(Instant::now() + REST),
+                ..Silence::default()
             };
         }
         Said::Silence

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -40,7 +40,11 @@ pub struct Run<'a> {
     trouble: Option<SafeText>,
     asked: Vec<u8>,
     over: bool,
+    on_answer: Option<OnAnswer<'a>>,
 }
+
+/// Is told who answered.
+type OnAnswer<'a> = Box<dyn FnMut(IpAddr) + Send + 'a>;
 
 /// What came of a round.
 #[derive(Clone, Debug)]
@@ -99,7 +103,14 @@ impl<'a> Run<'a> {
             heard: BTreeMap::new(),
             asked: Vec::new(),
             over: false,
+            on_answer: None,
         }
+    }
+
+    /// Calls this with whoever answers, at once: the round may go on for a while. What it does
+    /// must not take time.
+    pub fn on_answer(&mut self, tell: impl FnMut(IpAddr) + Send + 'a) {
+        self.on_answer = Some(Box::new(tell));
     }
 
     /// Asks and listens until all that can be answered is, or has had its time.
@@ -242,6 +253,9 @@ impl<'a> Run<'a> {
     }
 
     fn file(&mut self, ttl: u8, answer: HopAnswer, order: Option<u32>, detail: Option<HopDetail>) {
+        if let (Some(tell), Some((from, _))) = (&mut self.on_answer, answer.from()) {
+            tell(from);
+        }
         let told = Told {
             answer,
             order,

@@ -3,14 +3,19 @@
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
+use unicode_width::UnicodeWidthStr;
 
-use super::TraceArgs;
+use super::owners::Known;
+use super::{TraceArgs, whose};
 use crate::cli::check::summary;
 use crate::cli::probe::Verdict;
 use crate::model::observation::{HopAnswer, HopSample, How, Method, TraceRound};
+use crate::model::origin::Origin;
+use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::model::window::{
-    Balance, DeadFlow, FlowPath, HopStats, PathWindow, Window, flow_lines, groups, return_hops,
+    Balance, DeadFlow, FlowPath, Group, HopStats, PathWindow, Window, flow_lines, groups,
+    return_hops,
 };
 
 /// Questions without an answer after which a flow is said not to arrive: each waited for its turn.
@@ -30,10 +35,15 @@ pub const HEADER: &[&str] = &[
     "icmp_type",
     "icmp_code",
     "extensions",
+    "name",
+    "asn",
+    "as_name",
+    "country",
+    "city",
 ];
 
 /// A row for each probe of a round.
-pub fn rows(how: &How, round: &TraceRound) -> Vec<Vec<String>> {
+pub fn rows(how: &How, round: &TraceRound, known: &Known) -> Vec<Vec<String>> {
     let row = |h: &HopSample| {
         let from = h.answer.from();
         let detail = round.details.iter().find(|d| d.ttl == h.ttl);
@@ -47,7 +57,8 @@ pub fn rows(how: &How, round: &TraceRound) -> Vec<Vec<String>> {
         let number = |n: Option<u8>| n.map(|n| n.to_string()).unwrap_or_default();
         let extensions = detail.map(|d| &d.extensions).into_iter().flatten();
         let extensions: Vec<_> = extensions.map(ToString::to_string).collect();
-        vec![
+        let origin = from.and_then(|(addr, _)| known.of(addr));
+        let mut cells = vec![
             round.dst.to_string(),
             how.method.label().into(),
             round.round.to_string(),
@@ -66,9 +77,32 @@ pub fn rows(how: &How, round: &TraceRound) -> Vec<Vec<String>> {
             number(icmp.map(|(kind, _)| kind)),
             number(icmp.map(|(_, code)| code)),
             extensions.join("; "),
-        ]
+        ];
+        cells.extend(owner(origin.unwrap_or(&Origin::default())));
+        cells
     };
     round.hops.iter().map(row).collect()
+}
+
+fn owner(origin: &Origin) -> [String; 5] {
+    let text = |t: Option<&SafeText>| t.map(ToString::to_string).unwrap_or_default();
+    let (asn, place) = (origin.asn.as_ref(), origin.place.as_ref());
+    [
+        text(origin.name.as_ref()),
+        asn.map(|a| a.number.to_string()).unwrap_or_default(),
+        text(asn.and_then(|a| a.name.as_ref())),
+        text(place.and_then(|p| p.country.as_ref())),
+        text(place.and_then(|p| p.city.as_ref())),
+    ]
+}
+
+/// An owner as it became known, a line of the JSON stream.
+pub fn news(addr: IpAddr, origin: &Origin) -> Value {
+    let mut value = json!(origin);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("address".into(), json!(addr));
+    }
+    value
 }
 
 /// What the first round says at once where the destination does not answer.
@@ -90,22 +124,25 @@ pub fn early(round: &TraceRound) -> Option<String> {
 }
 
 /// Summary and document.
-pub fn verdict(window: &Window, args: &TraceArgs, keeps_flows: bool) -> Verdict {
+pub fn verdict(window: &Window, known: &Known, args: &TraceArgs, keeps_flows: bool) -> Verdict {
     let Some(t) = window.targets.values().next() else {
         return Verdict::default();
     };
     let mut lines = Vec::new();
+    // With several targets each line begins with one.
+    let columns = match args.targets.len() {
+        1 => whose::COLUMNS,
+        _ => whose::COLUMNS.saturating_sub(t.target.id.as_str().width() + 2),
+    };
     let mut paths = Vec::new();
     let mut good = false;
     for ((addr, method), p) in &t.paths {
         let dead = p.dead_flows(ENOUGH);
         good |= dead.is_empty() && p.flows().any(|(_, f)| f.reached_ttl().is_some());
         if args.wide {
-            lines.extend(wide(*addr, p));
+            lines.extend(wide(*addr, p, known));
         } else {
-            let mut about = Vec::new();
-            summary::path(&addr.to_string(), p, ENOUGH, &mut about);
-            lines.extend(about.into_iter().map(|(_, l)| l));
+            lines.extend(plain(*addr, p, known, columns));
         }
         let unseen = (args.tos.is_some() || args.dscp.is_some()) && *method != Method::IcmpRaw;
         if unseen {
@@ -131,6 +168,8 @@ pub fn verdict(window: &Window, args: &TraceArgs, keeps_flows: bool) -> Verdict 
     }
     let mut doc = Map::new();
     doc.insert("paths".into(), json!(paths));
+    let origins = known.all().map(|(a, o)| (a.to_string(), json!(o)));
+    doc.insert("origins".into(), origins.collect::<Map<_, _>>().into());
     Verdict {
         good,
         lines,
@@ -203,8 +242,36 @@ fn rtt(h: &HopStats) -> Value {
     })
 }
 
-/// The table with all the numbers, times in milliseconds, a row for each hop and next hop.
-fn wide(addr: IpAddr, p: &PathWindow) -> Vec<String> {
+/// A row for each hop and next hop, no wider than the report.
+fn plain(addr: IpAddr, p: &PathWindow, known: &Known, columns: usize) -> Vec<String> {
+    let mut lines = vec![summary::path_head(&addr.to_string(), p)];
+    for (ttl, group) in groups(p) {
+        let row = summary::hop(ttl, &group);
+        lines.extend(match group.addr.and_then(|a| known.of(a)) {
+            Some(origin) => whose::beside(row, origin, columns),
+            None => vec![row],
+        });
+        let indent = whose::INDENT;
+        lines.extend(group.remarks.iter().map(|t| format!("{:indent$}{t}", "")));
+        lines.extend(others(&group, known).flat_map(|(addr, origin)| {
+            let row = format!("{:indent$}{addr}", "");
+            whose::beside(row, origin, columns)
+        }));
+    }
+    lines.extend(flow_lines(p, ENOUGH));
+    lines
+}
+
+/// The further addresses within a row that somebody is known to own.
+fn others<'a>(group: &'a Group, known: &'a Known) -> impl Iterator<Item = (IpAddr, &'a Origin)> {
+    let all = group.stats.addresses.iter().map(|(a, _)| *a);
+    let further = all.filter(|a| Some(*a) != group.addr);
+    further.filter_map(|a| Some((a, known.of(a)?)))
+}
+
+/// The table with all the numbers, times in milliseconds, a row for each hop and next hop; owners
+/// stand behind it, as long as they are.
+fn wide(addr: IpAddr, p: &PathWindow, known: &Known) -> Vec<String> {
     let mut lines = vec![
         summary::path_head(&addr.to_string(), p),
         format!(
@@ -214,11 +281,13 @@ fn wide(addr: IpAddr, p: &PathWindow) -> Vec<String> {
     ];
     for (ttl, group) in groups(p) {
         let who = group.addr.map_or("(silent)".to_owned(), |a| a.to_string());
+        let origin = group.addr.and_then(|a| known.of(a));
+        let owner = origin.map_or(String::new(), |o| format!("  {}", whose::whole(o)));
         let h = &group.stats;
         let ms = |r: Option<Rtt>| r.map_or("-".to_owned(), |r| format!("{:.3}", r.as_ms()));
         let r = h.summary();
         lines.push(format!(
-            "{ttl:>3} {who:<24} {:>6.1} {:>4} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6}",
+            "{ttl:>3} {who:<24} {:>6.1} {:>4} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6}{owner}",
             h.loss() * 100.0,
             h.sent,
             ms(h.rtts.back().copied()),
@@ -229,6 +298,8 @@ fn wide(addr: IpAddr, p: &PathWindow) -> Vec<String> {
             ms(h.jitter()),
         ));
         lines.extend(group.remarks.iter().map(|t| format!("      {t}")));
+        let further = others(&group, known);
+        lines.extend(further.map(|(a, o)| format!("      {a} {}", whose::whole(o))));
     }
     lines.extend(flow_lines(p, ENOUGH));
     lines
