@@ -353,7 +353,9 @@ fn a_limit_that_moves_ends_in_a_true_statement() {
                 let open = ["1300", "1400"].iter().any(|limit| {
                     said.contains(&format!("{limit} bytes pass")) && said.contains("not certain")
                 });
-                assert!(said.contains("a path that") || open, "{said}");
+                // The queues a change of the limit empties may take the small packets too.
+                let ceased = said.contains("answers that go on");
+                assert!(said.contains("a path that") || open || ceased, "{said}");
             }
             other => panic!("{other:?}"),
         }
