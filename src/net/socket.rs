@@ -27,6 +27,8 @@ const CONTROL: usize = 512;
 const BATCH: usize = 64;
 /// Payload that no first link is too small for: 576 bytes less headers (RFC 791).
 const ALWAYS_FITS: usize = 512;
+/// Errors of earlier probes that a packet is sent again after; one more is taken for its own.
+const PENDING: usize = 7;
 /// Where extensions begin within what an ICMP error quotes, of linux/in.h (since Linux 5.9).
 const IP_RECVERR_RFC4884: libc::c_int = 26;
 /// The same of linux/in6.h.
@@ -272,13 +274,19 @@ impl Wire for ProbeSocket {
             // "too large": reading SO_ERROR clears what an earlier probe left behind.
             let _ = nix::sys::socket::getsockopt(&self.io, sockopt::SocketError);
         }
+        // Of probes that are answered at once several errors may be pending, one after the other.
+        for _ in 0..PENDING {
+            match self.send_once(packet) {
+                Ok(()) => return Ok(()),
+                Err(e) => match e.raw_os_error() {
+                    // These are about this packet; another try would count it twice.
+                    Some(libc::EAGAIN | libc::ENOBUFS | libc::EPERM) => return Err(e),
+                    Some(libc::EMSGSIZE) if large => return Err(e),
+                    _ => {}
+                },
+            }
+        }
         self.send_once(packet)
-            .or_else(|first| match first.raw_os_error() {
-                // These are about this packet; a second try would count it twice.
-                Some(libc::EAGAIN | libc::ENOBUFS | libc::EPERM) => Err(first),
-                Some(libc::EMSGSIZE) if large => Err(first),
-                _ => self.send_once(packet),
-            })
     }
 
     /// Errors pending on the socket are swallowed, since the error queue has them in full.
