@@ -26,6 +26,9 @@ use crate::sys::privileges::Rights;
 /// How long the first frame may wait for the incident's name.
 const NAME_WAIT: Duration = Duration::from_millis(150);
 
+/// When the start is over: every probe has run, every pane was drawn that will be looked at first.
+const STARTED: Duration = Duration::from_secs(8);
+
 /// Shows the console until the person leaves.
 ///
 /// # Errors
@@ -107,6 +110,10 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
             commands: engine.commands,
             batches: engine.batches,
         };
+        tokio::spawn(async {
+            tokio::time::sleep(STARTED).await;
+            crate::sys::memory::give_back();
+        });
         let exit = show(shown, link, terminal, Options::new(clock)).await;
         let left = tokio::time::timeout(Duration::from_millis(300), engine.left).await;
         (exit, left.ok().and_then(Result::ok))

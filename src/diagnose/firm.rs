@@ -17,8 +17,8 @@ use crate::model::service::speaks_tls;
 use crate::model::target::{Host, TargetKind};
 use crate::model::window::{DnsKey, Recent, TargetWindow};
 
-/// Pings that exclude 5 % loss with 95 % confidence if none is lost (Wilson: 3.84 / (n + 3.84)).
-const PINGS: u32 = 75;
+/// Pings that exclude 5 % loss with 95 % confidence if none is lost: 0.95^59 is less than 0.05.
+const PINGS: u32 = 59;
 /// The same where answers are rationed, so that more can't be had in time.
 const RATIONED_PINGS: u32 = 6;
 /// The same by the host's own `ping`, which goes once a second.

@@ -7,7 +7,7 @@ use super::loss::judged_series;
 use super::reach;
 use crate::model::finding::{Finding, RuledOut, Severity};
 use crate::model::observation::{PmtuHow, TlsSample};
-use crate::model::stats::wilson;
+use crate::model::stats::{at_most, wilson};
 use crate::model::text::SafeText;
 use crate::model::window::{Recent, TargetWindow};
 
@@ -68,7 +68,7 @@ fn loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
     if sent < f.thresholds.loss_min_samples || wilson(lost, sent).0 > f.thresholds.loss_floor {
         return None;
     }
-    let high = wilson(lost, sent).1 * 100.0;
+    let high = at_most(lost, sent) * 100.0;
     Some(format!(
         "{lost} of {sent} probes to {addr} lost; loss above {high:.1} % is excluded"
     ))

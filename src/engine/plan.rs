@@ -290,7 +290,8 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Pl
     let silent = |methods: &[Method]| is_silent(t, addr, methods, now);
     if reach.icmp(addr) {
         want(Via::Icmp);
-        if silent(&ECHOES) || ignores_echoes(t, addr, now) {
+        // Who loses echoes may only ration them.
+        if silent(&ECHOES) || ignores_echoes(t, addr, now) || loses(t, addr, now) {
             tcp.into_iter().for_each(|p| want(Via::Tcp(p)));
         }
         return;
@@ -374,6 +375,17 @@ fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut Plan) {
             id,
         );
     }
+}
+
+/// Whether pings of the address were lost lately, by more than one.
+fn loses(t: &TargetWindow, addr: IpAddr, now: Mono) -> bool {
+    let from = now.minus(Duration::from_secs(60));
+    let echoes = t
+        .pings
+        .iter()
+        .filter(|((a, method, _), _)| *a == addr && ECHOES.contains(method));
+    let mut counts = echoes.map(|(_, s)| s.loss_since(from));
+    counts.any(|(sent, lost)| lost >= 2 && sent >= 10)
 }
 
 /// Once the target loses packets, its hops are pinged as well: traceroute probes are too few to

@@ -19,6 +19,15 @@ pub fn wilson(hits: u32, n: u32) -> (f64, f64) {
     )
 }
 
+/// What a share is at most, with 95 % confidence, after `hits` of `n`: of none the exact bound
+/// (Clopper and Pearson 1934, one-sided), else the upper end of [`wilson`].
+pub fn at_most(hits: u32, n: u32) -> f64 {
+    match (hits, n) {
+        (0, 1..) => 1.0 - 0.05_f64.powf(1.0 / f64::from(n)),
+        _ => wilson(hits, n).1,
+    }
+}
+
 /// Summary of round-trip times.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RttSummary {
@@ -74,6 +83,14 @@ mod tests {
         );
         assert_eq!(wilson(0, 0), (0.0, 1.0));
         assert_eq!(wilson(0, 50).0, 0.0);
+    }
+
+    #[test]
+    fn fifty_nine_of_fifty_nine_exclude_one_in_twenty() {
+        assert!(at_most(0, 58) > 0.05);
+        assert!(at_most(0, 59) < 0.05);
+        assert_eq!(at_most(0, 0), 1.0);
+        assert_eq!(at_most(3, 50), wilson(3, 50).1);
     }
 
     #[test]

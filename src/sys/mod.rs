@@ -2,6 +2,7 @@
 
 pub mod capabilities;
 pub mod clock;
+pub mod memory;
 pub mod privileges;
 pub mod process;
 pub mod signals;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::diagnose::facts::Facts;
-use crate::model::observation::ObsId;
+use crate::model::observation::{Method, ObsId, Outcome, Refusal, TcpSample};
 use crate::model::stats::wilson;
 use crate::model::time::Mono;
 use crate::model::window::{PingPoint, PingSeries, TargetWindow};
@@ -21,11 +21,15 @@ const BEHIND: Duration = Duration::from_secs(5);
 
 /// Loss at the target.
 pub struct EndLoss {
+    /// How they were made.
+    pub(super) method: Method,
     /// Pings judged.
     pub sent: u32,
     /// Of them lost.
     pub lost: u32,
     pub(super) first: jiff::Timestamp,
+    /// When the first of them left that was lost.
+    pub(super) begun: Mono,
     pub(super) ids: Vec<ObsId>,
 }
 
@@ -34,32 +38,105 @@ impl EndLoss {
     pub fn share(&self) -> f64 {
         f64::from(self.lost) / f64::from(self.sent.max(1))
     }
+
+    /// What the share is at least, with 95 % confidence.
+    pub(super) fn at_least(&self) -> f64 {
+        wilson(self.lost, self.sent).0
+    }
 }
 
-/// The pings by which loss at an address may be judged: answered at all, by a method whose
-/// answers are not rationed, and not by one that the target has ceased to answer while it goes on
-/// answering another.
-pub fn judged_series(t: &TargetWindow, addr: IpAddr) -> Option<&PingSeries> {
-    let answered: Vec<_> = t
+/// Pings of another way from which it may contradict the one that loses.
+const ENOUGH_OTHERS: u32 = 20;
+/// How long loss waits for another way to be asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Pings of one way that was asked: how, and the series.
+type Way<'a> = (Method, &'a PingSeries);
+
+/// The ways of pinging by which loss at an address may be judged: answered at all, by a method
+/// whose answers are not rationed, and not by one that the target has ceased to answer while it
+/// goes on answering another.
+fn ways(t: &TargetWindow, addr: IpAddr) -> Vec<Way<'_>> {
+    let mut answered = Vec::new();
+    for ((_, method, _), s) in t
         .pings
         .iter()
         .filter(|((a, method, _), _)| *a == addr && !method.answers_are_rationed())
-        .filter_map(|(_, s)| {
-            let last = s.points().rev().find(|p| p.rtt.is_some())?;
-            Some((last.sent, s))
-        })
-        .collect();
-    let newest = answered.iter().map(|(sent, _)| *sent).max()?;
+    {
+        if let Some(last) = s.points().rev().find(|p| p.rtt.is_some()) {
+            answered.push((last.sent, (*method, s.as_ref())));
+        }
+    }
+    let newest = answered.iter().map(|(sent, _)| *sent).max();
     answered
         .into_iter()
-        .filter(|(sent, _)| newest.since(*sent) <= BEHIND)
-        .max_by_key(|(_, s)| s.answered())
-        .map(|(_, s)| s.as_ref())
+        .filter(|(sent, _)| newest.is_some_and(|n| n.since(*sent) <= BEHIND))
+        .map(|(_, way)| way)
+        .collect()
 }
 
-/// Loss at an address that goes on now, if it is more than chance.
+/// The pings to judge an address by: of the [`ways`] the one with most answers.
+pub fn judged_series(t: &TargetWindow, addr: IpAddr) -> Option<&PingSeries> {
+    let ways = ways(t, addr).into_iter().map(|(_, s)| s);
+    ways.max_by_key(|s| s.answered())
+}
+
+/// Loss at an address that goes on now, if it is more than chance: by the way that loses most.
 pub(in crate::diagnose) fn end_loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<EndLoss> {
-    let series = judged_series(t, addr)?;
+    let ways = ways(t, addr);
+    let lossy = ways.iter().filter_map(|(m, s)| loss_of(f, *m, s));
+    lossy.max_by(|a, b| a.at_least().total_cmp(&b.at_least()))
+}
+
+/// What another way of pinging says of a loss.
+pub(super) enum Other {
+    /// There is none, or it says the same.
+    Agrees,
+    /// It may be asked, and was not long enough.
+    Pending,
+    /// It loses clearly less: how, pings, and of them lost.
+    Denies(Method, u32, u32),
+}
+
+/// Asks the other [`ways`]. A target that rations its answers to echoes loses nothing else.
+pub(super) fn other(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
+    let others = ways(t, addr);
+    let others = others.iter().filter(|(m, _)| *m != loss.method);
+    let counts = others.map(|(m, s)| {
+        let points = stretch(f, s);
+        let lost = points.iter().filter(|p| p.rtt.is_none()).count() as u32;
+        (*m, points.len() as u32, lost)
+    });
+    let Some((method, sent, lost)) = counts.max_by_key(|(_, sent, _)| *sent) else {
+        let answered = |s: &TcpSample| {
+            matches!(
+                s.outcome,
+                Outcome::Ok(_)
+                    | Outcome::Refused {
+                        why: Refusal::TcpReset,
+                        ..
+                    }
+            )
+        };
+        let mut ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+        let could = loss.method != Method::TcpConnect
+            && ports.any(|(_, r)| r.iter().any(|d| answered(&d.value)));
+        let waited = f.now.mono.since(loss.begun);
+        return match could && waited < PATIENCE {
+            true => Other::Pending,
+            false => Other::Agrees,
+        };
+    };
+    if sent >= ENOUGH_OTHERS && wilson(lost, sent).1 < loss.at_least() {
+        Other::Denies(method, sent, lost)
+    } else if sent < ENOUGH_OTHERS && lost < 2 && f.now.mono.since(loss.begun) < PATIENCE * 2 {
+        Other::Pending
+    } else {
+        Other::Agrees
+    }
+}
+
+fn loss_of(f: &Facts, method: Method, series: &PingSeries) -> Option<EndLoss> {
     let points = stretch(f, series);
     let sent = points.len() as u32;
     let lost: Vec<_> = points.iter().filter(|p| p.rtt.is_none()).copied().collect();
@@ -72,9 +149,11 @@ pub(in crate::diagnose) fn end_loss(f: &Facts, t: &TargetWindow, addr: IpAddr) -
         return None;
     }
     Some(EndLoss {
+        method,
         sent,
         lost: few,
         first: lost.first()?.at.wall,
+        begun: lost.first()?.sent,
         ids: lost.iter().map(|p| p.id).collect(),
     })
 }

@@ -10,6 +10,7 @@ mod quiet;
 
 use std::net::IpAddr;
 
+use end::Other;
 pub use end::judged_series;
 pub(super) use end::{EndLoss, end_loss};
 
@@ -28,11 +29,33 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         if is_unreachable(out, t, *addr) {
             continue;
         }
-        let lossy = end_loss(f, t, *addr);
+        let mut lossy = end_loss(f, t, *addr);
         if let Some(loss) = &lossy {
-            out.push(packet_loss(f, t, *addr, loss));
+            match doubt(f, t, *addr, loss) {
+                Other::Agrees => out.push(packet_loss(f, t, *addr, loss)),
+                Other::Pending => {}
+                Other::Denies(method, sent, lost) => {
+                    out.push(quiet::rationed_end(t, *addr, loss, (method, sent, lost)));
+                    lossy = None;
+                }
+            }
         }
         quiet::judge(f, t, *addr, lossy.as_ref(), out);
+    }
+}
+
+/// Whether another way of pinging speaks against loss on the way. Where the hops lose as well, or
+/// the ways may take different paths, there is nothing to doubt.
+fn doubt(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
+    let Some(path) = best_path(t, addr) else {
+        return end::other(f, t, addr, loss);
+    };
+    let hops = place::hop_losses(f, t, addr, path);
+    let placed = place::change_point(&hops, loss.share()) < hops.len();
+    let balanced = path.hops().any(|(_, h)| h.addresses.len() > 1);
+    match placed || balanced {
+        true => Other::Agrees,
+        false => end::other(f, t, addr, loss),
     }
 }
 

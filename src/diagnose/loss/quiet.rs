@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use super::{EndLoss, Traced, best_path, judged_series};
 use crate::diagnose::build::Build;
-use crate::diagnose::facts::{Facts, address_of_hop};
+use crate::diagnose::facts::{Facts, address_of_hop, name_of};
 use crate::diagnose::reach::heard_lately;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::observation::ObsId;
+use crate::model::observation::{Method, ObsId};
 use crate::model::stats::wilson;
 use crate::model::target::TargetId;
 use crate::model::window::{PathWindow, TargetWindow};
@@ -90,6 +90,41 @@ fn rationed(b: Build, id: ObsId, ttl: u8, hop: IpAddr, lost: u32, sent: u32) -> 
         format!(
             "{lost} of {sent} probes unanswered at hop {ttl}, but the loss does not go on beyond it"
         ),
+    )
+    .done()
+}
+
+/// The target rations its answers to one way of pinging: `icmp-rate-limited` at the endpoint.
+pub(super) fn rationed_end(
+    t: &TargetWindow,
+    addr: IpAddr,
+    loss: &EndLoss,
+    (method, sent, lost): (Method, u32, u32),
+) -> Finding {
+    let mut place = Location::of(PlaceKind::Endpoint);
+    place.address = Some(addr);
+    let (this, that) = (loss.method.label(), method.label());
+    Build::new(
+        code::ICMP_RATE_LIMITED,
+        Severity::Info,
+        &t.target.id,
+        place,
+        loss.first,
+    )
+    .which(format!("{addr} end"))
+    .confidence(0.8)
+    .summary(format!(
+        "{} rations its answers to {this}: {that} at the same time loses nothing of that kind",
+        name_of(t, addr)
+    ))
+    .evidence(
+        loss.ids.clone(),
+        format!("{} of {} pings by {this} lost", loss.lost, loss.sent),
+    )
+    .evidence([], format!("{lost} of {sent} by {that} lost, no hop before it loses any"))
+    .evidence(
+        [],
+        "a path of its own for each kind of packet would look the same; `warroom trace --flows 8` decides",
     )
     .done()
 }

@@ -3,7 +3,7 @@
 use super::scene::*;
 use crate::model::catalogue as code;
 use crate::model::finding::{Location, PlaceKind, Severity};
-use crate::model::observation::{HopAnswer, Method};
+use crate::model::observation::{Echo, HopAnswer, Method, Outcome};
 
 const T: &str = "10.0.5.2";
 const R: [&str; 3] = [GATEWAY, "10.0.2.1", "10.0.3.1"];
@@ -13,9 +13,7 @@ fn arrives() -> Vec<HopAnswer> {
 }
 
 /// Every `n`th ping is lost.
-fn one_in(
-    n: u32,
-) -> impl Fn(u32) -> crate::model::observation::Outcome<crate::model::observation::Echo> {
+fn one_in(n: u32) -> impl Fn(u32) -> Outcome<Echo> {
     move |i| if i % n == 0 { lost() } else { echo(4) }
 }
 
@@ -232,4 +230,46 @@ fn hops_that_alternate_are_one_path() {
         .at(0)
         .ping(T, 200, 100, |_| echo(4));
     s.judge().quiet();
+}
+
+/// A target that loses one echo in four, with its TCP pings as well.
+fn echoes_lost(tcp: impl Fn(u32) -> Outcome<Echo>) -> Scene {
+    Scene::host(T)
+        .trace(T, 10, 1000, &arrives())
+        .at(0)
+        .tcp(&format!("{T}:443"), false, 1, &open())
+        .at(0)
+        .ping(T, 100, 100, one_in(4))
+        .at(2000)
+        .pings(Method::TcpConnect, T, 80, 100, tcp)
+}
+
+#[test]
+fn a_target_that_rations_echoes_loses_nothing() {
+    let j = echoes_lost(|_| echo(4)).judge();
+    j.quiet();
+    let said = j.get(code::ICMP_RATE_LIMITED).unwrap();
+    assert_eq!(said.location.kind, PlaceKind::Endpoint);
+    assert!(said.summary.as_str().contains("rations"), "{said:?}");
+    // The controls: what both ways lose is lost, and what the hops lose as well.
+    echoes_lost(one_in(4)).judge().only(code::PACKET_LOSS);
+    let mut hops = echoes_lost(|_| echo(4));
+    for r in &R[1..] {
+        hops = hops.at(0).ping(r, 100, 100, one_in(4));
+    }
+    hops.judge().only(code::PACKET_LOSS);
+}
+
+#[test]
+fn loss_waits_for_the_other_way_but_not_for_ever() {
+    let first = |n| {
+        Scene::host(T)
+            .trace(T, 4, 400, &arrives())
+            .at(0)
+            .tcp(&format!("{T}:443"), false, 1, &open())
+            .at(0)
+            .ping(T, n, 50, one_in(4))
+    };
+    assert!(first(60).judge().findings.is_empty());
+    first(140).judge().only(code::PACKET_LOSS);
 }

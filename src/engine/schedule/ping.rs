@@ -18,7 +18,13 @@ use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
 /// Spacing while the verdict is not firm: at most ten a second to one target.
 const FAST: Duration = Duration::from_millis(100);
-/// How many pings the fast start has: a verdict on loss takes some eighty.
+/// Spacing of the very first, out of the burst that a target may begin with: somebody waits, and
+/// most targets are well. Fifty, so that the rest of the burst is left for path, MTU and services.
+const FIRST: Duration = Duration::from_millis(40);
+/// How long that lasts at most, and no longer than nothing is lost.
+const FIRST_LASTS: Duration = Duration::from_secs(2);
+/// How many pings the fast start has: a verdict on loss takes sixty, and twice as many where some
+/// are lost.
 const START: u32 = 120;
 /// How long it lasts at most, where this host or the method is slow.
 const START_LASTS: Duration = Duration::from_secs(30);
@@ -89,7 +95,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
     let pinger = Arc::new(pinger);
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
     let share = Duration::from_secs_f64(world.targets as f64 / world.rate);
-    let fast = FAST.max(share);
+    let (first, fast) = (FIRST.max(share), FAST.max(share));
     let mut begun = (world.clock.mono(), 0);
     let mut audience = world.audience.clone();
     let mut next = Instant::now() + offset(addr, world.targets, fast);
@@ -104,9 +110,13 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
         }
         let history = History::of(world, addr);
         let starting = seq.wrapping_sub(begun.1) < START && now.since(begun.0) < START_LASTS;
+        let begins = now.since(begun.0) < FIRST_LASTS && !history.lossy;
+        let fast = if begins && starting { first } else { fast };
         let pause = match via {
             Via::System if seq < PROGRAM_START => PROGRAM,
             _ if seq >= IN_VAIN && history.is_answered_otherwise(world, addr, via) => STEADY,
+            // Its answers are rationed anyway.
+            Via::Udp => spacing(&history, via, slow, fast.max(FAST), starting),
             _ => spacing(&history, via, slow, fast, starting),
         };
         // After a stall the pace is taken up again; what was missed is not made up for, since no
