@@ -377,15 +377,22 @@ fn services(t: &TargetWindow, addr: IpAddr, tasks: &mut Plan) {
     }
 }
 
-/// Whether pings of the address were lost lately, by more than one.
+/// Whether pings of the address were lost lately and answered again, more than once: an outage is
+/// something else.
 fn loses(t: &TargetWindow, addr: IpAddr, now: Mono) -> bool {
     let from = now.minus(Duration::from_secs(60));
-    let echoes = t
+    let mut echoes = t
         .pings
         .iter()
         .filter(|((a, method, _), _)| *a == addr && ECHOES.contains(method));
-    let mut counts = echoes.map(|(_, s)| s.loss_since(from));
-    counts.any(|(sent, lost)| lost >= 2 && sent >= 10)
+    echoes.any(|(_, s)| {
+        let mut lost_before = false;
+        let came_back = s.since(from).filter(|p| {
+            let answered = p.rtt.is_some();
+            std::mem::replace(&mut lost_before, !answered) && answered
+        });
+        came_back.count() >= 2
+    })
 }
 
 /// Once the target loses packets, its hops are pinged as well: traceroute probes are too few to

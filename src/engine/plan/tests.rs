@@ -189,6 +189,12 @@ fn an_unanswered_echo_is_helped_out_by_tcp() {
     // Answered once, and then no longer.
     assert_eq!(pings(&s(20), ALL), [Via::Icmp, Via::Tcp(443)]);
     assert_eq!(pings(&s(50), ALL), [Via::Icmp], "a second is no silence");
+    // Lost now and then: perhaps they are rationed, and TCP is not.
+    let now_and_then = Scene::host(T)
+        .tcp("10.0.5.2:443", false, 1, &open())
+        .at(0)
+        .ping(T, 40, 100, |i| if i % 9 == 0 { lost() } else { echo(3) });
+    assert_eq!(pings(&now_and_then, ALL), [Via::Icmp, Via::Tcp(443)]);
     // It stops when echoes are answered again.
     let back = s(20).ping(T, 1, 100, |_| echo(3));
     assert_eq!(pings(&back, ALL), [Via::Icmp]);
