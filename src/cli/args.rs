@@ -180,6 +180,9 @@ pub struct CheckArgs {
     /// Print JSON (schema warroom.check/1)
     #[arg(long)]
     pub json: bool,
+    /// Print metrics for Prometheus, for the textfile collector of the node exporter
+    #[arg(long, conflicts_with = "json")]
+    pub prometheus: bool,
     /// Look for exactly this long, like 10s or 2m; without it until the verdict is firm, 15 s at most
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<std::time::Duration>,

@@ -1,6 +1,7 @@
 //! `warroom check`: the engine without a screen. Prints what it saw and the findings.
 
 pub mod json;
+mod metrics;
 pub mod summary;
 mod text;
 
@@ -85,6 +86,8 @@ pub fn run(common: &Common, args: &CheckArgs, out: &mut Out) -> Result<u8, CliEr
     };
     if args.json {
         json::print(&report, out);
+    } else if args.prometheus {
+        metrics::print(&report, out);
     } else {
         text::print(&report, out);
     }
