@@ -22,7 +22,7 @@ use crate::diagnose::{self, Change, Facts, Ledger};
 use crate::model::command::{Batch, Command, Verdicts};
 use crate::model::event::EventKind;
 use crate::model::finding::TargetState;
-use crate::model::observation::{ObsId, Observation};
+use crate::model::observation::{Afterwards, Body, HopAnswer, ObsId, Observation};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::thresholds::Thresholds;
@@ -31,6 +31,9 @@ use crate::model::thresholds::Thresholds;
 const IDLE: Duration = Duration::from_secs(1);
 /// The same while facts come in.
 const STEADY: Duration = Duration::from_millis(200);
+/// The same while every verdict is firm and all that comes in is as expected: no frame of a calm
+/// screen comes sooner.
+const CALM: Duration = Duration::from_millis(800);
 /// The same while things begin to move: at the start, and after the plan has changed.
 const LIVELY: Duration = Duration::from_millis(20);
 /// How long they are thought to move.
@@ -62,6 +65,8 @@ pub struct Core {
     /// Whether they are others than the console knows.
     untold: bool,
     lively_until: Instant,
+    /// Whether something came in since the last look that may change a verdict.
+    stirred: bool,
     /// What the last looks took; the least counts, since a stall of the host is no cost of ours.
     costs: [Duration; 3],
 }
@@ -95,6 +100,7 @@ impl Core {
             verdicts: Verdicts::default(),
             untold: true,
             lively_until: Instant::now() + LIVELY_FOR,
+            stirred: true,
             costs: [Duration::ZERO; 3],
         }
     }
@@ -137,7 +143,7 @@ impl Core {
                 () = desk.work() => {}
                 () = sleep_until(next) => {
                     self.look(&mut desk);
-                    (looked, news) = (Instant::now(), false);
+                    (looked, news, self.stirred) = (Instant::now(), false, false);
                 }
                 Some(fact) = fact => {
                     self.take(fact);
@@ -147,6 +153,10 @@ impl Core {
                     }
                     self.window.tell();
                     (taken, news) = (Instant::now(), true);
+                    // What changes nothing waits for the look.
+                    if self.is_calm() && !desk.has_news() {
+                        continue;
+                    }
                 }
             }
             self.hand_over(&batches, &mut desk);
@@ -166,6 +176,7 @@ impl Core {
         if let Some(owners) = &mut self.owners {
             owners.learn(&fact.body);
         }
+        self.stirred |= !is_as_expected(&fact.body);
         let mut window = self.window.write();
         for target in fact.targets.iter().cloned() {
             let obs = Observation {
@@ -193,10 +204,19 @@ impl Core {
         }
     }
 
+    /// Whether nothing that came in can change what is known, and nobody waits for a verdict.
+    fn is_calm(&self) -> bool {
+        !self.stirred
+            && Instant::now() >= self.lively_until
+            && self.batch.len() < HELD / 8
+            && self.verdicts.pending.iter().all(|(_, p)| p.is_empty())
+    }
+
     /// How long after the last look the next one is due.
     fn gap(&self, news: bool) -> Duration {
         let wanted = match (news, Instant::now() < self.lively_until) {
             (true, true) => LIVELY,
+            (true, false) if self.is_calm() => CALM,
             (true, false) => STEADY,
             (false, _) => IDLE,
         };
@@ -347,5 +367,18 @@ impl Core {
             verdicts: changed.then(|| self.verdicts.clone()),
             notices,
         }
+    }
+}
+
+/// An answer like the ones before. Whatever else it is may matter at once.
+fn is_as_expected(body: &Body) -> bool {
+    match body {
+        Body::Ping(p) => p.outcome.ok().is_some() && p.afterwards == Afterwards::default(),
+        Body::Trace(r) => !r
+            .hops
+            .iter()
+            .any(|h| matches!(h.answer, HopAnswer::Unreachable { .. })),
+        Body::Local(_) => true,
+        _ => false,
     }
 }

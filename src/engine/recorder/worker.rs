@@ -21,7 +21,7 @@ use super::queue::{Queue, Taken, Timed};
 use super::{Leave, News, Place, Who};
 
 /// How often the folder is looked at when nothing happens.
-const LOOK: Duration = Duration::from_millis(400);
+const LOOK: Duration = Duration::from_millis(700);
 /// How often it is tried again when the disk makes trouble.
 const RETRY: Duration = Duration::from_secs(1);
 /// The same while somebody waits to leave.

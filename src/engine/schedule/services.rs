@@ -42,7 +42,7 @@ impl Cadence {
     const LOCAL: Self = Self {
         quick: 5,
         every: Duration::from_millis(500),
-        then: Duration::from_secs(1),
+        then: Duration::from_secs(2),
     };
     const DEVICE: Self = Self {
         quick: 2,
