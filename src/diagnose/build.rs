@@ -32,6 +32,7 @@ impl Build {
             since,
             until: None,
             opened_after_ms: 0,
+            flap: None,
             summary: SafeText::default(),
             evidence: Vec::new(),
             reproduce: Vec::new(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::flap::Episodes;
 use super::reach::ANSWERS;
 use crate::model::finding::{Finding, FindingKey, Location, Severity, TargetState};
 use crate::model::target::TargetId;
@@ -28,19 +29,44 @@ pub enum Change {
     Cleared(Finding),
 }
 
+/// Ended findings remembered, in case they come back.
+const REMEMBERED: usize = 1024;
+
 struct Open {
     finding: Finding,
     seen: Stamp,
+    times: Episodes,
+    /// Whether the rules were asked since, and did not say it.
+    missed: bool,
     /// When something was told about it last, and what.
     told: Mono,
-    told_as: (Severity, Location),
+    told_as: Told,
+}
+
+/// What a change is measured against: severity, place, and how often it was there.
+type Told = (Severity, Location, u32);
+
+fn told(f: &Finding) -> Told {
+    (
+        f.severity,
+        f.location.clone(),
+        f.flap.map_or(1, |f| f.count),
+    )
+}
+
+/// What is remembered of a finding that ended.
+struct Past {
+    subject: TargetId,
+    times: Episodes,
+    since: jiff::Timestamp,
+    opened_after_ms: u64,
 }
 
 impl Open {
     fn patience(&self) -> Duration {
         match self.finding.severity {
             Severity::Info => CLEAR_INFO_AFTER,
-            Severity::Warning | Severity::Critical => CLEAR_AFTER,
+            Severity::Warning | Severity::Critical => self.times.patience(CLEAR_AFTER),
         }
     }
 }
@@ -49,6 +75,7 @@ impl Open {
 #[derive(Default)]
 pub struct Ledger {
     open: BTreeMap<FindingKey, Open>,
+    past: BTreeMap<FindingKey, Past>,
 }
 
 impl Ledger {
@@ -67,29 +94,51 @@ impl Ledger {
                 finding.since = finding.since.min(open.finding.since);
                 finding.opened_after_ms = open.finding.opened_after_ms;
                 finding.runbooks = std::mem::take(&mut open.finding.runbooks);
+                // While nobody asked it was not away.
+                let pause = if open.missed {
+                    CLEAR_AFTER
+                } else {
+                    Duration::MAX
+                };
+                open.times.say(now.mono, pause);
+                open.missed = false;
+                finding.flap = open.times.flap(now.mono);
                 // Against what was told last: a change that came too soon is told later.
-                let material =
-                    (finding.severity, &finding.location) != (open.told_as.0, &open.told_as.1);
+                let material = told(&finding) != open.told_as;
                 open.finding = finding;
                 open.seen = now;
                 if material && now.mono.since(open.told) >= CHANGE_EVERY {
                     open.told = now.mono;
-                    open.told_as = (open.finding.severity, open.finding.location.clone());
+                    open.told_as = told(&open.finding);
                     changes.push(Change::Changed(open.finding.clone()));
                 }
                 continue;
             }
             finding.opened_after_ms = now.mono.as_millis();
+            let mut times = Episodes::begin(now.mono);
+            if let Some(past) = self.past.remove(&key).filter(|p| p.times.goes_on(now.mono)) {
+                // It is the one that was there before.
+                times = past.times;
+                times.say(now.mono, Duration::ZERO);
+                finding.flap = times.flap(now.mono);
+                finding.since = finding.since.min(past.since);
+                finding.opened_after_ms = past.opened_after_ms;
+            }
             changes.push(Change::Opened(finding.clone()));
             self.open.insert(
                 key,
                 Open {
-                    told_as: (finding.severity, finding.location.clone()),
+                    told_as: told(&finding),
+                    times,
+                    missed: false,
                     finding,
                     seen: now,
                     told: now.mono,
                 },
             );
+        }
+        for open in self.open.values_mut() {
+            open.missed |= open.seen != now;
         }
         let ended: Vec<_> = self
             .open
@@ -97,7 +146,23 @@ impl Ledger {
             .filter(|(_, o)| now.mono.since(o.seen.mono) >= o.patience())
             .map(|(k, _)| k.clone())
             .collect();
-        changes.extend(ended.iter().filter_map(|key| self.end(key)));
+        for key in ended {
+            if let Some(open) = self.open.get(&key)
+                && open.finding.severity > Severity::Info
+            {
+                let past = Past {
+                    subject: open.finding.subject.clone(),
+                    times: open.times,
+                    since: open.finding.since,
+                    opened_after_ms: open.finding.opened_after_ms,
+                };
+                self.past.insert(key.clone(), past);
+            }
+            changes.extend(self.end(&key));
+        }
+        if self.past.len() > REMEMBERED {
+            self.past.retain(|_, p| p.times.goes_on(now.mono));
+        }
         changes
     }
 
@@ -152,6 +217,7 @@ impl Ledger {
     /// Drops what is open of a target that nobody looks at any more; that is no end of a fault.
     pub fn forget(&mut self, subject: &TargetId) {
         self.open.retain(|_, o| o.finding.subject != *subject);
+        self.past.retain(|_, p| p.subject != *subject);
     }
 
     /// Names the runbooks that fit an open finding.

@@ -14,6 +14,7 @@ mod device;
 mod dns;
 mod facts;
 mod firm;
+mod flap;
 mod http;
 mod ledger;
 mod local;

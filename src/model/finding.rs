@@ -215,6 +215,9 @@ pub struct Finding {
     pub until: Option<Timestamp>,
     /// Milliseconds from the start of the program until it was first emitted.
     pub opened_after_ms: u64,
+    /// How it comes and goes, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flap: Option<Flap>,
     /// One sentence with the numbers in it.
     pub summary: SafeText,
     /// What it rests on.
@@ -223,6 +226,26 @@ pub struct Finding {
     pub reproduce: Vec<SafeText>,
     /// Runbooks whose front matter names the code.
     pub runbooks: Vec<SafeText>,
+}
+
+/// A fault that comes and goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flap {
+    /// How often it was there.
+    pub count: u32,
+    /// Share of the time since it first was, 0 to 1.
+    pub duty: f64,
+}
+
+impl std::fmt::Display for Flap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let share = self.duty * 100.0;
+        write!(
+            f,
+            "comes and goes: {} times, there {share:.0} % of the time",
+            self.count
+        )
+    }
 }
 
 impl Finding {

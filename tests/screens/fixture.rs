@@ -596,6 +596,7 @@ fn finding(
         since: stamp(NOW_MS).wall - SignedDuration::from_secs(255),
         until: None,
         opened_after_ms: 8400,
+        flap: None,
         summary: summary.into(),
         evidence: Vec::new(),
         reproduce: Vec::new(),

@@ -45,6 +45,7 @@ fn finding(f: &Finding) -> Value {
         "since": f.since.to_string(),
         "until": f.until.map(|t| t.to_string()),
         "opened_after_ms": f.opened_after_ms,
+        "flap": f.flap,
         "summary": f.summary,
         "evidence": f.evidence,
         "reproduce": f.reproduce,

@@ -180,3 +180,34 @@ fn a_target_is_not_well_while_its_fault_is_open() {
     let unknown = TargetState::Unknown("why".into());
     assert_eq!(held(Severity::Critical, unknown.clone()).0, unknown);
 }
+
+#[test]
+fn what_comes_and_goes_is_one_finding() {
+    let mut ledger = Ledger::default();
+    let mut told = Vec::new();
+    // Twelve times there for ten seconds, away for ten.
+    for now in (0..400_000u64).step_by(500) {
+        let there = now < 240_000 && (now / 10_000) % 2 == 0;
+        let findings = there.then(fault).into_iter().collect();
+        for change in ledger.update(findings, Stamp::at_millis(now)) {
+            told.push((now, change));
+        }
+    }
+    let opened = |c: &Change| matches!(c, Change::Opened(_));
+    let cleared = |c: &Change| matches!(c, Change::Cleared(_));
+    // The third time it is known to flap, and stays.
+    assert_eq!(told.iter().filter(|(_, c)| opened(c)).count(), 3);
+    assert_eq!(told.iter().filter(|(_, c)| cleared(c)).count(), 3);
+    let Some((end, Change::Cleared(last))) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert!((345_000..365_000).contains(end), "two minutes away: {end}");
+    let flap = last.flap.unwrap();
+    assert_eq!(flap.count, 12);
+    assert!((0.4..0.6).contains(&flap.duty), "{flap:?}");
+    let Change::Opened(first) = &told[0].1 else {
+        panic!()
+    };
+    assert_eq!((last.since, last.opened_after_ms), (first.since, 0));
+    assert_eq!(first.flap, None);
+}

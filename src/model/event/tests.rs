@@ -15,6 +15,7 @@ fn finding() -> Box<Finding> {
         since: Timestamp::UNIX_EPOCH,
         until: None,
         opened_after_ms: 1200,
+        flap: None,
         summary: "black hole".into(),
         evidence: vec![Evidence::new([ObsId(7)], "0 of 12")],
         reproduce: vec!["ping -M do -s 1373 10.1.1.1".into()],

@@ -112,6 +112,7 @@ fn fault(since: i64) -> Box<Finding> {
         since: Timestamp::from_second(since).unwrap(),
         until: None,
         opened_after_ms: 0,
+        flap: None,
         summary: "api is down".into(),
         evidence: Vec::new(),
         reproduce: Vec::new(),

@@ -81,6 +81,9 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
     if let Some(until) = f.until {
         row(&mut doc, "until", Line::plain(date_time_utc(until)), cols);
     }
+    if let Some(flap) = f.flap {
+        row(&mut doc, "flaps", Line::plain(flap.to_string()), cols);
+    }
     if let Some(e) = entry {
         row(&mut doc, "means", Line::plain(e.meaning), cols);
         row(&mut doc, "next", Line::plain(e.next), cols);
