@@ -20,6 +20,7 @@ mod local;
 mod loss;
 mod mtu;
 mod port;
+mod quality;
 mod reach;
 mod reproduce;
 mod ruled_out;
@@ -33,6 +34,7 @@ pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
 pub use loss::judged_series;
+pub use quality::is_uneven;
 
 use crate::model::finding::{Finding, RuledOut, TargetState};
 use crate::model::target::TargetId;
@@ -68,7 +70,9 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         };
         reach::judge(&facts, target, &mut findings);
         mtu::judge(&facts, target, &mut findings);
+        quality::members(&facts, target, &mut findings);
         loss::judge(&facts, target, &mut findings);
+        quality::judge(&facts, target, &mut findings);
         let services = findings.len();
         port::judge(&facts, target, &mut findings);
         tls::judge(&facts, target, &mut findings);

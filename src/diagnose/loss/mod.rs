@@ -15,6 +15,7 @@ pub(super) use end::{EndLoss, end_loss};
 
 use super::build::Build;
 use super::facts::{Facts, name_of};
+use super::quality::is_parted;
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -29,7 +30,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             continue;
         }
         let lossy = end_loss(f, t, *addr);
-        if let Some(loss) = &lossy {
+        if let Some(loss) = lossy.as_ref().filter(|_| !is_parted(out, t, *addr)) {
             out.push(packet_loss(f, t, *addr, loss));
         }
         quiet::judge(f, t, *addr, lossy.as_ref(), out);
@@ -37,7 +38,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
 }
 
 /// The traceroute by which an address is judged: one that reaches it, with most rounds.
-fn best_path(t: &TargetWindow, addr: IpAddr) -> Option<&PathWindow> {
+pub(super) fn best_path(t: &TargetWindow, addr: IpAddr) -> Option<&PathWindow> {
     t.paths
         .iter()
         .filter(|((a, _), _)| *a == addr)
