@@ -175,3 +175,23 @@ fn the_other_of_two_routers_is_dead() {
         dead_member(lab, parallel::other(), Role::R2.addr(V4));
     });
 }
+
+#[test]
+fn a_queue_that_fills() {
+    on_each_user("bufferbloat", |lab| {
+        lab.narrow(Role::R1, 2, 8, 600);
+        let _load = lab.load(
+            Role::Src,
+            Role::Dst,
+            Role::Dst.addr(V4),
+            Duration::from_secs(6),
+        );
+        let seen = check(lab, "30s", 0, || ());
+        let target = target();
+        seen.expect_only("bufferbloat", &target)
+            .severity(&["warning"])
+            .between(Role::R1, Role::R2, V4)
+            .saying("l1");
+        seen.expect_state(&target, &["degraded"]);
+    });
+}

@@ -11,7 +11,7 @@
 //! test are bind-mounted for the one command that runs in `src`.
 //!
 //! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`fault`] what can
-//! break, each proved with stock tools · [`relay`] a slow link · [`parallel`] a second way ·
+//! break, each proved with stock tools · [`relay`] a slow link · [`load`] traffic · [`parallel`] a second way ·
 //! [`proof`] those tools · [`check`] runs `warroom check` and
 //! judges its JSON · [`skip`] what to do where the lab can't be had.
 
@@ -20,6 +20,7 @@
 
 pub mod check;
 pub mod fault;
+pub mod load;
 pub mod parallel;
 pub mod plan;
 pub mod proof;

@@ -125,7 +125,7 @@ impl Lab {
 
 /// Moves this thread into a network namespace.
 #[allow(unsafe_code)]
-fn enter(namespace: &File) {
+pub(super) fn enter(namespace: &File) {
     // SAFETY: the descriptor is open; setns changes only the calling thread, which is ours.
     let done = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
     assert_eq!(done, 0, "setns: {}", std::io::Error::last_os_error());

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::jitter::takes_turns;
 use super::place;
 use crate::diagnose::build::Build;
 use crate::diagnose::facts::{Facts, name_of, same_prefix};
@@ -85,7 +86,12 @@ pub(super) fn judge(
         |ttl, _| Some((hop(t, addr, ttl, &idle)?, hop(t, addr, ttl, &busy)?)),
         |(low, high)| high.0.saturating_sub(low.0) > rise.0 / 2,
     );
-    let place = place::link(t, addr, &hops);
+    let mut place = place::link(t, addr, &hops);
+    if takes_turns(series) && !hops.iter().any(|h| h.shares) {
+        // The clock of a handshake starts before this host's own queue, that of a traceroute's
+        // probe behind it: the hops can't tell that queue from one at the target.
+        (place.hop, place.address) = (None, None);
+    }
     let begins = place.describe();
     let (first, _) = busy.spans.first()?;
     let mean = |part: &Timed| {

@@ -91,7 +91,7 @@ pub(super) fn judge(
 }
 
 /// Whether each ping is a flow of its own and may take another of several ways.
-fn takes_turns(series: &PingSeries) -> bool {
+pub(super) fn takes_turns(series: &PingSeries) -> bool {
     series.how().is_some_and(|h| h.method == Method::TcpConnect)
 }
 

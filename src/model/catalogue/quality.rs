@@ -62,7 +62,7 @@ pub(super) const BLOAT: Entry = Entry {
     severity: Severity::Warning,
     meaning: "Packets wait in a queue that fills whenever this host's interface is busy: everything interactive suffers while something large is transferred.",
     inferred_from: "the counters of the interface towards the target and the RTT between each two looks at them: high when it is busy, low when it is idle, several times each. The load is what this host does anyway; none is made",
-    fooled_by: "a single transfer that happens to begin when the way gets longer; load of other hosts on the same line is not seen from here",
+    fooled_by: "a single transfer that happens to begin when the way gets longer; load of other hosts on the same line is not seen from here, nor is the queue of this host's own interface, behind which the clock of a ping starts",
     next: "shape the traffic below the speed of the line with a fair queue (fq_codel, cake) at the link named, or move the large transfer to another time",
 };
 
