@@ -188,6 +188,7 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("path_min_rounds", &mut t.path_min_rounds),
         ("repeat", &mut t.repeat),
         ("pmtu_min_bad", &mut t.pmtu_min_bad),
+        ("quality_min_samples", &mut t.quality_min_samples),
     ] {
         if let Some(at) = s.count(key, problems) {
             config.set_origin(s.full(key), at.origin());
@@ -197,6 +198,8 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
     for (key, slot) in [
         ("loss_floor", &mut t.loss_floor),
         ("loss_critical", &mut t.loss_critical),
+        ("quality_busy", &mut t.quality_busy),
+        ("latency_step_share", &mut t.latency_step_share),
     ] {
         if let Some(at) = s.share(key, problems) {
             config.set_origin(s.full(key), at.origin());
@@ -209,6 +212,10 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("arp_delay", &mut t.arp_delay),
         ("tls_expiring_warning", &mut t.tls_expiring_warning),
         ("tls_expiring_critical", &mut t.tls_expiring_critical),
+        ("quality_min_span", &mut t.quality_min_span),
+        ("latency_step", &mut t.latency_step),
+        ("latency_limit", &mut t.latency_limit),
+        ("jitter_limit", &mut t.jitter_limit),
     ] {
         if let Some(at) = s.string(key, problems) {
             match duration::parse(&at.value) {

@@ -151,6 +151,16 @@ fn thresholds(config: &Config, out: &mut Vec<String>) {
             "tls_expiring_critical",
             quoted(duration::write(t.tls_expiring_critical)),
         ),
+        ("quality_min_samples", t.quality_min_samples.to_string()),
+        (
+            "quality_min_span",
+            quoted(duration::write(t.quality_min_span)),
+        ),
+        ("quality_busy", format!("{:?}", t.quality_busy)),
+        ("latency_step", quoted(duration::write(t.latency_step))),
+        ("latency_step_share", format!("{:?}", t.latency_step_share)),
+        ("latency_limit", quoted(duration::write(t.latency_limit))),
+        ("jitter_limit", quoted(duration::write(t.jitter_limit))),
     ] {
         value(&format!("thresholds.{key}"), &shown, config, out);
     }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::answers::last_answer;
 use super::facts::Facts;
 use super::loss::judged_series;
-use super::reach;
+use super::{quality, reach};
 use crate::model::catalogue as code;
 use crate::model::finding::Finding;
 use crate::model::observation::{DnsSample, Method, Outcome};
@@ -200,6 +200,9 @@ fn address(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> V
     let given_up = !paths.is_empty() && paths.iter().all(|p| p.rounds() >= 6);
     if !reached && !given_up && !f.is_own(addr) {
         missing.push("path");
+    }
+    if quality::wants_flows(t, addr) && !quality::is_parted(findings, t, addr) {
+        missing.push("flows");
     }
     if !t.pmtu.contains_key(&addr) && !f.is_own(addr) {
         missing.push("mtu");

@@ -21,6 +21,7 @@ mod local;
 mod loss;
 mod mtu;
 mod port;
+mod quality;
 mod reach;
 mod reproduce;
 mod ruled_out;
@@ -34,6 +35,7 @@ pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
 pub use loss::judged_series;
+pub use quality::is_uneven;
 
 use crate::model::finding::{Finding, RuledOut, TargetState};
 use crate::model::target::TargetId;
@@ -69,7 +71,9 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         };
         reach::judge(&facts, target, &mut findings);
         mtu::judge(&facts, target, &mut findings);
+        quality::members(&facts, target, &mut findings);
         loss::judge(&facts, target, &mut findings);
+        quality::judge(&facts, target, &mut findings);
         let services = findings.len();
         port::judge(&facts, target, &mut findings);
         tls::judge(&facts, target, &mut findings);

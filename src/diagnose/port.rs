@@ -6,6 +6,7 @@ use super::answers::last_answer;
 use super::build::Build;
 use super::facts::{Facts, host_of, port_of};
 use super::loss::end_loss;
+use super::quality::is_parted;
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -24,7 +25,11 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         }
         if let Some(mut finding) = closed(f, t, *dst, recent)
             .or_else(|| prohibited(f, t, *dst, recent))
-            .or_else(|| filtered(f, t, *dst, recent))
+            .or_else(|| {
+                // A dead member swallows every other handshake, and several in a row at times.
+                let parted = is_parted(out, t, dst.ip());
+                filtered(f, t, *dst, recent).filter(|_| !parted)
+            })
         {
             // Clients try the target's other addresses as well.
             if open_elsewhere(t, *dst) {

@@ -18,6 +18,22 @@ pub fn loss(dst: IpAddr) -> Vec<String> {
     ]
 }
 
+/// Traceroutes whose probes take different ways where loads are balanced.
+pub fn flows(dst: IpAddr) -> Vec<String> {
+    vec![
+        format!("traceroute -n -q 10 {dst}"),
+        format!("warroom trace --flows 8 {dst}"),
+    ]
+}
+
+/// The counters of an interface beside pings.
+pub fn load(interface: &str, dst: IpAddr) -> Vec<String> {
+    vec![
+        format!("ip -s -h link show dev '{}'", quoted(interface)),
+        format!("ping -n -c 60 -i 0.5 {dst}"),
+    ]
+}
+
 /// Pings with DF of the last good and the first bad packet size.
 pub fn mtu(dst: IpAddr, good: u32, bad: u32) -> Vec<String> {
     let header = if dst.is_ipv6() { 48 } else { 28 };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::facts::Facts;
 use super::loss::judged_series;
-use super::reach;
+use super::{quality, reach};
 use crate::model::finding::{Finding, RuledOut, Severity};
 use crate::model::observation::{PmtuHow, TlsSample};
 use crate::model::stats::{at_most, wilson};
@@ -36,10 +36,14 @@ pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
             if reach::is_cut_off(f, t, *addr, findings) {
                 continue;
             }
-            if let Some(text) = loss(f, t, *addr).filter(|_| !alarmed(&["packet-loss"])) {
+            if let Some(text) = loss(f, t, *addr).filter(|_| !alarmed(&["packet-loss", "ecmp-"])) {
                 push("loss", text);
             }
-            if let Some(text) = path(t, *addr).filter(|_| !alarmed(&["packet-loss"])) {
+            let late = ["latency-", "jitter", "bufferbloat"];
+            if let Some(text) = quality::steady(f, t, *addr).filter(|_| !alarmed(&late)) {
+                push("latency", text);
+            }
+            if let Some(text) = path(t, *addr).filter(|_| !alarmed(&["packet-loss", "ecmp-"])) {
                 push("path", text);
             }
             if let Some(text) = mtu(t, *addr).filter(|_| !alarmed(&["pmtu-black-hole"])) {

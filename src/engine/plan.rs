@@ -316,6 +316,16 @@ fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut Plan) {
         Via::Udp
     };
     tasks.want(Task::Trace { addr, via: first }, id);
+    // Flows of ICMP all go one way; whether another one loses is seen by others.
+    if first == Via::Icmp && diagnose::is_uneven(t, addr) {
+        tasks.want(
+            Task::Trace {
+                addr,
+                via: Via::Udp,
+            },
+            id,
+        );
+    }
     // Where on the way does a filtered port end?
     if let Some(port) = t.target.tcp_port() {
         let dst = SocketAddr::new(addr, port);

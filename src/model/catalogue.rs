@@ -5,9 +5,13 @@
 use super::finding::{Code, PlaceKind, Severity};
 
 mod http;
+mod quality;
 mod tls;
 
 pub use http::HTTP_REDIRECT_LOOP;
+pub use quality::{
+    BUFFERBLOAT, ECMP_MEMBER_LOSS, JITTER, LATENCY_HIGH, LATENCY_STEP, PATH_CHANGED,
+};
 pub use tls::{
     TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
     TLS_REVOKED, TLS_WEAK_KEY, TLS_WEAK_SIGNATURE,
@@ -213,6 +217,12 @@ pub static CATALOGUE: &[Entry] = &[
         fooled_by: "hops that only ration their ICMP replies: loss that does not go on to the target is not counted",
         next: "look at errors, drops and load of the interfaces at both ends of the link",
     },
+    quality::MEMBER,
+    quality::STEP,
+    quality::HIGH,
+    quality::SPREAD,
+    quality::BLOAT,
+    quality::CHANGED,
     Entry {
         code: ICMP_RATE_LIMITED,
         place: PlaceKind::Hop,

@@ -17,6 +17,23 @@ pub struct LocalState {
     pub neighbours: Vec<Neighbour>,
     /// Resolver configuration.
     pub resolvers: ResolverConfig,
+    /// What went through the interfaces that are up, loopback left out. Old records have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<Traffic>,
+}
+
+/// Counters of one interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// The interface.
+    pub interface: SafeText,
+    /// Bytes received since it was made.
+    pub received: u64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Its speed in Mbit/s, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_mbit: Option<u32>,
 }
 
 /// One interface.

@@ -27,6 +27,20 @@ pub struct Thresholds {
     pub tls_expiring_warning: Duration,
     /// Certificates that expire within this time are critical.
     pub tls_expiring_critical: Duration,
+    /// Answers on either side before a change or a spread of the round-trip time is judged.
+    pub quality_min_samples: u32,
+    /// Time that a changed round-trip time must have lasted.
+    pub quality_min_span: Duration,
+    /// Load of an interface (0–1) from which it may fill its queue.
+    pub quality_busy: f64,
+    /// Least rise of the round-trip time that counts as a step …
+    pub latency_step: Duration,
+    /// … and the same as a share of what it was before.
+    pub latency_step_share: f64,
+    /// Median round-trip time from which a target is slow, however far away it is.
+    pub latency_limit: Duration,
+    /// How much later than the median one answer in ten may come.
+    pub jitter_limit: Duration,
 }
 
 impl Default for Thresholds {
@@ -44,6 +58,14 @@ impl Default for Thresholds {
             arp_delay: Duration::from_millis(800),
             tls_expiring_warning: Duration::from_secs(21 * DAY),
             tls_expiring_critical: Duration::from_secs(3 * DAY),
+            quality_min_samples: 20,
+            quality_min_span: Duration::from_secs(4),
+            quality_busy: 0.7,
+            latency_step: Duration::from_millis(10),
+            latency_step_share: 0.25,
+            // Around the world and back takes 0.4 s, by way of a geostationary satellite 0.7 s.
+            latency_limit: Duration::from_secs(1),
+            jitter_limit: Duration::from_millis(30),
         }
     }
 }

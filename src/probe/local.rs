@@ -8,7 +8,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
-use crate::model::local::{DefaultRoute, Interface, LocalState, Neighbour, NeighbourState};
+use crate::model::local::{
+    DefaultRoute, Interface, LocalState, Neighbour, NeighbourState, Traffic,
+};
 use crate::model::observation::{How, Method};
 use crate::model::text::SafeText;
 use crate::net::netlink::{self, Link, NeighbourEntry, NetlinkError, Route};
@@ -42,6 +44,7 @@ pub fn look(resolv_conf: &Path) -> Result<(How, LocalState), NetlinkError> {
         default_routes: routes.iter().map(|r| default_route(r, &names)).collect(),
         neighbours,
         resolvers: SystemResolvers::load(resolv_conf),
+        traffic: traffic(&links),
     };
     Ok((How::best(Method::LocalTables), state))
 }
@@ -82,6 +85,37 @@ fn interface(link: &Link, addresses: &[netlink::LinkAddress]) -> Interface {
             .map(|a| (a.addr, a.prefix))
             .collect(),
     }
+}
+
+/// Interfaces whose counters are kept; a host with more has them for containers.
+const MOST: usize = 32;
+
+fn traffic(links: &[Link]) -> Vec<Traffic> {
+    let up =
+        |l: &&Link| l.flags & libc::IFF_UP as u32 != 0 && l.flags & libc::IFF_LOOPBACK as u32 == 0;
+    let counted = links.iter().filter(up).take(MOST).filter_map(|l| {
+        let (received, sent) = l.bytes?;
+        Some(Traffic {
+            interface: SafeText::from_bytes(&l.name),
+            received,
+            sent,
+            speed_mbit: speed(l),
+        })
+    });
+    counted.collect()
+}
+
+/// Speed of a link in Mbit/s. Netlink does not tell it; `/sys` does, if it shows this namespace.
+fn speed(link: &Link) -> Option<u32> {
+    let name = std::str::from_utf8(&link.name).ok()?;
+    // Names of interfaces have no slash, but these bytes come from outside.
+    let folder = Path::new("/sys/class/net").join(Path::new(name).file_name()?);
+    let number = |file: &str| -> Option<u32> {
+        let text = std::fs::read_to_string(folder.join(file)).ok()?;
+        text.trim().parse().ok()
+    };
+    let same = number("ifindex") == Some(link.index);
+    number("speed").filter(|mbit| same && *mbit > 0)
 }
 
 fn name_of(index: u32, names: &BTreeMap<u32, Vec<u8>>) -> SafeText {

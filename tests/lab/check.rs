@@ -37,12 +37,20 @@ impl Lab {
     /// # Panics
     /// See [`Lab::check`].
     pub fn check_while(&self, args: &[&str], event: impl FnOnce()) -> Report {
+        self.check_within(LIMIT, args, event)
+    }
+
+    /// The same for what needs time by nature.
+    ///
+    /// # Panics
+    /// See [`Lab::check`].
+    pub fn check_within(&self, limit: Duration, args: &[&str], event: impl FnOnce()) -> Report {
         let program = self.dir().join("warroom").to_string_lossy().into_owned();
         let mut all = vec![program.as_str(), "check"];
         all.extend(args);
         all.push("--json");
         let program = self
-            .command(Role::Src, self.user, 60, &all)
+            .command(Role::Src, self.user, 90, &all)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -76,7 +84,7 @@ impl Lab {
             context,
         };
         report.that(report.json.is_object(), "one JSON object");
-        report.that(took <= LIMIT, "a verdict in time");
+        report.that(took <= limit, "a verdict in time");
         report
     }
 
@@ -124,6 +132,12 @@ impl Report {
     /// Whether a finding of that code is among all of them.
     pub fn mentions(&self, code: &str) -> bool {
         self.list("findings").iter().any(|f| f["code"] == code)
+    }
+
+    /// The finding of that code, whatever its severity; null if there is none.
+    pub fn info(&self, code: &str) -> &Value {
+        let mut all = self.list("findings").iter();
+        all.find(|f| f["code"] == code).unwrap_or(&Value::Null)
     }
 
     /// No alarm, exit status 0, and that state of the target.

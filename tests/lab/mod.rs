@@ -11,7 +11,8 @@
 //! test are bind-mounted for the one command that runs in `src`.
 //!
 //! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`fault`] what can
-//! break, each proved with stock tools · [`proof`] those tools · [`check`] runs `warroom check` and
+//! break, each proved with stock tools · [`relay`] a slow link · [`load`] traffic · [`parallel`] a second way ·
+//! [`proof`] those tools · [`check`] runs `warroom check` and
 //! judges its JSON · [`skip`] what to do where the lab can't be had.
 
 // Every test binary that includes this uses a part of it. In a test, to panic is to report.
@@ -19,8 +20,11 @@
 
 pub mod check;
 pub mod fault;
+pub mod load;
+pub mod parallel;
 pub mod plan;
 pub mod proof;
+pub mod relay;
 pub mod service;
 pub mod skip;
 

@@ -325,6 +325,7 @@ impl World {
                 source: "/etc/resolv.conf".into(),
                 problem: None,
             },
+            traffic: Vec::new(),
         };
         self.put(
             "local",

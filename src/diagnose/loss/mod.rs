@@ -16,6 +16,7 @@ pub(super) use end::{EndLoss, end_loss};
 
 use super::build::Build;
 use super::facts::{Facts, name_of};
+use super::quality::is_parted;
 use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
@@ -30,7 +31,7 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             continue;
         }
         let mut lossy = end_loss(f, t, *addr);
-        if let Some(loss) = &lossy {
+        if let Some(loss) = lossy.as_ref().filter(|_| !is_parted(out, t, *addr)) {
             match doubt(f, t, *addr, loss) {
                 Other::Agrees => out.push(packet_loss(f, t, *addr, loss)),
                 Other::Pending => {}
@@ -60,7 +61,7 @@ fn doubt(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
 }
 
 /// The traceroute by which an address is judged: one that reaches it, with most rounds.
-fn best_path(t: &TargetWindow, addr: IpAddr) -> Option<&PathWindow> {
+pub(super) fn best_path(t: &TargetWindow, addr: IpAddr) -> Option<&PathWindow> {
     t.paths
         .iter()
         .filter(|((a, _), _)| *a == addr)

@@ -170,7 +170,7 @@ fn nothing_with_an_alarm_is_called_clean() {
         .iter()
         .map(|r| r.what.to_string())
         .collect();
-    assert_eq!(clean, ["loss", "path", "mtu", "port", "tls"]);
+    assert_eq!(clean, ["loss", "latency", "path", "mtu", "port", "tls"]);
     // Once it has fallen silent nothing of its path is clean.
     let gone = s
         .ping(T, 90, 100, |_| lost())

@@ -3,11 +3,13 @@
 mod dns;
 mod firm;
 mod ledger;
+mod load;
 mod local;
 mod loops;
 mod loss;
 mod path;
 mod property;
+mod quality;
 mod reach;
 mod redirects;
 mod rights;

@@ -16,7 +16,11 @@ struct Healthy {
     hops: u8,
     /// Pings lost, at most one.
     lost: Option<u32>,
+    /// Milliseconds that it is away.
+    far: u64,
     jitter: Vec<u64>,
+    /// A ping that is answered very late.
+    slow: u32,
     /// Per hop: answers every n-th probe, 0 never.
     rations: Vec<u32>,
     ecmp: Vec<bool>,
@@ -29,7 +33,7 @@ fn healthy() -> impl Strategy<Value = Healthy> {
     (
         2u8..12,
         prop::option::of(0u32..150),
-        prop::collection::vec(1u64..900, 16),
+        (1u64..700, prop::collection::vec(0u64..10, 16), 0u32..200),
         prop::collection::vec(
             prop_oneof![3 => Just(1u32), 1 => 2u32..6, 1 => Just(0u32)],
             12,
@@ -44,10 +48,12 @@ fn healthy() -> impl Strategy<Value = Healthy> {
         ],
     )
         .prop_map(
-            |(hops, lost, jitter, rations, ecmp, start, ends, method)| Healthy {
+            |(hops, lost, (far, jitter, slow), rations, ecmp, start, ends, method)| Healthy {
                 hops,
                 lost,
+                far,
                 jitter,
+                slow,
                 rations,
                 ecmp,
                 start,
@@ -79,7 +85,9 @@ proptest! {
         let s = Scene::host(T)
             .at(h.start)
             .pings(h.method, T, h.ends, 100, |i| {
-                if h.lost == Some(i) { lost() } else { echo(h.jitter[i as usize % 16]) }
+                if h.lost == Some(i) { lost() } else {
+                    echo(h.far + h.jitter[i as usize % 16] + if i == h.slow { 900 } else { 0 })
+                }
             })
             .at(h.start)
             .traces(Method::UdpErrorQueue, T, h.ends / 10, 1000, |n| round(&h, n))

@@ -46,6 +46,7 @@ pub fn local_state() -> LocalState {
             source: "/etc/resolv.conf".into(),
             problem: None,
         },
+        traffic: Vec::new(),
     }
 }
 

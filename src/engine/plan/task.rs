@@ -172,7 +172,7 @@ impl Probes {
     pub fn can_tell(self, what: &str) -> bool {
         let by: &[&str] = match what {
             "loss" => &["ping"],
-            "path" => &["trace"],
+            "path" | "flows" => &["trace"],
             "mtu" => &["mtu"],
             "port" => &["tcp"],
             "tls" => &["tls"],

@@ -364,3 +364,18 @@ fn targets_at_one_address_share_what_is_asked_of_it() {
     let own_port = |t: &Task| matches!(t, Task::Tcp { dst, .. } if dst.port() == 8080);
     assert_eq!(audience(&own_port), [1], "the other did not ask for it");
 }
+
+#[test]
+fn where_a_port_answers_now_and_then_several_flows_are_traced() {
+    let s = Scene::host(T).tcp("10.0.5.2:443", false, 2, &open());
+    assert_eq!(traces(&s, ALL), [Via::Icmp]);
+    // Another port that is silent is filtered.
+    let s = s.tcp("10.0.5.2:80", false, 3, &lost());
+    assert_eq!(traces(&s, ALL), [Via::Icmp]);
+    assert!(!s.pending(T).contains(&"flows"));
+    let s = s.tcp("10.0.5.2:443", false, 1, &lost());
+    let all = traces(&s, ALL);
+    assert!(all.len() == 2 && all.contains(&Via::Udp), "{all:?}");
+    assert!(s.pending(T).contains(&"flows"), "{:?}", s.pending(T));
+    assert_eq!(traces(&s, NONE), [Via::Udp]);
+}

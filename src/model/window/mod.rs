@@ -3,12 +3,14 @@
 //! [`Window::take`] files each observation under its target and probe, keeps a bounded history
 //! and throws the rest away. The live console, the headless check and replay share it.
 
+mod levels;
 mod path;
 mod ping;
 mod point;
 mod quality;
 mod service;
 
+pub use levels::{Level, Levels, middle};
 pub use path::{
     Balance, DeadFlow, FlowPath, Group, Hint, HopStats, PathWindow, flow_lines, flow_numbers,
     groups, return_hops,

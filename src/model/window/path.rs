@@ -14,12 +14,15 @@ pub use flows::{Balance, DeadFlow};
 pub use hints::{Hint, return_hops};
 pub use rows::{Group, flow_lines, groups, numbers as flow_numbers};
 
+use super::levels::Levels;
 use crate::model::observation::{HopAnswer, HopDetail, How, ObsId, Observation, TraceRound};
 use crate::model::stats::RttSummary;
-use crate::model::time::{Rtt, Stamp};
+use crate::model::time::{Mono, Rtt, Stamp};
 
 /// Rounds kept of each flow.
 const KEPT: usize = 120;
+/// Answers of a hop by which a level of its round-trip time is known; it is asked seldom.
+const LEVEL: usize = 3;
 /// Flows kept.
 const MOST_FLOWS: usize = 64;
 
@@ -53,6 +56,8 @@ pub struct HopStats {
     pub last: Option<HopAnswer>,
     /// Answer times, newest last, as many as rounds are kept.
     pub rtts: VecDeque<Rtt>,
+    /// Levels of its round-trip time since the start.
+    pub levels: Levels,
     /// What it said last beyond its answers.
     pub detail: Option<HopDetail>,
 }
@@ -94,7 +99,7 @@ impl HopStats {
         }
     }
 
-    fn take(&mut self, answer: HopAnswer, detail: Option<&HopDetail>) {
+    fn take(&mut self, at: Mono, answer: HopAnswer, detail: Option<&HopDetail>) {
         self.sent = self.sent.saturating_add(1);
         self.last = Some(answer);
         if let Some(detail) = detail {
@@ -115,6 +120,7 @@ impl HopStats {
             self.rtts.pop_front();
         }
         self.rtts.push_back(rtt);
+        self.levels.take(at, rtt, LEVEL);
     }
 
     /// All of these as one; last is what the last of them says.
@@ -143,7 +149,7 @@ impl FlowPath {
         for hop in &round.hops {
             let detail = round.details.iter().find(|d| d.ttl == hop.ttl);
             let stats = self.hops.entry(hop.ttl).or_default();
-            stats.take(hop.answer, detail);
+            stats.take(obs.at.mono, hop.answer, detail);
         }
         if self.rounds.len() == KEPT {
             self.rounds.pop_front();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::levels::Levels;
 use super::point::{Kept, PingPoint};
 use super::quality::Quality;
 use crate::model::observation::{How, Observation, Outcome, PingSample, Refusal};
@@ -25,6 +26,9 @@ pub(super) fn room(targets: usize, screen_only: bool) -> usize {
     (ALL / targets.max(1)).clamp(least, KEPT)
 }
 
+/// Answers by which a level of round-trip time is known.
+const LEVEL: usize = 10;
+
 /// Who said no, what, and after what time.
 pub type SaidNo = (Option<std::net::IpAddr>, Refusal, Rtt);
 
@@ -35,6 +39,7 @@ pub struct PingSeries {
     sent: u32,
     answered: u32,
     quality: Quality,
+    levels: Levels,
     how: Option<How>,
     reply_ttl: Option<u8>,
     cannot: Option<String>,
@@ -51,6 +56,7 @@ impl PingSeries {
             Outcome::Ok(echo) => {
                 self.reply_ttl = echo.reply_ttl.or(self.reply_ttl);
                 self.quality.answer(sample.seq, sample.sent, echo);
+                self.levels.take(sample.sent, echo.rtt, LEVEL);
                 (Some(echo.rtt), None)
             }
             Outcome::Refused { by, why, after } => {
@@ -98,6 +104,10 @@ impl PingSeries {
     /// Percentiles, jitter, and what was odd, since the start.
     pub fn quality(&self) -> &Quality {
         &self.quality
+    }
+    /// Levels of the round-trip time since the start.
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
     /// Why it could not be tried, the last time it was not.
     pub fn cannot(&self) -> Option<&str> {

@@ -43,7 +43,7 @@ impl<T> Recent<T> {
         self.items.back()
     }
     /// Those kept, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Dated<T>> + ExactSizeIterator {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Dated<T>> + ExactSizeIterator + Clone {
         self.items.iter()
     }
     /// The newest ones that all satisfy `test`, newest first.

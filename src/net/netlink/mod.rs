@@ -71,6 +71,8 @@ pub struct Link {
     pub mtu: u32,
     /// Carrier.
     pub carrier: bool,
+    /// Bytes received and sent since it was made, if told.
+    pub bytes: Option<(u64, u64)>,
 }
 
 /// An address of a link.

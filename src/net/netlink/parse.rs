@@ -32,11 +32,15 @@ fn attributes(body: &[u8], skip: usize) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
+/// Of linux/if_link.h.
+const IFLA_STATS64: u16 = 23;
+
 pub(super) fn parse_link(body: &[u8]) -> Option<Link> {
     let index = u32_at(body, 4)?;
     let flags = u32_at(body, 8)?;
     let mut name = Vec::new();
     let mut mtu = 0;
+    let mut bytes = None;
     let mut carrier = flags & libc::IFF_LOWER_UP as u32 != 0;
     for (kind, value) in attributes(body, 16) {
         match kind {
@@ -45,6 +49,8 @@ pub(super) fn parse_link(body: &[u8]) -> Option<Link> {
                 name = value.get(..end).unwrap_or(value).to_vec();
             }
             libc::IFLA_MTU => mtu = u32_at(value, 0).unwrap_or(0),
+            // `rtnl_link_stats64`: packets received and sent, bytes received and sent.
+            IFLA_STATS64 => bytes = u64_at(value, 16).zip(u64_at(value, 24)),
             libc::IFLA_CARRIER => carrier = value.first().is_some_and(|b| *b != 0),
             _ => {}
         }
@@ -55,6 +61,7 @@ pub(super) fn parse_link(body: &[u8]) -> Option<Link> {
         flags,
         mtu,
         carrier,
+        bytes,
     })
 }
 
@@ -202,6 +209,11 @@ fn u16_at(b: &[u8], at: usize) -> Option<u16> {
 fn u32_at(b: &[u8], at: usize) -> Option<u32> {
     let bytes = b.get(at..)?.first_chunk::<4>()?;
     Some(u32::from_ne_bytes(*bytes))
+}
+
+fn u64_at(b: &[u8], at: usize) -> Option<u64> {
+    let bytes = b.get(at..)?.first_chunk::<8>()?;
+    Some(u64::from_ne_bytes(*bytes))
 }
 
 pub(super) fn i32_at(b: &[u8], at: usize) -> Option<i32> {
