@@ -151,6 +151,17 @@ fn thresholds(config: &Config, out: &mut Vec<String>) {
             "tls_expiring_critical",
             quoted(duration::write(t.tls_expiring_critical)),
         ),
+        ("device_cpu", format!("{:?}", t.device_cpu)),
+        ("device_memory", format!("{:?}", t.device_memory)),
+        ("device_temperature", t.device_temperature.to_string()),
+        ("device_hold", quoted(duration::write(t.device_hold))),
+        ("device_reboot", quoted(duration::write(t.device_reboot))),
+        (
+            "interface_saturated",
+            format!("{:?}", t.interface_saturated),
+        ),
+        ("interface_filling", format!("{:?}", t.interface_filling)),
+        ("interface_errors", format!("{:?}", t.interface_errors)),
     ] {
         value(&format!("thresholds.{key}"), &shown, config, out);
     }

@@ -560,10 +560,12 @@ impl World {
             alias: alias.into(),
             admin_up,
             oper_status,
+            ..Default::default()
         };
         let body = Body::Device(DeviceReport {
             device: "sw1".into(),
-            outcome: Outcome::Ok(DeviceAnswer::Snmp(SnmpStatus {
+            asked: "10.0.0.2:161".into(),
+            outcome: Outcome::Ok(DeviceAnswer::Snmp(Box::new(SnmpStatus {
                 name: "sw1.example.net".into(),
                 description: "Example OS 12.4, switch, 24 ports".into(),
                 uptime_ticks: 9_000_000,
@@ -572,8 +574,8 @@ impl World {
                     port(2, "Gi0/2", "uplink fw-2", true, 2),
                     port(3, "Gi0/3", "spare", false, 2),
                 ],
-                note: None,
-            })),
+                ..Default::default()
+            }))),
         });
         self.put(SWITCH, 12_000, How::best(Method::SnmpV2c), body);
     }

@@ -1,5 +1,6 @@
 //! The rules, tested by stories: a window of observations goes in, findings come out.
 
+mod devices;
 mod dns;
 mod firm;
 mod ledger;
@@ -11,6 +12,7 @@ mod property;
 mod reach;
 mod redirects;
 mod rights;
+mod router;
 pub(crate) mod scene;
 mod services;
 mod tls;

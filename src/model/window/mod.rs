@@ -3,12 +3,14 @@
 //! [`Window::take`] files each observation under its target and probe, keeps a bounded history
 //! and throws the rest away. The live console, the headless check and replay share it.
 
+mod device;
 mod path;
 mod ping;
 mod point;
 mod quality;
 mod service;
 
+pub use device::{DeviceWindow, RateAt, Track};
 pub use path::{
     Balance, DeadFlow, FlowPath, Group, Hint, HopStats, PathWindow, flow_lines, flow_numbers,
     groups, return_hops,
@@ -21,7 +23,6 @@ pub use service::{DnsKey, Recent};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::device::DeviceReport;
 use super::local::LocalState;
 use super::observation::{
     Body, DnsSample, How, HttpSample, Method, ObsId, Observation, PmtuSample, Resolution,
@@ -90,7 +91,7 @@ pub struct TargetWindow {
     /// HTTP responses.
     pub http: BTreeMap<SocketAddr, Recent<HttpSample>>,
     /// Device polls: one series for each device and kind of poll.
-    pub devices: BTreeMap<(SafeText, Method), Recent<DeviceReport>>,
+    pub devices: BTreeMap<(SafeText, Method), DeviceWindow>,
 }
 
 impl TargetWindow {
@@ -248,7 +249,7 @@ impl Window {
                 .devices
                 .entry((d.device.clone(), obs.how.method))
                 .or_default()
-                .push(dated(obs, d)),
+                .take(dated(obs, d)),
         }
     }
 }
