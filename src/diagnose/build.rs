@@ -33,6 +33,8 @@ impl Build {
             until: None,
             opened_after_ms: 0,
             summary: SafeText::default(),
+            flap: None,
+            changes: Vec::new(),
             evidence: Vec::new(),
             reproduce: Vec::new(),
             runbooks: Vec::new(),

@@ -1,11 +1,14 @@
 //! Findings over time: they open when a rule first says them, and clear only after they have not
 //! been said for a while, so that one good probe does not close an incident.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::changes::nearest;
 use super::reach::ANSWERS;
-use crate::model::finding::{Finding, FindingKey, Location, Severity, TargetState};
+use crate::model::finding::{Finding, FindingKey, Flap, Location, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Mono, Stamp};
@@ -14,6 +17,16 @@ use crate::model::time::{Mono, Stamp};
 const CLEAR_AFTER: Duration = Duration::from_secs(6);
 /// The same for what is only information: it comes and goes, and nobody wants a line for each.
 const CLEAR_INFO_AFTER: Duration = Duration::from_secs(90);
+/// So often a fault must have been there before it is said to come and go.
+const FLAPS: usize = 3;
+/// A fault that comes and goes is over after this much silence, not after each pause.
+const CLEAR_FLAP_AFTER: Duration = Duration::from_secs(120);
+/// A fault that returns within this time is the same one again.
+const REMEMBER: Duration = Duration::from_secs(15 * 60);
+/// Faults that are remembered after their end.
+const REMEMBERED: usize = 256;
+/// Times that a fault was there, kept for each.
+const SPELLS: usize = 64;
 /// How often a change of place or severity is told at most.
 const CHANGE_EVERY: Duration = Duration::from_secs(10);
 
@@ -34,14 +47,64 @@ struct Open {
     /// When something was told about it last, and what.
     told: Mono,
     told_as: (Severity, Location),
+    spells: Spells,
+}
+
+/// The times that a fault was there.
+#[derive(Clone, Default)]
+struct Spells {
+    /// From the first to the last time that it was said, oldest first.
+    times: VecDeque<(Stamp, Stamp)>,
+    /// How many there were.
+    count: u32,
+    /// When the evidence of the first began.
+    since: Option<Timestamp>,
+}
+
+impl Spells {
+    /// It is said now. One that was silent for less than `patience` was there all the time.
+    fn said(&mut self, now: Stamp, patience: Duration) -> bool {
+        if let Some((_, last)) = self.times.back_mut()
+            && now.mono.since(last.mono) < patience
+        {
+            *last = now;
+            return false;
+        }
+        if self.times.len() == SPELLS {
+            self.times.pop_front();
+        }
+        self.times.push_back((now, now));
+        self.count = self.count.saturating_add(1);
+        true
+    }
+
+    fn flap(&self, now: Stamp) -> Option<Flap> {
+        if (self.count as usize) < FLAPS {
+            return None;
+        }
+        let (first, _) = self.times.front()?;
+        let there: Duration = self.times.iter().map(|(a, b)| b.mono.since(a.mono)).sum();
+        let all = now.mono.since(first.mono).as_secs_f64().max(0.001);
+        Some(Flap {
+            count: self.count,
+            duty: (there.as_secs_f64() / all * 100.0).round() / 100.0,
+        })
+    }
 }
 
 impl Open {
     fn patience(&self) -> Duration {
-        match self.finding.severity {
-            Severity::Info => CLEAR_INFO_AFTER,
-            Severity::Warning | Severity::Critical => CLEAR_AFTER,
+        if self.finding.flap.is_some() {
+            return CLEAR_FLAP_AFTER.max(patience_of(self.finding.severity));
         }
+        patience_of(self.finding.severity)
+    }
+}
+
+fn patience_of(severity: Severity) -> Duration {
+    match severity {
+        Severity::Info => CLEAR_INFO_AFTER,
+        Severity::Warning | Severity::Critical => CLEAR_AFTER,
     }
 }
 
@@ -49,6 +112,8 @@ impl Open {
 #[derive(Default)]
 pub struct Ledger {
     open: BTreeMap<FindingKey, Open>,
+    /// Those that ended lately.
+    past: BTreeMap<FindingKey, Spells>,
 }
 
 impl Ledger {
@@ -67,12 +132,22 @@ impl Ledger {
                 finding.since = finding.since.min(open.finding.since);
                 finding.opened_after_ms = open.finding.opened_after_ms;
                 finding.runbooks = std::mem::take(&mut open.finding.runbooks);
+                // Only of what is known to come and go a pause counts while it is open.
+                let pause = match open.finding.flap {
+                    Some(_) => patience_of(finding.severity),
+                    None => Duration::MAX,
+                };
+                let returned = open.spells.said(now, pause);
+                finding.flap = open.spells.flap(now);
+                finding.changes.append(&mut open.finding.changes);
+                finding.changes = nearest(finding.changes, finding.since);
                 // Against what was told last: a change that came too soon is told later.
                 let material =
                     (finding.severity, &finding.location) != (open.told_as.0, &open.told_as.1);
                 open.finding = finding;
                 open.seen = now;
-                if material && now.mono.since(open.told) >= CHANGE_EVERY {
+                // A fault that comes and goes is told each time that it is back.
+                if (material || returned) && now.mono.since(open.told) >= CHANGE_EVERY {
                     open.told = now.mono;
                     open.told_as = (open.finding.severity, open.finding.location.clone());
                     changes.push(Change::Changed(open.finding.clone()));
@@ -80,6 +155,13 @@ impl Ledger {
                 continue;
             }
             finding.opened_after_ms = now.mono.as_millis();
+            let mut spells = self.past.remove(&key).unwrap_or_default();
+            spells.said(now, Duration::ZERO);
+            finding.flap = spells.flap(now);
+            let since = *spells.since.get_or_insert(finding.since);
+            if finding.flap.is_some() {
+                finding.since = finding.since.min(since);
+            }
             changes.push(Change::Opened(finding.clone()));
             self.open.insert(
                 key,
@@ -88,6 +170,7 @@ impl Ledger {
                     finding,
                     seen: now,
                     told: now.mono,
+                    spells,
                 },
             );
         }
@@ -98,7 +181,20 @@ impl Ledger {
             .map(|(k, _)| k.clone())
             .collect();
         changes.extend(ended.iter().filter_map(|key| self.end(key)));
+        self.forget_the_past(now);
         changes
+    }
+
+    fn forget_the_past(&mut self, now: Stamp) {
+        let ended = |s: &Spells| s.times.back().map_or(Mono::default(), |(_, b)| b.mono);
+        self.past.retain(|_, s| now.mono.since(ended(s)) < REMEMBER);
+        while self.past.len() > REMEMBERED {
+            let oldest = self.past.iter().min_by_key(|(_, s)| ended(s));
+            let Some(key) = oldest.map(|(k, _)| k.clone()) else {
+                break;
+            };
+            self.past.remove(&key);
+        }
     }
 
     /// The open finding that answers the same question otherwise and is said no more, and whether
@@ -127,6 +223,7 @@ impl Ledger {
     fn end(&mut self, key: &FindingKey) -> Option<Change> {
         let mut open = self.open.remove(key)?;
         open.finding.until = Some(open.seen.wall);
+        self.past.insert(key.clone(), open.spells);
         Some(Change::Cleared(open.finding))
     }
 
@@ -152,6 +249,7 @@ impl Ledger {
     /// Drops what is open of a target that nobody looks at any more; that is no end of a fault.
     pub fn forget(&mut self, subject: &TargetId) {
         self.open.retain(|_, o| o.finding.subject != *subject);
+        self.past.clear();
     }
 
     /// Names the runbooks that fit an open finding.

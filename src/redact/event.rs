@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::model::event::{EventKind, TargetNumbers};
-use crate::model::finding::{Evidence, Finding, FindingKey};
+use crate::model::finding::{Evidence, Finding, FindingKey, NearbyChange};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 
@@ -170,6 +170,14 @@ impl Redactor {
                 .map(|e| Evidence {
                     text: self.safe(&e.text),
                     ..e
+                })
+                .collect(),
+            changes: finding
+                .changes
+                .into_iter()
+                .map(|c| NearbyChange {
+                    text: self.safe(&c.text),
+                    ..c
                 })
                 .collect(),
             reproduce: finding.reproduce.iter().map(|r| self.safe(r)).collect(),

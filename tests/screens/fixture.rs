@@ -599,6 +599,8 @@ fn finding(
         until: None,
         opened_after_ms: 8400,
         summary: summary.into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: Vec::new(),
         reproduce: Vec::new(),
         runbooks: Vec::new(),

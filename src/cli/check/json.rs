@@ -47,6 +47,10 @@ fn finding(f: &Finding) -> Value {
         "until": f.until.map(|t| t.to_string()),
         "opened_after_ms": f.opened_after_ms,
         "summary": f.summary,
+        "flap": f.flap,
+        "changes": f.changes.iter().map(|c| json!({
+            "at": c.at.to_string(), "text": c.text,
+        })).collect::<Vec<_>>(),
         "evidence": f.evidence,
         "reproduce": f.reproduce,
         "runbooks": f.runbooks,

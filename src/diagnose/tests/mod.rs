@@ -1,5 +1,6 @@
 //! The rules, tested by stories: a window of observations goes in, findings come out.
 
+mod changes;
 mod devices;
 mod dns;
 mod firm;

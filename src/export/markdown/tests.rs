@@ -37,6 +37,8 @@ fn black_hole() -> Finding {
         until: None,
         opened_after_ms: 4100,
         summary: "packets over 1400 bytes towards api.example.com vanish after hop 2".into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: vec![
             Evidence::new([ObsId(4)], "1400-byte probes: 12 of 12 answered"),
             Evidence::new(

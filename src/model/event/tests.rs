@@ -16,6 +16,8 @@ fn finding() -> Box<Finding> {
         until: None,
         opened_after_ms: 1200,
         summary: "black hole".into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: vec![Evidence::new([ObsId(7)], "0 of 12")],
         reproduce: vec!["ping -M do -s 1373 10.1.1.1".into()],
         runbooks: vec!["mtu-black-hole".into()],

@@ -113,6 +113,8 @@ fn fault(since: i64) -> Box<Finding> {
         until: None,
         opened_after_ms: 0,
         summary: "api is down".into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: Vec::new(),
         reproduce: Vec::new(),
         runbooks: Vec::new(),

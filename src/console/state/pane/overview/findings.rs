@@ -207,6 +207,10 @@ fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -
         if !rest.is_empty() {
             below.push(Role::Muted, format!(" {} ", app.symbols.sep));
         }
+        if let Some(flap) = f.flap {
+            below.push(Role::Warning, format!("{flap} "));
+            below.push(Role::Muted, format!("{} ", app.symbols.sep));
+        }
         below.push(Role::Muted, e.text.clone());
     }
     let mut lines = vec![first];
