@@ -59,6 +59,21 @@ impl Redactor {
     /// The kinds that people make.
     fn personal(&self, kind: EventKind) -> Redacted<EventKind> {
         Redacted(match kind {
+            EventKind::FindingDismissed {
+                key,
+                summary,
+                reason,
+                known,
+            } => EventKind::FindingDismissed {
+                key: self.key(&key),
+                summary: self.safe(&summary),
+                reason: self.safe(&reason),
+                known,
+            },
+            EventKind::FindingRestored { key, summary } => EventKind::FindingRestored {
+                key: self.key(&key),
+                summary: self.safe(&summary),
+            },
             EventKind::TargetAdded { target } => EventKind::TargetAdded {
                 target: self.target(&target),
             },
@@ -188,6 +203,12 @@ impl Redactor {
     /// The key of a finding as it stands in the record, once its texts are masked.
     pub fn finding_key(&self, finding: &Finding) -> FindingKey {
         self.finding(finding.clone()).key()
+    }
+
+    /// A key is made of texts that are masked in the record.
+    fn key(&self, key: &FindingKey) -> FindingKey {
+        let text = self.safe(&SafeText::capped(&key.0, usize::MAX));
+        FindingKey(text.as_str().to_owned())
     }
 
     fn target(&self, target: &TargetId) -> TargetId {

@@ -78,6 +78,18 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
         ),
     );
     row(&mut doc, "since", since, cols);
+    if let Some(d) = app.dismissal(f) {
+        let word = if d.known {
+            "known for this incident"
+        } else {
+            "until it clears"
+        };
+        let line = Line::plain(d.reason.clone()).with(
+            Role::Muted,
+            format!(" ({word}; by {} at {})", d.by.0, clock_utc(d.at)),
+        );
+        row(&mut doc, "dismissed", line, cols);
+    }
     if let Some(until) = f.until {
         row(&mut doc, "until", Line::plain(date_time_utc(until)), cols);
     }
