@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use agent::{COMMUNITY, Scripted, Snmpd, answer, asked, is_system, poll, quick, run, system};
 use async_snmp::{OutboundErrorStatus, PduType, Value, VarBind};
 use warroom::device::Limits;
+use warroom::device::snmp::Known;
 use warroom::model::device::{DeviceAnswer, DeviceReport, SnmpStatus};
 use warroom::model::observation::{IcmpError, Method, Outcome, Refusal};
 
@@ -149,7 +150,8 @@ fn where_no_agent_listens_somebody_says_so_at_once() {
         let no_names = async |_| Err("no names here".into());
         let started = Instant::now();
         let (name, limits) = ("dev".into(), Limits::default());
-        let polling = warroom::device::snmp::poll(&name, &access, &no_names, &limits);
+        let mut known = Known::default();
+        let polling = warroom::device::snmp::poll(&name, &access, &no_names, &limits, &mut known);
         let (how, report) = agent::block_on(polling);
         let Outcome::Refused { by, why, .. } = &report.outcome else {
             panic!("{:?}", report.outcome);
@@ -184,7 +186,8 @@ fn a_name_without_address_was_not_asked() {
         let resolve = |_| std::future::ready(resolved.clone());
         let limits = quick();
         let name = "dev".into();
-        let polling = warroom::device::snmp::poll(&name, &access, &resolve, &limits);
+        let mut known = Known::default();
+        let polling = warroom::device::snmp::poll(&name, &access, &resolve, &limits, &mut known);
         let (how, report) = agent::block_on(polling);
         assert!(matches!(report.outcome, Outcome::CannotTry { .. }));
         let said = report.reason(how.method, &access.to_string()).unwrap();
@@ -379,4 +382,223 @@ fn a_view_that_shows_nothing_is_said_not_guessed() {
         "{}",
         note(found)
     );
+}
+
+/// Writes a `pass` script that answers GET and GETNEXT for a sorted list of objects below `base`.
+/// A value may be a shell expression; `$T` is the time in seconds.
+fn pass(dir: &std::path::Path, name: &str, base: &str, rows: &[(&str, &str, &str)]) -> String {
+    let path = dir.join(name);
+    let mut cases = String::new();
+    for (oid, kind, value) in rows {
+        cases += &format!("{base}.{oid}) echo \"$oid\"; echo {kind}; echo \"{value}\";;\n");
+    }
+    let order: Vec<_> = rows
+        .iter()
+        .map(|(oid, ..)| format!("{base}.{oid}"))
+        .collect();
+    // The first object that comes after the one asked for, number by number.
+    let text = format!(
+        "#!/bin/sh\nT=$(date +%s)\noid=$2\nif [ \"$1\" = -n ]; then\n\
+         oid=$( {{ for o in {}; do echo \"$o 1\"; done; echo \"$2 0\"; }} | sort -t. -V -k1 | \
+         awk -v q=\"$2\" '$2 == 0 {{ seen = 1; next }} seen && $1 != q {{ print $1; exit }}')\nfi\n\
+         case \"$oid\" in\n{cases}*) exit 0;;\nesac\n",
+        order.join(" ")
+    );
+    std::fs::write(&path, text).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, mode).unwrap();
+    format!("pass -p 1 {base} {}\n", path.display())
+}
+
+/// A window with the polls of a real agent in it, and what the rules say.
+fn watch(
+    port: u16,
+    seconds: &[u64],
+    known: &mut Known,
+    event: impl Fn(u64),
+) -> (warroom::model::window::Window, warroom::diagnose::Judgement) {
+    use warroom::model::observation::{Body, ObsId, Observation};
+    use warroom::model::target::Target;
+    let target = Target::parse("snmp://127.0.0.1").unwrap();
+    let mut window = warroom::model::window::Window::new([target.clone()]);
+    let clock = warroom::sys::clock::Clock::start();
+    let start = Instant::now();
+    for (n, second) in seconds.iter().enumerate() {
+        let due = start + Duration::from_secs(*second);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        event(*second);
+        let (how, report) = agent::poll_again(port, COMMUNITY, &Limits::default(), known);
+        window.take(&Observation {
+            id: ObsId(n as u64),
+            at: clock.now(),
+            target: target.id.clone(),
+            how,
+            body: Body::Device(report),
+        });
+    }
+    let judged = warroom::diagnose::judge(&window, &Default::default(), clock.now());
+    (window, judged)
+}
+
+fn codes(judged: &warroom::diagnose::Judgement) -> Vec<(&str, &str)> {
+    let mut all: Vec<_> = judged
+        .findings
+        .iter()
+        .map(|f| (f.code.as_str(), f.severity.label()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_healthy_real_agent_raises_nothing_and_is_asked_less_the_second_time() {
+    let name = "a_healthy_real_agent_raises_nothing_and_is_asked_less_the_second_time";
+    if !agent::inside_namespace(name) {
+        return;
+    }
+    // Without this host's own load and memory, which may be high.
+    let snmpd = Snmpd::start(
+        b"override -rw .1.3.6.1.4.1.2021.4.6.0 integer 4000000\noverride -rw .1.3.6.1.4.1.2021.4.5.0 integer 8000000\n",
+    );
+    let mut known = Known::default();
+    let (_, first) = agent::poll_again(snmpd.port, COMMUNITY, &Limits::default(), &mut known);
+    let found = status(&first);
+    assert_eq!(note(found), "");
+    let lo = found.interfaces.iter().find(|i| i.name.as_str() == "lo");
+    let counters = lo.unwrap().counters;
+    assert!(
+        counters.in_octets.is_some_and(|c| c.wide && c.value > 0),
+        "{counters:?}"
+    );
+    assert!(
+        counters.ticks.is_some() && counters.in_errors.is_some(),
+        "{counters:?}"
+    );
+    assert!(found.host_ticks.is_some() && found.engine_boots.is_some());
+    // It tells its load only after a minute.
+    assert!(
+        found
+            .cpu
+            .as_ref()
+            .is_none_or(|c| (0.0..=1.0).contains(&c.busy))
+    );
+    assert!(
+        found
+            .memory
+            .as_ref()
+            .is_some_and(|m| m.total == 8_000_000 * 1024)
+    );
+    assert!(found.peers.is_empty() && found.temperatures.is_empty());
+    let said = format!("{known:?}");
+    for absent in ["bgpPeerState", "entPhySensorType", "cpmCPUTotal5minRev"] {
+        assert!(
+            said.contains(absent),
+            "{absent} should be left alone: {said}"
+        );
+    }
+    let (_, judged) = watch(snmpd.port, &[0, 2, 12], &mut known, |_| ());
+    let alarms: Vec<_> = codes(&judged)
+        .into_iter()
+        .filter(|c| c.1 != "info" && c.0 != "device-cpu-high")
+        .collect();
+    assert!(alarms.is_empty(), "{alarms:?}");
+}
+
+#[test]
+fn the_faults_of_a_real_agent_are_found() {
+    if !agent::inside_namespace("the_faults_of_a_real_agent_are_found") {
+        return;
+    }
+    run(
+        "ip",
+        &[
+            "link", "add", "wr-a", "type", "veth", "peer", "name", "wr-b",
+        ],
+    );
+    run("ip", &["link", "set", "wr-a", "up"]);
+    run("ip", &["link", "set", "wr-b", "up"]);
+    let dir = tempfile::tempdir().unwrap();
+    let bgp = pass(
+        dir.path(),
+        "bgp.sh",
+        ".1.3.6.1.2.1.15.3.1",
+        &[
+            ("2.10.9.0.1", "integer", "6"),
+            ("2.10.9.0.2", "integer", "3"),
+            ("2.10.9.0.3", "integer", "1"),
+            ("3.10.9.0.1", "integer", "2"),
+            ("3.10.9.0.2", "integer", "2"),
+            ("3.10.9.0.3", "integer", "1"),
+            ("9.10.9.0.1", "integer", "65001"),
+            ("9.10.9.0.2", "integer", "65002"),
+            ("9.10.9.0.3", "integer", "65003"),
+            ("14.10.9.0.2", "octet", "04 00"),
+            ("15.10.9.0.1", "counter", "1"),
+            ("15.10.9.0.2", "counter", "7"),
+            ("15.10.9.0.3", "counter", "7"),
+            ("16.10.9.0.1", "gauge", "86400"),
+            ("16.10.9.0.2", "gauge", "75"),
+            ("16.10.9.0.3", "gauge", "75"),
+        ],
+    );
+    let heat = pass(
+        dir.path(),
+        "heat.sh",
+        ".1.3.6.1.2.1.99.1.1.1",
+        &[
+            ("1.7", "integer", "8"),
+            ("1.8", "integer", "8"),
+            ("2.7", "integer", "9"),
+            ("2.8", "integer", "8"),
+            ("3.7", "integer", "1"),
+            ("3.8", "integer", "0"),
+            ("4.7", "integer", "934"),
+            ("4.8", "integer", "31000"),
+            ("5.7", "integer", "1"),
+            ("5.8", "integer", "1"),
+        ],
+    );
+    let mut conf = format!("{bgp}{heat}");
+    conf += "override -rw .1.3.6.1.4.1.2021.11.11.0 integer 3\n\
+        override -rw .1.3.6.1.2.1.25.1.1.0 timeticks 9000\n\
+        override -rw .1.3.6.1.4.1.2021.4.5.0 integer 8000000\n\
+        override -rw .1.3.6.1.4.1.2021.4.6.0 integer 100000\n\
+        override -rw .1.3.6.1.4.1.2021.4.14.0 integer 1000\n\
+        override -rw .1.3.6.1.4.1.2021.4.15.0 integer 1000\n\
+        override -rw .1.3.6.1.4.1.2021.4.27.0 integer 90000\n";
+    let snmpd = Snmpd::start(conf.as_bytes());
+    let mut known = Known::default();
+    let (window, judged) = watch(snmpd.port, &[0, 2, 20, 38, 56], &mut known, |second| {
+        if second == 20 {
+            run("ip", &["link", "set", "wr-b", "down"]);
+        }
+    });
+    let found = codes(&judged);
+    for expected in [
+        ("bgp-peer-down", "critical"),
+        ("device-cpu-high", "warning"),
+        ("device-memory-high", "warning"),
+        ("device-rebooted", "warning"),
+        ("device-temperature-high", "warning"),
+        ("interface-down", "critical"),
+    ] {
+        let times = found.iter().filter(|f| **f == expected).count();
+        assert_eq!(times, 1, "{expected:?} in {found:?}");
+    }
+    let words: Vec<_> = judged.findings.iter().map(|f| f.summary.as_str()).collect();
+    let said = words.join("\n");
+    for expected in [
+        "BGP session of dev with 10.9.0.2 (AS65002) is down (active), last error: hold timer expired",
+        "sensor sensor 7 of dev is at 93 °C",
+        "device dev restarted 90 s ago",
+        "interface wr-a of dev is enabled but down",
+    ] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    // The polls themselves went over loopback: the rates are real ones.
+    let polled = window.targets.values().next().unwrap();
+    let device = polled.devices.values().next().unwrap();
+    let lo = &device.interfaces[&"lo".into()].rates;
+    let flows = |r: &warroom::model::window::RateAt| r.rates.in_bps.is_some_and(|b| b > 100.0);
+    assert!(lo.len() >= 2 && lo.iter().all(flows), "{lo:?}");
 }

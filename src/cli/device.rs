@@ -1,10 +1,12 @@
 //! `warroom device list|show`: devices of the configuration, asked once.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use clap::Subcommand;
 
 use crate::config::Config;
+use crate::device::snmp::Known;
 use crate::device::{Limits, Means};
 use crate::inventory;
 use crate::model::device::{Device, DeviceAnswer, DeviceReport};
@@ -32,8 +34,14 @@ pub enum DeviceCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Ask twice, so long apart, for rates and utilisation; 0s asks once
+        #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "5s")]
+        over: Duration,
     },
 }
+
+/// The longest time between the two polls of `device show`.
+const LONGEST_SPAN: Duration = Duration::from_secs(300);
 
 /// Why nothing was shown.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +72,8 @@ pub(super) struct Poll {
     pub at: Stamp,
     pub how: How,
     pub report: DeviceReport,
+    /// What was said a little earlier.
+    pub before: Option<DeviceReport>,
 }
 
 impl Poll {
@@ -81,6 +91,18 @@ impl Poll {
     }
 }
 
+/// A time between two polls; zero is none.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    if text == "0" || text == "0s" {
+        return Ok(Duration::ZERO);
+    }
+    let span = crate::config::duration::parse(text)?;
+    if span > LONGEST_SPAN {
+        return Err("at most 5m; for longer, watch the device in the console".into());
+    }
+    Ok(span)
+}
+
 /// Runs a subcommand. The value is the exit status: 0 all that was asked answered and is well,
 /// 1 something is wrong, 3 something could not be asked. An interface that is down is shown but
 /// is no fault by itself: unused ports look the same.
@@ -95,12 +117,12 @@ pub async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> Result<u8, DeviceCommandError> {
-    let (name, json) = match command {
+    let (name, json, over) = match command {
         DeviceCommand::List => {
             text::list(config, out)?;
             return Ok(0);
         }
-        DeviceCommand::Show { device, json } => (device, *json),
+        DeviceCommand::Show { device, json, over } => (device, *json, *over),
     };
     let (device, warning) = find(name, config)?;
     let poll = |asked: String, (how, report)| Poll {
@@ -108,10 +130,20 @@ pub async fn run(
         at: clock.now(),
         how,
         report,
+        before: None,
     };
     let agent = async {
-        let answer = means.agent(&device, limits).await?;
-        Some(poll(device.snmp.as_ref()?.to_string(), answer))
+        let mut known = Known::default();
+        let mut answer = means.agent(&device, limits, &mut known).await?;
+        let mut before = None;
+        if answer.1.agent().is_some() && !over.is_zero() {
+            tokio::time::sleep(over).await;
+            let again = means.agent(&device, limits, &mut known).await?;
+            before = Some(std::mem::replace(&mut answer, again).1);
+        }
+        let mut poll = poll(device.snmp.as_ref()?.to_string(), answer);
+        poll.before = before;
+        Some(poll)
     };
     let page = async {
         let answer = means.health(&device, limits).await?;

@@ -51,6 +51,19 @@ pub enum IncidentCommand {
         #[arg(required = true, allow_hyphen_values = true)]
         text: Vec<String>,
     },
+    /// Dismiss an open finding: it stays on record and raises no alarm until it clears
+    Dismiss {
+        /// Name, beginning of a name, path, or `last`
+        incident: String,
+        /// Code of the finding (`bgp-peer-down`), or its key where several have that code
+        finding: String,
+        /// Why
+        #[arg(required = true)]
+        reason: Vec<String>,
+        /// For the whole incident, also when it clears and opens again
+        #[arg(long)]
+        known: bool,
+    },
     /// Open the console on an incident
     Resume {
         /// Name, beginning of a name, path, or `last`
@@ -92,6 +105,15 @@ pub enum IncidentError {
     /// There are no words in the note.
     #[error("there is nothing to write down: give the words after the incident's name")]
     EmptyNote,
+    /// No reason was given.
+    #[error("say why: the words go on record with the dismissal")]
+    NoReason,
+    /// No open finding is called that.
+    #[error("no open finding is called '{0}'; open are: {1}")]
+    NoFinding(SafeText, SafeText),
+    /// More than one open finding has that code.
+    #[error("'{0}' is more than one finding; give the key of one: {1}")]
+    SeveralFindings(SafeText, SafeText),
     /// Standard input can't be read.
     #[error("can't read the note from standard input: {0}")]
     Stdin(#[source] io::Error),
@@ -120,6 +142,18 @@ pub fn run(
             jsonl,
         } => show(&store.find(incident)?, *json, *jsonl, out),
         IncidentCommand::Note { incident, text } => note(&store.find(incident)?, text, out),
+        IncidentCommand::Dismiss {
+            incident,
+            finding,
+            reason,
+            known,
+        } => dismiss(
+            &store.find(incident)?,
+            finding,
+            &reason.join(" "),
+            *known,
+            out,
+        ),
         IncidentCommand::Resume { incident } => return Ok(Outcome::Resume(store.find(incident)?)),
         IncidentCommand::Export { incident, stdout } => {
             export(&store.find(incident)?, *stdout, out)
@@ -268,6 +302,58 @@ fn note(folder: &Folder, words: &[String], out: &mut dyn Write) -> Result<u8> {
         at,
         happened,
         kind: redactor.event(EventKind::Note { note, text }),
+    })?;
+    writeln!(out, "{}", id.0)?;
+    Ok(0)
+}
+
+fn dismiss(
+    folder: &Folder,
+    wanted: &str,
+    reason: &str,
+    known: bool,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let redactor = Redactor::new(folder.key(), Secrets::new());
+    let reason = SafeText::new(redactor.raw(reason.trim()).into_inner());
+    if reason.is_empty() {
+        return Err(IncidentError::NoReason);
+    }
+    let incident = Incident::fold(incident::read(folder)?.events);
+    let found: Vec<_> = incident
+        .open
+        .iter()
+        .filter(|(key, f)| key.0 == wanted || f.code.as_str() == wanted)
+        .collect();
+    let list = |keys: Vec<&str>| match keys.is_empty() {
+        true => SafeText::from("none"),
+        false => SafeText::new(keys.join(", ")),
+    };
+    let (key, summary) = match found.as_slice() {
+        [(key, finding)] => ((*key).clone(), finding.summary.clone()),
+        [] => {
+            let open = incident.open.values().map(|f| f.code.as_str()).collect();
+            return Err(IncidentError::NoFinding(SafeText::new(wanted), list(open)));
+        }
+        several => {
+            let keys = several.iter().map(|(k, _)| k.0.as_str()).collect();
+            return Err(IncidentError::SeveralFindings(
+                SafeText::new(wanted),
+                list(keys),
+            ));
+        }
+    };
+    let clock = Clock::start();
+    let id = write_one(folder, &redactor, &clock, |at| Record {
+        seq: 1,
+        at,
+        happened: None,
+        kind: redactor.event(EventKind::FindingDismissed {
+            key,
+            summary,
+            reason,
+            known,
+        }),
     })?;
     writeln!(out, "{}", id.0)?;
     Ok(0)

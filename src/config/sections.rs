@@ -103,7 +103,25 @@ pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
         "name" | "snmp" | "community" | "community_env" | "community_file" | "health" => {
             "[[device]]"
         }
-        "loss_min_samples" | "loss_floor" | "loss_critical" | "window" | "repeat" => "[thresholds]",
+        "loss_min_samples"
+        | "loss_floor"
+        | "loss_critical"
+        | "window"
+        | "repeat"
+        | "path_min_rounds"
+        | "path_min_span"
+        | "pmtu_min_bad"
+        | "arp_delay"
+        | "tls_expiring_warning"
+        | "tls_expiring_critical"
+        | "device_cpu"
+        | "device_memory"
+        | "device_temperature"
+        | "device_hold"
+        | "device_reboot"
+        | "interface_saturated"
+        | "interface_filling"
+        | "interface_errors" => "[thresholds]",
         "targets" | "control" => "the top of the file, before the first [table]",
         _ => return None,
     })
@@ -189,6 +207,7 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("repeat", &mut t.repeat),
         ("pmtu_min_bad", &mut t.pmtu_min_bad),
         ("quality_min_samples", &mut t.quality_min_samples),
+        ("device_temperature", &mut t.device_temperature),
     ] {
         if let Some(at) = s.count(key, problems) {
             config.set_origin(s.full(key), at.origin());
@@ -200,6 +219,11 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("loss_critical", &mut t.loss_critical),
         ("quality_busy", &mut t.quality_busy),
         ("latency_step_share", &mut t.latency_step_share),
+        ("device_cpu", &mut t.device_cpu),
+        ("device_memory", &mut t.device_memory),
+        ("interface_saturated", &mut t.interface_saturated),
+        ("interface_filling", &mut t.interface_filling),
+        ("interface_errors", &mut t.interface_errors),
     ] {
         if let Some(at) = s.share(key, problems) {
             config.set_origin(s.full(key), at.origin());
@@ -216,6 +240,8 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("latency_step", &mut t.latency_step),
         ("latency_limit", &mut t.latency_limit),
         ("jitter_limit", &mut t.jitter_limit),
+        ("device_hold", &mut t.device_hold),
+        ("device_reboot", &mut t.device_reboot),
     ] {
         if let Some(at) = s.string(key, problems) {
             match duration::parse(&at.value) {
@@ -229,6 +255,10 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
                 Err(why) => problems.add(&at.place, format!("{}: {why}", s.full(key))),
             }
         }
+    }
+    if t.interface_filling > t.interface_saturated {
+        let what = "thresholds.interface_filling must not be above thresholds.interface_saturated";
+        problems.add(&s.place, what);
     }
     config.thresholds = t;
     section.finish(elsewhere, problems);

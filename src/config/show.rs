@@ -161,6 +161,17 @@ fn thresholds(config: &Config, out: &mut Vec<String>) {
         ("latency_step_share", format!("{:?}", t.latency_step_share)),
         ("latency_limit", quoted(duration::write(t.latency_limit))),
         ("jitter_limit", quoted(duration::write(t.jitter_limit))),
+        ("device_cpu", format!("{:?}", t.device_cpu)),
+        ("device_memory", format!("{:?}", t.device_memory)),
+        ("device_temperature", t.device_temperature.to_string()),
+        ("device_hold", quoted(duration::write(t.device_hold))),
+        ("device_reboot", quoted(duration::write(t.device_reboot))),
+        (
+            "interface_saturated",
+            format!("{:?}", t.interface_saturated),
+        ),
+        ("interface_filling", format!("{:?}", t.interface_filling)),
+        ("interface_errors", format!("{:?}", t.interface_errors)),
     ] {
         value(&format!("thresholds.{key}"), &shown, config, out);
     }

@@ -184,6 +184,10 @@ fn valid_files_load() {
                 assert_eq!(config.control.len(), 1);
                 assert_eq!(config.thresholds.loss_critical, 1.0);
                 assert_eq!(config.thresholds.tls_expiring_critical.as_secs(), 129_600);
+                let t = &config.thresholds;
+                assert_eq!((t.device_cpu, t.device_memory), (0.95, 0.85));
+                assert_eq!((t.device_temperature, t.device_hold.as_secs()), (70, 40));
+                assert_eq!((t.interface_filling, t.interface_errors), (0.6, 0.001));
                 assert_eq!(config.display.time, TimeStyle::Local);
                 assert!(
                     config

@@ -66,6 +66,7 @@ where
     });
     let report = DeviceReport {
         device: name.clone(),
+        asked: SafeText::new(url.to_string()),
         outcome,
     };
     (how, report)

@@ -103,10 +103,16 @@ impl Means {
     }
 
     /// Polls the agent of a device, if it has one.
-    pub async fn agent(&self, device: &Device, limits: &Limits) -> Option<(How, DeviceReport)> {
+    pub async fn agent(
+        &self,
+        device: &Device,
+        limits: &Limits,
+        known: &mut snmp::Known,
+    ) -> Option<(How, DeviceReport)> {
         let access = device.snmp.as_ref()?;
         let resolve = |host| self.resolve(host, limits.timeout);
-        Some(snmp::poll(&device.name, access, &resolve, limits).await)
+        // Boxed: a poll has many steps, and each would make every future around it larger.
+        Some(Box::pin(snmp::poll(&device.name, access, &resolve, limits, known)).await)
     }
 
     /// Fetches the health URL of a device, if it has one.
@@ -119,9 +125,18 @@ impl Means {
 }
 
 /// Polls everything that is configured of one device: its agent and its health URL, at the same
-/// time. There is one observation for each of them, none for a device without any.
-pub async fn poll(device: &Device, means: &Means, limits: &Limits) -> Vec<(How, Body)> {
-    let (agent, health) = tokio::join!(means.agent(device, limits), means.health(device, limits));
+/// time. There is one observation for each of them, none for a device without any. `known` is what
+/// earlier polls of the device left.
+pub async fn poll(
+    device: &Device,
+    means: &Means,
+    limits: &Limits,
+    known: &mut snmp::Known,
+) -> Vec<(How, Body)> {
+    let (agent, health) = tokio::join!(
+        means.agent(device, limits, known),
+        means.health(device, limits)
+    );
     [agent, health]
         .into_iter()
         .flatten()
@@ -165,6 +180,11 @@ mod tests {
             roots: Roots::from_groups(Vec::new()),
             source: Source::default(),
         };
-        movable(poll(&device, &means, &Limits::default()));
+        movable(poll(
+            &device,
+            &means,
+            &Limits::default(),
+            &mut snmp::Known::default(),
+        ));
     }
 }

@@ -15,7 +15,7 @@ use crate::model::finding::Finding;
 use crate::model::observation::{DnsSample, Method, Outcome};
 use crate::model::service::speaks_tls;
 use crate::model::target::{Host, TargetKind};
-use crate::model::window::{DnsKey, Recent, TargetWindow};
+use crate::model::window::{DeviceWindow, DnsKey, Recent, TargetWindow};
 
 /// Pings that exclude 5 % loss with 95 % confidence if none is lost: 0.95^59 is less than 0.05.
 const PINGS: u32 = 59;
@@ -132,14 +132,7 @@ fn devices(t: &TargetWindow) -> Vec<&'static str> {
         .resolution
         .as_ref()
         .is_some_and(|r| r.value.outcome.ok().is_none());
-    let enough = |r: &Recent<_>| {
-        r.total() >= 2
-            || r.last().is_some_and(
-                |d: &crate::model::window::Dated<crate::model::device::DeviceReport>| {
-                    d.value.outcome.ok().is_some()
-                },
-            )
-    };
+    let enough = |w: &DeviceWindow| w.polls.total() >= 2;
     if unresolved || (!t.devices.is_empty() && t.devices.values().all(enough)) {
         Vec::new()
     } else {

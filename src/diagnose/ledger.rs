@@ -1,12 +1,14 @@
 //! Findings over time: they open when a rule first says them, and clear only after they have not
 //! been said for a while, so that one good probe does not close an incident.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::flap::Episodes;
+use jiff::Timestamp;
+
+use super::changes::nearest;
 use super::reach::ANSWERS;
-use crate::model::finding::{Finding, FindingKey, Location, Severity, TargetState};
+use crate::model::finding::{Finding, FindingKey, Flap, Location, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Mono, Stamp};
@@ -15,6 +17,16 @@ use crate::model::time::{Mono, Stamp};
 const CLEAR_AFTER: Duration = Duration::from_secs(6);
 /// The same for what is only information: it comes and goes, and nobody wants a line for each.
 const CLEAR_INFO_AFTER: Duration = Duration::from_secs(90);
+/// So often a fault must have been there before it is said to come and go.
+const FLAPS: usize = 3;
+/// A fault that comes and goes is over after this much silence, not after each pause.
+const CLEAR_FLAP_AFTER: Duration = Duration::from_secs(120);
+/// A fault that returns within this time is the same one again.
+const REMEMBER: Duration = Duration::from_secs(15 * 60);
+/// Faults that are remembered after their end.
+const REMEMBERED: usize = 256;
+/// Times that a fault was there, kept for each.
+const SPELLS: usize = 64;
 /// How often a change of place or severity is told at most.
 const CHANGE_EVERY: Duration = Duration::from_secs(10);
 
@@ -29,45 +41,70 @@ pub enum Change {
     Cleared(Finding),
 }
 
-/// Ended findings remembered, in case they come back.
-const REMEMBERED: usize = 1024;
-
 struct Open {
     finding: Finding,
     seen: Stamp,
-    times: Episodes,
-    /// Whether the rules were asked since, and did not say it.
-    missed: bool,
     /// When something was told about it last, and what.
     told: Mono,
-    told_as: Told,
+    told_as: (Severity, Location),
+    spells: Spells,
 }
 
-/// What a change is measured against: severity, place, and how often it was there.
-type Told = (Severity, Location, u32);
-
-fn told(f: &Finding) -> Told {
-    (
-        f.severity,
-        f.location.clone(),
-        f.flap.map_or(1, |f| f.count),
-    )
+/// The times that a fault was there.
+#[derive(Clone, Default)]
+struct Spells {
+    /// From the first to the last time that it was said, oldest first.
+    times: VecDeque<(Stamp, Stamp)>,
+    /// How many there were.
+    count: u32,
+    /// When the evidence of the first began.
+    since: Option<Timestamp>,
 }
 
-/// What is remembered of a finding that ended.
-struct Past {
-    subject: TargetId,
-    times: Episodes,
-    since: jiff::Timestamp,
-    opened_after_ms: u64,
+impl Spells {
+    /// It is said now. One that was silent for less than `patience` was there all the time.
+    fn said(&mut self, now: Stamp, patience: Duration) -> bool {
+        if let Some((_, last)) = self.times.back_mut()
+            && now.mono.since(last.mono) < patience
+        {
+            *last = now;
+            return false;
+        }
+        if self.times.len() == SPELLS {
+            self.times.pop_front();
+        }
+        self.times.push_back((now, now));
+        self.count = self.count.saturating_add(1);
+        true
+    }
+
+    fn flap(&self, now: Stamp) -> Option<Flap> {
+        if (self.count as usize) < FLAPS {
+            return None;
+        }
+        let (first, _) = self.times.front()?;
+        let there: Duration = self.times.iter().map(|(a, b)| b.mono.since(a.mono)).sum();
+        let all = now.mono.since(first.mono).as_secs_f64().max(0.001);
+        Some(Flap {
+            count: self.count,
+            duty: (there.as_secs_f64() / all * 100.0).round() / 100.0,
+        })
+    }
 }
 
 impl Open {
     fn patience(&self) -> Duration {
-        match self.finding.severity {
-            Severity::Info => CLEAR_INFO_AFTER,
-            Severity::Warning | Severity::Critical => self.times.patience(CLEAR_AFTER),
+        if self.finding.flap.is_some() {
+            return CLEAR_FLAP_AFTER.max(patience_of(self.finding.severity));
         }
+        patience_of(self.finding.severity)
+    }
+}
+
+fn patience_of(severity: Severity) -> Duration {
+    match severity {
+        Severity::Info => CLEAR_INFO_AFTER,
+        Severity::Warning | Severity::Critical => CLEAR_AFTER,
     }
 }
 
@@ -75,7 +112,8 @@ impl Open {
 #[derive(Default)]
 pub struct Ledger {
     open: BTreeMap<FindingKey, Open>,
-    past: BTreeMap<FindingKey, Past>,
+    /// Those that ended lately.
+    past: BTreeMap<FindingKey, Spells>,
 }
 
 impl Ledger {
@@ -94,51 +132,47 @@ impl Ledger {
                 finding.since = finding.since.min(open.finding.since);
                 finding.opened_after_ms = open.finding.opened_after_ms;
                 finding.runbooks = std::mem::take(&mut open.finding.runbooks);
-                // While nobody asked it was not away.
-                let pause = if open.missed {
-                    CLEAR_AFTER
-                } else {
-                    Duration::MAX
+                // Only of what is known to come and go a pause counts while it is open.
+                let pause = match open.finding.flap {
+                    Some(_) => patience_of(finding.severity),
+                    None => Duration::MAX,
                 };
-                open.times.say(now.mono, pause);
-                open.missed = false;
-                finding.flap = open.times.flap(now.mono);
+                let returned = open.spells.said(now, pause);
+                finding.flap = open.spells.flap(now);
+                finding.changes.append(&mut open.finding.changes);
+                finding.changes = nearest(finding.changes, finding.since);
                 // Against what was told last: a change that came too soon is told later.
-                let material = told(&finding) != open.told_as;
+                let material =
+                    (finding.severity, &finding.location) != (open.told_as.0, &open.told_as.1);
                 open.finding = finding;
                 open.seen = now;
-                if material && now.mono.since(open.told) >= CHANGE_EVERY {
+                // A fault that comes and goes is told each time that it is back.
+                if (material || returned) && now.mono.since(open.told) >= CHANGE_EVERY {
                     open.told = now.mono;
-                    open.told_as = told(&open.finding);
+                    open.told_as = (open.finding.severity, open.finding.location.clone());
                     changes.push(Change::Changed(open.finding.clone()));
                 }
                 continue;
             }
             finding.opened_after_ms = now.mono.as_millis();
-            let mut times = Episodes::begin(now.mono);
-            if let Some(past) = self.past.remove(&key).filter(|p| p.times.goes_on(now.mono)) {
-                // It is the one that was there before.
-                times = past.times;
-                times.say(now.mono, Duration::ZERO);
-                finding.flap = times.flap(now.mono);
-                finding.since = finding.since.min(past.since);
-                finding.opened_after_ms = past.opened_after_ms;
+            let mut spells = self.past.remove(&key).unwrap_or_default();
+            spells.said(now, Duration::ZERO);
+            finding.flap = spells.flap(now);
+            let since = *spells.since.get_or_insert(finding.since);
+            if finding.flap.is_some() {
+                finding.since = finding.since.min(since);
             }
             changes.push(Change::Opened(finding.clone()));
             self.open.insert(
                 key,
                 Open {
-                    told_as: told(&finding),
-                    times,
-                    missed: false,
+                    told_as: (finding.severity, finding.location.clone()),
                     finding,
                     seen: now,
                     told: now.mono,
+                    spells,
                 },
             );
-        }
-        for open in self.open.values_mut() {
-            open.missed |= open.seen != now;
         }
         let ended: Vec<_> = self
             .open
@@ -146,24 +180,21 @@ impl Ledger {
             .filter(|(_, o)| now.mono.since(o.seen.mono) >= o.patience())
             .map(|(k, _)| k.clone())
             .collect();
-        for key in ended {
-            if let Some(open) = self.open.get(&key)
-                && open.finding.severity > Severity::Info
-            {
-                let past = Past {
-                    subject: open.finding.subject.clone(),
-                    times: open.times,
-                    since: open.finding.since,
-                    opened_after_ms: open.finding.opened_after_ms,
-                };
-                self.past.insert(key.clone(), past);
-            }
-            changes.extend(self.end(&key));
-        }
-        if self.past.len() > REMEMBERED {
-            self.past.retain(|_, p| p.times.goes_on(now.mono));
-        }
+        changes.extend(ended.iter().filter_map(|key| self.end(key)));
+        self.forget_the_past(now);
         changes
+    }
+
+    fn forget_the_past(&mut self, now: Stamp) {
+        let ended = |s: &Spells| s.times.back().map_or(Mono::default(), |(_, b)| b.mono);
+        self.past.retain(|_, s| now.mono.since(ended(s)) < REMEMBER);
+        while self.past.len() > REMEMBERED {
+            let oldest = self.past.iter().min_by_key(|(_, s)| ended(s));
+            let Some(key) = oldest.map(|(k, _)| k.clone()) else {
+                break;
+            };
+            self.past.remove(&key);
+        }
     }
 
     /// The open finding that answers the same question otherwise and is said no more, and whether
@@ -192,6 +223,7 @@ impl Ledger {
     fn end(&mut self, key: &FindingKey) -> Option<Change> {
         let mut open = self.open.remove(key)?;
         open.finding.until = Some(open.seen.wall);
+        self.past.insert(key.clone(), open.spells);
         Some(Change::Cleared(open.finding))
     }
 
@@ -217,7 +249,7 @@ impl Ledger {
     /// Drops what is open of a target that nobody looks at any more; that is no end of a fault.
     pub fn forget(&mut self, subject: &TargetId) {
         self.open.retain(|_, o| o.finding.subject != *subject);
-        self.past.retain(|_, p| p.subject != *subject);
+        self.past.clear();
     }
 
     /// Names the runbooks that fit an open finding.

@@ -10,11 +10,11 @@
 
 mod answers;
 mod build;
+mod changes;
 mod device;
 mod dns;
 mod facts;
 mod firm;
-mod flap;
 mod http;
 mod ledger;
 mod local;
@@ -31,6 +31,7 @@ pub(crate) mod tests;
 mod tls;
 
 pub use answers::{last_answer, silence};
+pub use changes::nearest as nearest_changes;
 pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
@@ -81,6 +82,7 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         fold(&mut findings, services);
         device::judge(&facts, target, &mut findings);
     }
+    changes::attach(&facts, &mut findings);
     let states = state::states(&facts, &findings);
     let ruled_out = ruled_out::ruled_out(&facts, &findings);
     Judgement {

@@ -1,6 +1,8 @@
 //! Stock commands that show the same as a finding, to paste to a provider.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::model::secret::MASK;
 
 /// `ping` and `traceroute` of an address.
 pub fn reach(dst: IpAddr) -> Vec<String> {
@@ -98,6 +100,65 @@ fn resolved(host: &str, port: u16, addr: IpAddr) -> String {
         IpAddr::V6(a) => format!("--resolve {host}:{port}:[{a}]"),
         IpAddr::V4(a) => format!("--resolve {host}:{port}:{a}"),
     }
+}
+
+/// `snmpget` of objects of one row; the community is for the reader to fill in.
+pub fn snmp_get(asked: &str, objects: &[(&str, u32)]) -> Vec<String> {
+    let oids: Vec<_> = objects
+        .iter()
+        .filter_map(|(name, index)| Some(format!("{}.{index}", oid(name)?)))
+        .collect();
+    vec![format!(
+        "snmpget -v2c -c '{MASK}' {} {}",
+        agent(asked),
+        oids.join(" ")
+    )]
+}
+
+/// `snmpwalk` of what the rules call by that name.
+pub fn snmp_walk(asked: &str, name: &str) -> Vec<String> {
+    oid(name)
+        .map(|oid| format!("snmpwalk -v2c -c '{MASK}' {} {oid}", agent(asked)))
+        .into_iter()
+        .collect()
+}
+
+/// `snmpget` of the state and the last error of a BGP session.
+pub fn snmp_peer(asked: &str, peer: Ipv4Addr) -> Vec<String> {
+    let table = "1.3.6.1.2.1.15.3.1";
+    vec![format!(
+        "snmpget -v2c -c '{MASK}' {} {table}.2.{peer} {table}.14.{peer} {table}.16.{peer}",
+        agent(asked)
+    )]
+}
+
+/// An agent as the tools of Net-SNMP want it.
+fn agent(asked: &str) -> String {
+    let family = if asked.starts_with('[') { "udp6:" } else { "" };
+    format!("{family}{asked}")
+}
+
+/// Numbers, so that they work without MIB files.
+fn oid(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ifAdminStatus" => "1.3.6.1.2.1.2.2.1.7",
+        "ifOperStatus" => "1.3.6.1.2.1.2.2.1.8",
+        "ifInErrors" => "1.3.6.1.2.1.2.2.1.14",
+        "ifOutErrors" => "1.3.6.1.2.1.2.2.1.20",
+        "ifHCInOctets" => "1.3.6.1.2.1.31.1.1.1.6",
+        "ifHCOutOctets" => "1.3.6.1.2.1.31.1.1.1.10",
+        "ifHighSpeed" => "1.3.6.1.2.1.31.1.1.1.15",
+        "uptime" => "1.3.6.1.2.1.1.3",
+        "host uptime" => "1.3.6.1.2.1.25.1.1",
+        "hrProcessorLoad" => "1.3.6.1.2.1.25.3.3.1.2",
+        "cpmCPUTotal5minRev" => "1.3.6.1.4.1.9.9.109.1.1.1.1.8",
+        "ssCpuIdle" => "1.3.6.1.4.1.2021.11.11",
+        "UCD memory" => "1.3.6.1.4.1.2021.4",
+        "hrStorage" => "1.3.6.1.2.1.25.2.3.1",
+        "ciscoMemoryPool" => "1.3.6.1.4.1.9.9.48.1.1.1",
+        "temperature" => "1.3.6.1.2.1.99.1.1.1.4",
+        _ => return None,
+    })
 }
 
 /// For single quotes of a shell.

@@ -55,9 +55,11 @@ fn root_cause<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> Optio
         TargetKind::Dns { .. } => dns::explaining(f, t, findings),
         // Devices say for themselves whether they answer.
         TargetKind::Snmp { .. } => literal().and_then(silent_by).filter(|_| {
-            !t.devices
-                .values()
-                .any(|r| r.last().is_some_and(|d| d.value.outcome.ok().is_some()))
+            !t.devices.values().any(|w| {
+                w.polls
+                    .last()
+                    .is_some_and(|d| d.value.outcome.ok().is_some())
+            })
         }),
         _ if t.addresses().is_empty() => t
             .resolution

@@ -61,6 +61,10 @@ pub fn what(event: &Event) -> SafeText {
             (Some(exit), _) => format!("command: exit code {exit} ({} lines)", output.len()),
             (None, None) => "command ended without an exit code".into(),
         },
+        EventKind::FindingDismissed {
+            summary, reason, ..
+        } => format!("dismissed: {summary} ({reason})"),
+        EventKind::FindingRestored { summary, .. } => format!("alarms again: {summary}"),
         EventKind::TargetAdded { target } => format!("target added: {target}"),
         EventKind::TargetRemoved { target } => format!("no longer watched: {target}"),
         EventKind::Exported { path } => format!("wrote {path}"),

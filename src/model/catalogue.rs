@@ -4,10 +4,15 @@
 
 use super::finding::{Code, PlaceKind, Severity};
 
+mod device;
 mod http;
 mod quality;
 mod tls;
 
+pub use device::{
+    BGP_PEER_DOWN, DEVICE_AUTH_FAILED, DEVICE_CPU_HIGH, DEVICE_MEMORY_HIGH, DEVICE_REBOOTED,
+    DEVICE_TEMPERATURE_HIGH, INTERFACE_ERRORS, INTERFACE_SATURATED,
+};
 pub use http::HTTP_REDIRECT_LOOP;
 pub use quality::{
     BUFFERBLOAT, ECMP_MEMBER_LOSS, JITTER, LATENCY_HIGH, LATENCY_STEP, PATH_CHANGED,
@@ -412,13 +417,21 @@ pub static CATALOGUE: &[Entry] = &[
         fooled_by: "SNMP does not answer a wrong community: the agent may be alive",
         next: "check the community and the access list of the agent; ping the device",
     },
+    device::AUTH_FAILED,
+    device::REBOOTED,
+    device::ERRORS,
+    device::SATURATED,
+    device::PEER_DOWN,
+    device::CPU_HIGH,
+    device::MEMORY_HIGH,
+    device::TEMPERATURE_HIGH,
     Entry {
         code: INTERFACE_DOWN,
         place: PlaceKind::Interface,
         severity: Severity::Critical,
         meaning: "An interface that should be up is down.",
-        inferred_from: "ifAdminStatus up with ifOperStatus down or lowerLayerDown",
-        fooled_by: "a port that is enabled but meant to be unused",
+        inferred_from: "ifAdminStatus up with ifOperStatus down or lowerLayerDown in more than one poll, of an interface that has a description or was seen up",
+        fooled_by: "a described port that is enabled but meant to be unused (after a week it is information only)",
         next: "check the cable, optics and the far end",
     },
     Entry {

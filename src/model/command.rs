@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, EventKind, Milestone, NoteKind, StepMark};
-use super::finding::{Finding, RuledOut, TargetState};
+use super::finding::{Finding, FindingKey, RuledOut, TargetState};
 use super::observation::Observation;
 use super::origin::Origin;
 use super::runbook::Runbook;
@@ -49,6 +49,28 @@ pub enum Command {
         ticket: Ticket,
         /// 1 to 5.
         level: u8,
+    },
+    /// A finding is to raise no alarm.
+    Dismiss {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Which.
+        key: FindingKey,
+        /// What it said.
+        summary: SafeText,
+        /// Why.
+        reason: SafeText,
+        /// For the whole incident.
+        known: bool,
+    },
+    /// A dismissed finding is to alarm again.
+    Restore {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// Which.
+        key: FindingKey,
+        /// What it said.
+        summary: SafeText,
     },
     /// Keep these lines as evidence.
     Pin {

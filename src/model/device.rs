@@ -1,7 +1,5 @@
 //! Devices: what is asked of them and what they answered.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::observation::{IcmpError, Method, Outcome, Refusal};
@@ -9,6 +7,35 @@ use super::secret::Secret;
 use super::target::{Host, Url};
 use super::text::SafeText;
 use super::time::human;
+
+mod agent;
+mod rates;
+mod restart;
+
+pub use agent::{
+    BgpPeer, BgpState, Count, Counters, Cpu, Memory, SnmpInterface, SnmpStatus, Temperature,
+};
+pub use rates::{LEAST_SPAN, Rates};
+pub use restart::Restart;
+
+/// Bits a second in the unit people say: `8.1 Mbit/s`.
+pub fn bits(bps: f64) -> String {
+    let (value, unit) = match bps {
+        b if b >= 1e9 => (b / 1e9, "Gbit/s"),
+        b if b >= 1e6 => (b / 1e6, "Mbit/s"),
+        b if b >= 1e3 => (b / 1e3, "kbit/s"),
+        b => (b, "bit/s"),
+    };
+    if value >= 10.0 || value == value.trunc() {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// What a poll says when an agent answers that the community may not read
+/// (`authorizationError` or `noAccess`, RFC 3416). Most agents stay silent instead.
+pub const NOT_ALLOWED: &str = "this community may not read here";
 
 /// A device as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +74,9 @@ impl std::fmt::Display for SnmpAccess {
 pub struct DeviceReport {
     /// The device's name.
     pub device: SafeText,
+    /// Who was asked, without secrets: `10.0.0.2:161`, a URL.
+    #[serde(default)]
+    pub asked: SafeText,
     /// What was polled.
     pub outcome: Outcome<DeviceAnswer>,
 }
@@ -56,39 +86,9 @@ pub struct DeviceReport {
 #[serde(rename_all = "snake_case")]
 pub enum DeviceAnswer {
     /// SNMP system group and interfaces.
-    Snmp(SnmpStatus),
+    Snmp(Box<SnmpStatus>),
     /// HTTP health URL.
     Health(HealthStatus),
-}
-
-/// SNMP system group (RFC 3418) and interfaces (RFC 2863).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SnmpStatus {
-    /// sysName, 1.3.6.1.2.1.1.5.0.
-    pub name: SafeText,
-    /// sysDescr, 1.3.6.1.2.1.1.1.0.
-    pub description: SafeText,
-    /// sysUpTime, 1.3.6.1.2.1.1.3.0, in hundredths of a second: uptime of the *agent*.
-    pub uptime_ticks: u32,
-    /// ifTable rows by ifIndex.
-    pub interfaces: Vec<SnmpInterface>,
-    /// Said when the list was cut or a column could not be read.
-    pub note: Option<SafeText>,
-}
-
-/// One row of ifTable / ifXTable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnmpInterface {
-    /// ifIndex.
-    pub index: u32,
-    /// ifName, else ifDescr.
-    pub name: SafeText,
-    /// ifAlias.
-    pub alias: SafeText,
-    /// ifAdminStatus is up(1).
-    pub admin_up: bool,
-    /// ifOperStatus: 1 up, 2 down, 3 testing, 4 unknown, 5 dormant, 6 notPresent, 7 lowerLayerDown.
-    pub oper_status: u8,
 }
 
 /// Answer of a health URL.
@@ -102,35 +102,34 @@ pub struct HealthStatus {
     pub body_start: Option<SafeText>,
 }
 
-impl SnmpInterface {
-    /// ifOperStatus in the words of RFC 2863.
-    pub const fn oper_label(&self) -> &'static str {
-        match self.oper_status {
-            1 => "up",
-            2 => "down",
-            3 => "testing",
-            5 => "dormant",
-            6 => "notPresent",
-            7 => "lowerLayerDown",
-            _ => "unknown",
-        }
-    }
-    /// Meant to work and known not to: administratively up, and down, not present or without
-    /// its lower layer. Unused ports of a switch look the same, so this is no fault by itself.
-    pub const fn is_down(&self) -> bool {
-        self.admin_up && matches!(self.oper_status, 2 | 6 | 7)
-    }
-}
-
-impl SnmpStatus {
-    /// How long the agent has been running. It starts again with the agent (not only with the
-    /// device) and after 497 days.
-    pub const fn uptime(&self) -> Duration {
-        Duration::from_millis(self.uptime_ticks as u64 * 10)
+impl HealthStatus {
+    /// The server wants to know who asks (401) or does not let this client in (403).
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.status, 401 | 403)
     }
 }
 
 impl DeviceReport {
+    /// What an agent answered, if one did.
+    pub fn agent(&self) -> Option<&SnmpStatus> {
+        match self.outcome.ok() {
+            Some(DeviceAnswer::Snmp(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody answered that this user may not ask.
+    pub fn is_refused_access(&self) -> bool {
+        match &self.outcome {
+            Outcome::Ok(DeviceAnswer::Health(h)) => h.is_refused(),
+            Outcome::Refused {
+                why: Refusal::Protocol(text),
+                ..
+            } => text.as_str() == NOT_ALLOWED,
+            _ => false,
+        }
+    }
+
     /// Why there is no answer, in words for a person; `None` if there is one. `method` is how
     /// it was polled and `asked` whom (`10.0.0.2:161`, a URL).
     pub fn reason(&self, method: Method, asked: &str) -> Option<SafeText> {

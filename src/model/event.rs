@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::finding::{Finding, Severity};
+use super::finding::{Finding, FindingKey, Severity};
 use super::target::TargetId;
 use super::text::SafeText;
 use super::time::Mono;
@@ -245,6 +245,24 @@ pub enum EventKind {
         /// The finding as it was last seen, with `until`.
         finding: Box<Finding>,
     },
+    /// A person has seen a finding and wants no alarm of it.
+    FindingDismissed {
+        /// Which.
+        key: FindingKey,
+        /// What it said.
+        summary: SafeText,
+        /// Why, in the person's words.
+        reason: SafeText,
+        /// For the whole incident; else until it opens anew after it has cleared.
+        known: bool,
+    },
+    /// A dismissed finding is to alarm again.
+    FindingRestored {
+        /// Which.
+        key: FindingKey,
+        /// What it said.
+        summary: SafeText,
+    },
     /// A target changed its state.
     TargetState {
         /// The target.
@@ -387,6 +405,8 @@ impl EventKind {
             EventKind::MilestoneSet { .. } => "milestone_set",
             EventKind::FindingOpened { .. } => "finding_opened",
             EventKind::FindingCleared { .. } => "finding_cleared",
+            EventKind::FindingDismissed { .. } => "finding_dismissed",
+            EventKind::FindingRestored { .. } => "finding_restored",
             EventKind::TargetState { .. } => "target_state",
             EventKind::TargetAdded { .. } => "target_added",
             EventKind::TargetRemoved { .. } => "target_removed",
@@ -409,6 +429,8 @@ impl EventKind {
     pub fn is_personal(&self) -> bool {
         match self {
             EventKind::Renamed { .. }
+            | EventKind::FindingDismissed { .. }
+            | EventKind::FindingRestored { .. }
             | EventKind::TargetAdded { .. }
             | EventKind::TargetRemoved { .. }
             | EventKind::SeveritySet { .. }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::observation::ObsId;
 use super::target::TargetId;
 use super::text::SafeText;
+use super::time::human;
 
 /// How bad it is for users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -188,6 +189,47 @@ impl Evidence {
     }
 }
 
+/// How a fault comes and goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flap {
+    /// How often it was there.
+    pub count: u32,
+    /// Share of the time since it was first there (0–1).
+    pub duty: f64,
+}
+
+impl fmt::Display for Flap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.duty.clamp(0.0, 1.0) * 100.0;
+        write!(
+            f,
+            "comes and goes: {} times, there {percent:.0} % of the time",
+            self.count
+        )
+    }
+}
+
+/// Something that changed near the start of a fault.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NearbyChange {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// What changed, in one line.
+    pub text: SafeText,
+}
+
+impl NearbyChange {
+    /// How long before or after an instant: `12 s before`.
+    pub fn away(&self, since: Timestamp) -> String {
+        let by = self.at.duration_since(since);
+        match by.as_secs() {
+            0 => "at the same time".into(),
+            s if s < 0 => format!("{} before", human(by.unsigned_abs())),
+            _ => format!("{} after", human(by.unsigned_abs())),
+        }
+    }
+}
+
 /// Identity of a finding over time: what, of whom, where it matters. While the key stays the
 /// same it is the same finding, however its numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -215,37 +257,20 @@ pub struct Finding {
     pub until: Option<Timestamp>,
     /// Milliseconds from the start of the program until it was first emitted.
     pub opened_after_ms: u64,
-    /// How it comes and goes, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flap: Option<Flap>,
     /// One sentence with the numbers in it.
     pub summary: SafeText,
+    /// Where it comes and goes: how often, and for how much of the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flap: Option<Flap>,
+    /// What changed near its start, nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<NearbyChange>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
     /// Stock commands that show the same.
     pub reproduce: Vec<SafeText>,
     /// Runbooks whose front matter names the code.
     pub runbooks: Vec<SafeText>,
-}
-
-/// A fault that comes and goes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Flap {
-    /// How often it was there.
-    pub count: u32,
-    /// Share of the time since it first was, 0 to 1.
-    pub duty: f64,
-}
-
-impl std::fmt::Display for Flap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let share = self.duty * 100.0;
-        write!(
-            f,
-            "comes and goes: {} times, there {share:.0} % of the time",
-            self.count
-        )
-    }
 }
 
 impl Finding {

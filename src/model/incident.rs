@@ -13,7 +13,10 @@ use super::finding::{Finding, FindingKey, Severity};
 use super::target::TargetId;
 use super::text::SafeText;
 
+mod dismiss;
 mod watch;
+
+pub use dismiss::{Dismissal, Dismissed};
 
 pub use watch::Lapsed;
 use watch::Watch;
@@ -51,6 +54,8 @@ pub struct Incident {
     pub steps: BTreeMap<(String, String), StepState>,
     /// Runbooks opened: hash, title, source.
     pub runbooks: Vec<(String, SafeText, SafeText)>,
+    /// Findings that people have dismissed.
+    pub dismissed: Dismissed,
     /// All events in the order of the timeline.
     pub timeline: Vec<Event>,
     /// What was taken in, to know a late event and a second copy.
@@ -271,8 +276,21 @@ impl Incident {
                     finding.since = finding.since.min(open.since);
                 }
                 self.watch.forget(&finding.key());
+                self.dismissed.cleared(&finding.key());
                 self.cleared.push(finding);
             }
+            EventKind::FindingDismissed {
+                key, reason, known, ..
+            } => self.dismissed.add(
+                key.clone(),
+                Dismissal {
+                    by: event.writer.clone(),
+                    at: when,
+                    reason: reason.clone(),
+                    known: *known,
+                },
+            ),
+            EventKind::FindingRestored { key, .. } => self.dismissed.restore(key),
             EventKind::TargetState { target, state, why } => {
                 if state.as_str() == "ok" {
                     self.lapse(target, &event.writer, when);

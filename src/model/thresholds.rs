@@ -41,6 +41,22 @@ pub struct Thresholds {
     pub latency_limit: Duration,
     /// How much later than the median one answer in ten may come.
     pub jitter_limit: Duration,
+    /// Busy share of a device's processors from which its load is high (0–1).
+    pub device_cpu: f64,
+    /// Used share of a device's memory from which it is high (0–1).
+    pub device_memory: f64,
+    /// Degrees Celsius from which a sensor without a limit of its own is too hot.
+    pub device_temperature: u32,
+    /// How long load, memory or heat must last; half of it for what is a rate already.
+    pub device_hold: Duration,
+    /// How long ago a restart is news.
+    pub device_reboot: Duration,
+    /// Share of its speed from which an interface is saturated (0–1).
+    pub interface_saturated: f64,
+    /// The same from which it is worth knowing (0–1).
+    pub interface_filling: f64,
+    /// Share of damaged packets from which an interface is at fault (0–1).
+    pub interface_errors: f64,
 }
 
 impl Default for Thresholds {
@@ -66,6 +82,14 @@ impl Default for Thresholds {
             // Around the world and back takes 0.4 s, by way of a geostationary satellite 0.7 s.
             latency_limit: Duration::from_secs(1),
             jitter_limit: Duration::from_millis(30),
+            device_cpu: 0.9,
+            device_memory: 0.9,
+            device_temperature: 85,
+            device_hold: Duration::from_secs(10),
+            device_reboot: Duration::from_secs(15 * 60),
+            interface_saturated: 0.8,
+            interface_filling: 0.7,
+            interface_errors: 0.0001,
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::model::event::{EventKind, TargetNumbers};
-use crate::model::finding::{Evidence, Finding, FindingKey};
+use crate::model::finding::{Evidence, Finding, FindingKey, NearbyChange};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 
@@ -59,6 +59,21 @@ impl Redactor {
     /// The kinds that people make.
     fn personal(&self, kind: EventKind) -> Redacted<EventKind> {
         Redacted(match kind {
+            EventKind::FindingDismissed {
+                key,
+                summary,
+                reason,
+                known,
+            } => EventKind::FindingDismissed {
+                key: self.key(&key),
+                summary: self.safe(&summary),
+                reason: self.safe(&reason),
+                known,
+            },
+            EventKind::FindingRestored { key, summary } => EventKind::FindingRestored {
+                key: self.key(&key),
+                summary: self.safe(&summary),
+            },
             EventKind::TargetAdded { target } => EventKind::TargetAdded {
                 target: self.target(&target),
             },
@@ -172,6 +187,14 @@ impl Redactor {
                     ..e
                 })
                 .collect(),
+            changes: finding
+                .changes
+                .into_iter()
+                .map(|c| NearbyChange {
+                    text: self.safe(&c.text),
+                    ..c
+                })
+                .collect(),
             reproduce: finding.reproduce.iter().map(|r| self.safe(r)).collect(),
             ..finding
         }
@@ -180,6 +203,12 @@ impl Redactor {
     /// The key of a finding as it stands in the record, once its texts are masked.
     pub fn finding_key(&self, finding: &Finding) -> FindingKey {
         self.finding(finding.clone()).key()
+    }
+
+    /// A key is made of texts that are masked in the record.
+    fn key(&self, key: &FindingKey) -> FindingKey {
+        let text = self.safe(&SafeText::capped(&key.0, usize::MAX));
+        FindingKey(text.as_str().to_owned())
     }
 
     fn target(&self, target: &TargetId) -> TargetId {

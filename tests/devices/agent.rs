@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use async_snmp::message::CommunityMessage;
 use async_snmp::{DecodeConfig, Oid, Pdu, ResponsePdu, Value, VarBind, Version};
 use hyper::body::Bytes;
-use warroom::device::{Limits, snmp};
+use warroom::device::Limits;
+use warroom::device::snmp::{self, Known};
 use warroom::model::device::{DeviceReport, SnmpAccess};
 use warroom::model::observation::{How, Outcome};
 use warroom::model::secret::Secret;
@@ -139,10 +140,20 @@ pub fn access(port: u16, community: &str) -> SnmpAccess {
 
 /// One poll of an agent on loopback.
 pub fn poll(port: u16, community: &str, limits: &Limits) -> (How, DeviceReport) {
+    poll_again(port, community, limits, &mut Known::default())
+}
+
+/// A further poll of an agent on loopback.
+pub fn poll_again(
+    port: u16,
+    community: &str,
+    limits: &Limits,
+    known: &mut Known,
+) -> (How, DeviceReport) {
     let name = SafeText::new("dev");
     let access = access(port, community);
     let no_names = async |_: Host| Err(SafeText::new("no names here"));
-    block_on(snmp::poll(&name, &access, &no_names, limits))
+    block_on(snmp::poll(&name, &access, &no_names, limits, known))
 }
 
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {

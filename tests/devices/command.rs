@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use warroom::cli::device::{DeviceCommand, DeviceCommandError, run};
 use warroom::config::{Config, Surroundings, load_in};
+use warroom::device::snmp::Known;
 use warroom::device::{Limits, Means, poll};
 use warroom::model::local::ResolverConfig;
 use warroom::model::observation::{Body, Outcome};
@@ -37,6 +38,7 @@ fn show(config: &Config, device: &str, json: bool, limits: &Limits) -> (u8, Stri
     let command = DeviceCommand::Show {
         device: device.to_owned(),
         json,
+        over: Duration::ZERO,
     };
     let mut out = Vec::new();
     let clock = Clock::start();
@@ -184,7 +186,12 @@ fn the_command_shows_the_real_agent_and_never_the_community() {
 
     // As the engine polls, for observations.
     let device = config.devices[0].device.clone();
-    let observed = block_on(poll(&device, &means(), &Limits::default()));
+    let observed = block_on(poll(
+        &device,
+        &means(),
+        &Limits::default(),
+        &mut Known::default(),
+    ));
     let [(_, Body::Device(report))] = observed.as_slice() else {
         panic!("{observed:?}");
     };

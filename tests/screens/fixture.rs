@@ -561,10 +561,12 @@ impl World {
             alias: alias.into(),
             admin_up,
             oper_status,
+            ..Default::default()
         };
         let body = Body::Device(DeviceReport {
             device: "sw1".into(),
-            outcome: Outcome::Ok(DeviceAnswer::Snmp(SnmpStatus {
+            asked: "10.0.0.2:161".into(),
+            outcome: Outcome::Ok(DeviceAnswer::Snmp(Box::new(SnmpStatus {
                 name: "sw1.example.net".into(),
                 description: "Example OS 12.4, switch, 24 ports".into(),
                 uptime_ticks: 9_000_000,
@@ -573,8 +575,8 @@ impl World {
                     port(2, "Gi0/2", "uplink fw-2", true, 2),
                     port(3, "Gi0/3", "spare", false, 2),
                 ],
-                note: None,
-            })),
+                ..Default::default()
+            }))),
         });
         self.put(SWITCH, 12_000, How::best(Method::SnmpV2c), body);
     }
@@ -597,8 +599,9 @@ fn finding(
         since: stamp(NOW_MS).wall - SignedDuration::from_secs(255),
         until: None,
         opened_after_ms: 8400,
-        flap: None,
         summary: summary.into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: Vec::new(),
         reproduce: Vec::new(),
         runbooks: Vec::new(),

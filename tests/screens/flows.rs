@@ -508,3 +508,78 @@ fn what_is_clean_so_far_has_no_tick_either() {
         }
     }
 }
+
+#[test]
+fn a_dismissed_finding_is_shown_and_raises_no_alarm() {
+    use warroom::model::event::EventKind;
+    let mut app = night(120, 40);
+    let counted = |app: &App| {
+        let shown = text(app);
+        let tabs = shown.lines().nth(1).unwrap().to_owned();
+        tabs.split_once("Timeline").unwrap().1.trim().to_owned()
+    };
+    let alarms = counted(&app);
+    // Down to the first finding; without words nothing is dismissed.
+    while !text(&app)
+        .lines()
+        .any(|l| l.starts_with('▌') && l.contains('✖') && l.contains("black hole towards"))
+    {
+        press(&mut app, "j");
+    }
+    assert!(press(&mut app, "d<enter>").is_empty());
+    let sent = press(&mut app, "known fault<enter>");
+    let [
+        Command::Dismiss {
+            key,
+            summary,
+            reason,
+            known,
+            ..
+        },
+    ] = &sent[..]
+    else {
+        panic!("{sent:?}");
+    };
+    assert_eq!((reason.as_str(), *known), ("known fault", false));
+    let told = EventKind::FindingDismissed {
+        key: key.clone(),
+        summary: summary.clone(),
+        reason: reason.clone(),
+        known: false,
+    };
+    let mut batch = empty(NOW_MS + 100);
+    batch.events.push(crate::fixture::event(90, 0, told));
+    app = with(app, batch);
+    let shown = text(&app);
+    assert!(shown.contains("dismissed"), "{shown}");
+    assert!(
+        shown.contains("black hole towards"),
+        "it is still there: {shown}"
+    );
+    assert_ne!(counted(&app), alarms, "one alarm less: {shown}");
+    press(&mut app, "<enter>");
+    let sheet = text(&app);
+    assert!(
+        sheet.contains("known fault") && sheet.contains("until it clears"),
+        "{sheet}"
+    );
+    // The same key takes it back.
+    let sent = press(&mut app, "d");
+    assert!(
+        matches!(&sent[..], [Command::Restore { key: k, .. }] if k == key),
+        "{sent:?}"
+    );
+    // With a mark it holds for the incident.
+    let mut app = night(120, 40);
+    while !text(&app)
+        .lines()
+        .any(|l| l.starts_with('▌') && l.contains('✖') && l.contains("black hole towards"))
+    {
+        press(&mut app, "j");
+    }
+    let sent = press(&mut app, "d!change 31<enter>");
+    assert!(
+        matches!(&sent[..], [Command::Dismiss { known: true, reason, .. }] if reason.as_str() == "change 31"),
+        "{sent:?}"
+    );
+}

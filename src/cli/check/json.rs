@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::Report;
 use crate::cli::Out;
+use crate::model::device::{Rates, SnmpInterface};
 use crate::model::finding::{Finding, Location, TargetState};
 use crate::model::observation::{HopAnswer, Method, Outcome, PmtuSample};
 use crate::model::target::{TargetId, TargetKind};
 use crate::model::time::Rtt;
-use crate::model::window::{PathWindow, TargetWindow};
+use crate::model::window::{DeviceWindow, PathWindow, TargetWindow};
 use crate::probe::local::route_exists;
 
 /// Prints the report as one document.
@@ -45,8 +46,11 @@ fn finding(f: &Finding) -> Value {
         "since": f.since.to_string(),
         "until": f.until.map(|t| t.to_string()),
         "opened_after_ms": f.opened_after_ms,
-        "flap": f.flap,
         "summary": f.summary,
+        "flap": f.flap,
+        "changes": f.changes.iter().map(|c| json!({
+            "at": c.at.to_string(), "text": c.text,
+        })).collect::<Vec<_>>(),
         "evidence": f.evidence,
         "reproduce": f.reproduce,
         "runbooks": f.runbooks,
@@ -101,10 +105,36 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
             "dst": dst, "url": d.value.url, "asked": d.value.asked, "outcome": d.value.outcome,
             "details": d.value.details,
         }))).collect::<Vec<_>>(),
-        "devices": t.devices.iter().filter_map(|((name, m), r)| r.last().map(|d| json!({
+        "devices": t.devices.iter().filter_map(|((name, m), w)| w.polls.last().map(|d| json!({
             "device": name, "method": m, "at": d.at.wall.to_string(), "outcome": d.value.outcome,
+            "rates": rates(w),
         }))).collect::<Vec<_>>(),
     }))
+}
+
+/// What counters say over time, of the interfaces that have rates.
+fn rates(w: &DeviceWindow) -> Vec<Value> {
+    let Some((status, _)) = w.status() else {
+        return Vec::new();
+    };
+    let rated = |i: &SnmpInterface| w.rates(i).map(|r| rates_of(i, &r.rates));
+    status.interfaces.iter().filter_map(rated).collect()
+}
+
+/// Rates of one interface.
+pub fn rates_of(i: &SnmpInterface, r: &Rates) -> Value {
+    json!({
+        "interface": i.name,
+        "index": i.index,
+        "seconds": r.span.as_secs_f64(),
+        "in_bps": r.in_bps,
+        "out_bps": r.out_bps,
+        "utilisation": r.utilisation,
+        "errors": r.errors,
+        "errors_per_second": r.errors_per_second(),
+        "error_share": r.error_share(),
+        "discards": r.discards,
+    })
 }
 
 fn kind(k: &TargetKind) -> &'static str {

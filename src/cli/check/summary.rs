@@ -359,19 +359,24 @@ fn devices(t: &TargetWindow) -> Lines {
         .iter()
         .filter(|_| own)
         .filter_map(|((name, _), r)| {
-            let d = r.last()?;
+            let d = r.polls.last()?;
             let text = match &d.value.outcome {
                 Outcome::Ok(DeviceAnswer::Snmp(s)) => {
                     let up = s.interfaces.iter().filter(|i| i.oper_status == 1).count();
                     let since = human(std::time::Duration::from_millis(
                         u64::from(s.uptime_ticks) * 10,
                     ));
-                    format!(
+                    let mut text = format!(
                         "{} ({}), agent up {since}, {up} of {} interfaces up",
                         s.name,
                         s.description,
                         s.interfaces.len()
-                    )
+                    );
+                    for vital in s.vitals() {
+                        text.push_str(", ");
+                        text.push_str(&vital);
+                    }
+                    text
                 }
                 Outcome::Ok(DeviceAnswer::Health(h)) => {
                     format!("health {} in {} ms", h.status, h.took_ms)

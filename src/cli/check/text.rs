@@ -106,7 +106,7 @@ fn one(f: &Finding, out: &mut Out) {
         .replace(" · ", if out.utf8 { " · " } else { ", " }),
     );
     if let Some(flap) = f.flap {
-        out.line(format!("      {flap}"));
+        out.line(format!("      it {flap}"));
     }
     for e in &f.evidence {
         out.line(format!("      - {}", e.text));

@@ -6,8 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Method, Poll};
+use crate::cli::check::json::rates_of;
 use crate::config::Config;
-use crate::model::device::{Device, DeviceAnswer, SnmpInterface, SnmpStatus};
+use crate::model::device::{
+    BgpPeer, BgpState, Device, DeviceAnswer, Rates, SnmpInterface, SnmpStatus, bits,
+};
 use crate::model::text::SafeText;
 use crate::model::time::{Stamp, clock_utc, human};
 
@@ -55,7 +58,9 @@ pub(super) fn show(
         };
         writeln!(out, "{label} {}   {}", poll.asked, age(poll.at, now))?;
         match poll.report.outcome.ok() {
-            Some(DeviceAnswer::Snmp(status)) => snmp(status, out)?,
+            Some(DeviceAnswer::Snmp(status)) => {
+                snmp(status, poll.before.as_ref().and_then(|b| b.agent()), out)?;
+            }
             Some(DeviceAnswer::Health(h)) => {
                 let word = if h.status >= 400 { "FAILING" } else { "ok" };
                 writeln!(
@@ -89,10 +94,14 @@ fn age(at: Stamp, now: Stamp) -> String {
     format!("as of {} ({ago})", clock_utc(at.wall))
 }
 
-fn snmp(status: &SnmpStatus, out: &mut dyn Write) -> io::Result<()> {
+fn snmp(status: &SnmpStatus, before: Option<&SnmpStatus>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  name          {}", status.name)?;
     writeln!(out, "  description   {}", status.description)?;
     writeln!(out, "  agent uptime  {}", human(status.uptime()))?;
+    if let Some(up) = status.host_uptime() {
+        writeln!(out, "  host uptime   {}", human(up))?;
+    }
+    vitals(status, out)?;
     let all = &status.interfaces;
     let count = |f: &dyn Fn(&SnmpInterface) -> bool| all.iter().filter(|i| f(i)).count();
     let up = count(&|i| i.admin_up && i.oper_status == 1);
@@ -107,10 +116,81 @@ fn snmp(status: &SnmpStatus, out: &mut dyn Write) -> io::Result<()> {
     if let Some(note) = &status.note {
         writeln!(out, "  incomplete    {note}")?;
     }
-    interfaces(all, out)
+    interfaces(status, before, out)?;
+    peers(&status.peers, out)
 }
 
-fn interfaces(all: &[SnmpInterface], out: &mut dyn Write) -> io::Result<()> {
+fn vitals(status: &SnmpStatus, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(cpu) = &status.cpu {
+        let load = match cpu.load {
+            Some([a, b, c]) => format!("   load {a:.2} {b:.2} {c:.2}"),
+            None => String::new(),
+        };
+        let (busy, by) = (cpu.busy * 100.0, &cpu.by);
+        writeln!(out, "  cpu           {busy:.0} % busy ({by}){load}")?;
+    }
+    if let Some(m) = &status.memory {
+        writeln!(
+            out,
+            "  memory        {:.0} % used, {} of {} MiB ({})",
+            m.share() * 100.0,
+            m.used >> 20,
+            m.total >> 20,
+            m.by
+        )?;
+    }
+    for t in &status.temperatures {
+        let limit = match (t.too_hot, t.limit) {
+            (Some(true), _) => "   ! too hot, says the device".to_owned(),
+            (_, Some(limit)) => format!("   limit {limit:.0} °C"),
+            _ => String::new(),
+        };
+        writeln!(
+            out,
+            "  temperature   {:.1} °C  {}{limit}",
+            t.celsius, t.name
+        )?;
+    }
+    Ok(())
+}
+
+fn peers(all: &[BgpPeer], out: &mut dyn Write) -> io::Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "  {:<16} {:<11} {:<12} {:<8} LAST ERROR",
+        "BGP PEER", "AS", "STATE", "SINCE"
+    )?;
+    for p in all {
+        let down = p.state != BgpState::Established && p.enabled != Some(false);
+        let state = if p.enabled == Some(false) {
+            "shut down"
+        } else {
+            p.state.label()
+        };
+        let since = p
+            .since_s
+            .map_or("?".to_owned(), |s| human(Duration::from_secs(u64::from(s))));
+        let line = format!(
+            "{} {:<16} {:<11} {state:<12} {since:<8} {}",
+            if down { "!" } else { " " },
+            p.address.to_string(),
+            p.remote_as.map_or("?".to_owned(), |n| format!("AS{n}")),
+            p.error_label().unwrap_or("")
+        );
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn interfaces(
+    status: &SnmpStatus,
+    before: Option<&SnmpStatus>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let all = &status.interfaces;
     if all.is_empty() {
         return Ok(());
     }
@@ -118,18 +198,35 @@ fn interfaces(all: &[SnmpInterface], out: &mut dyn Write) -> io::Result<()> {
     let wide = names.max().unwrap_or(0).clamp(4, NAME_CELLS);
     writeln!(
         out,
-        "  {:>6}  {}  ADMIN  OPER            ALIAS",
+        "  {:>6}  {}  ADMIN  OPER            {:>11}  {:>11}  {:>11}  {:>5}  {:>7}  ALIAS",
         "INDEX",
-        pad(&"NAME".into(), wide)
+        pad(&"NAME".into(), wide),
+        "SPEED",
+        "IN",
+        "OUT",
+        "BUSY",
+        "ERR/s"
     )?;
     for i in all {
         let admin = if i.admin_up { "up" } else { "down" };
         let mark = if i.is_down() { "!" } else { " " };
+        let rates = before.and_then(|b| Rates::between(b, status, i));
+        let rates = rates.unwrap_or_default();
+        // What is not known is no zero.
+        let flow = |bps: Option<f64>| bps.map_or("?".to_owned(), bits);
+        let busy = rates.utilisation.map(|u| format!("{:.0} %", u * 100.0));
+        let errors = rates.errors_per_second().map(|e| format!("{e:.1}"));
+        let unknown = || "?".to_owned();
         let line = format!(
-            "{mark} {:>6}  {}  {admin:<5}  {:<14}  {}",
+            "{mark} {:>6}  {}  {admin:<5}  {:<14}  {:>11}  {:>11}  {:>11}  {:>5}  {:>7}  {}",
             i.index,
             pad(&i.name, wide),
             i.oper_label(),
+            flow(i.speed.map(|s| s as f64)),
+            flow(rates.in_bps),
+            flow(rates.out_bps),
+            busy.unwrap_or_else(unknown),
+            errors.unwrap_or_else(unknown),
             i.alias
         );
         writeln!(out, "{}", line.trim_end())?;
@@ -141,6 +238,15 @@ fn interfaces(all: &[SnmpInterface], out: &mut dyn Write) -> io::Result<()> {
 fn pad(text: &SafeText, cells: usize) -> String {
     let fill = cells.saturating_sub(text.width());
     format!("{text}{}", " ".repeat(fill))
+}
+
+fn rates(poll: &Poll) -> Vec<serde_json::Value> {
+    let before = poll.before.as_ref().and_then(|b| b.agent());
+    let (Some(before), Some(now)) = (before, poll.report.agent()) else {
+        return Vec::new();
+    };
+    let one = |i: &SnmpInterface| Some(rates_of(i, &Rates::between(before, now, i)?));
+    now.interfaces.iter().filter_map(one).collect()
 }
 
 /// One device and what it said, for programs.
@@ -160,6 +266,7 @@ pub(super) fn json(
                 "at": p.at.wall.to_string(),
                 "age_ms": u64::try_from(now.mono.since(p.at.mono).as_millis()).unwrap_or(u64::MAX),
                 "outcome": p.report.outcome,
+                "rates": rates(p),
                 "reason": p.reason(),
             })
         })

@@ -128,3 +128,47 @@ fn json_is_tame_and_the_same() {
     let value = |s: &str| serde_json::from_str::<serde_json::Value>(s).unwrap();
     assert_eq!(value(&tamed), value(&raw));
 }
+
+#[test]
+fn an_open_finding_is_dismissed_from_another_shell() {
+    let dir = store();
+    let store = Store::place(Some(dir.path())).unwrap();
+    let folder = store.find("last").unwrap();
+    let redactor = Redactor::new(folder.key(), Secrets::new());
+    let clock = Clock::start();
+    let finding: Finding = serde_json::from_value(json!({
+        "code": "bgp-peer-down", "severity": "critical", "confidence": 1.0, "subject": "local",
+        "location": {"kind": "device", "hop": null, "address": null, "name": "r1", "to_hop": null,
+                     "to_address": null, "to_name": null, "also": []},
+        "discriminator": "r1", "since": "2026-01-01T00:00:00Z", "until": null, "opened_after_ms": 0,
+        "summary": "a session is down", "evidence": [], "reproduce": [], "runbooks": [],
+    }))
+    .unwrap();
+    let key = finding.key();
+    let finding = Box::new(finding);
+    write_one(&folder, &redactor, &clock, |at| Record {
+        seq: 1,
+        at,
+        happened: None,
+        kind: redactor.event(EventKind::FindingOpened { finding }),
+    })
+    .unwrap();
+    let (wrong, _) = run_in(dir.path(), &["dismiss", "last", "host-down", "x"]);
+    let said = wrong.unwrap_err().to_string();
+    assert!(said.contains("open are: bgp-peer-down"), "{said}");
+    let (empty, _) = run_in(dir.path(), &["dismiss", "last", "bgp-peer-down", " "]);
+    assert!(matches!(empty, Err(IncidentError::NoReason)));
+    let line = [
+        "dismiss",
+        "last",
+        "bgp-peer-down",
+        "planned",
+        "work",
+        "--known",
+    ];
+    ok(dir.path(), &line);
+    let incident = Incident::fold(incident::read(&folder).unwrap().events);
+    let dismissed = incident.dismissed.get(&key).unwrap();
+    assert_eq!(dismissed.reason.as_str(), "planned work");
+    assert!(dismissed.known);
+}

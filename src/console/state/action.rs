@@ -95,6 +95,7 @@ const RUNBOOK: Places = Places::one(Place::On(Screen::Runbook));
 const TIMELINE: Places = Places::one(Place::On(Screen::Timeline));
 const PATH: Places = Places::one(Place::On(Screen::Path));
 const FIGURES: Places = PATH.and(Places::one(Place::On(Screen::Overview)));
+const FINDINGS: Places = Places::one(Place::On(Screen::Overview)).and(Places::one(Place::Finding));
 const CHART: Places = Places::one(Place::Chart);
 pub(super) const READING: Places =
     Places(Place::Help.bit() | Place::Finding.bit() | Place::Event.bit() | Place::Output.bit())
@@ -141,6 +142,8 @@ pub enum Action {
     Milestone,
     /// Declare a severity.
     Severity,
+    /// No alarm of the finding, or again one.
+    Dismiss,
     /// Keep the pane as evidence.
     Pin,
     /// Runbook of the finding, or the list.
@@ -275,6 +278,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Pin, &[Char('p')], SCREENS.and(CHART), 12, "pin", "keep what this pane shows, word for word, as evidence"),
     entry(A::Runbook, &[Char('r')], SCREENS.and(Places::one(Place::Finding)), 13, "runbook", "the runbook of the finding, or the list of runbooks"),
     entry(A::Export, &[Char('e')], SCREENS, 14, "export", "write the postmortem draft"),
+    entry(A::Dismiss, &[Char('d')], FINDINGS, 14, "dismiss", "no alarm of this finding, with a reason; again: it alarms again"),
     entry(A::Severity, &[Char('v')], SCREENS, 0, "severity", "declare the severity, SEV1 to SEV5"),
     entry(A::Filter, &[Char('/')], TIMELINE, 1, "filter", "show only timeline lines that hold a word"),
     entry(A::Figures, &[Char('a')], TIMELINE, 16, "figures", "show or hide the loss and times written down every few minutes"),

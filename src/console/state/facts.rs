@@ -100,7 +100,12 @@ pub fn newest(t: &TargetWindow) -> Option<Stamp> {
     all.extend(t.dns.values().filter_map(|r| r.last()).map(|d| d.at));
     all.extend(t.tls.values().filter_map(|r| r.last()).map(|d| d.at));
     all.extend(t.http.values().filter_map(|r| r.last()).map(|d| d.at));
-    all.extend(t.devices.values().filter_map(|r| r.last()).map(|d| d.at));
+    all.extend(
+        t.devices
+            .values()
+            .filter_map(|w| w.polls.last())
+            .map(|d| d.at),
+    );
     all.into_iter().max_by_key(|s| s.mono)
 }
 

@@ -86,6 +86,7 @@ impl App {
             Action::Severity => self.layers.push(Layer::Severity {
                 at: usize::from(self.incident.severity.unwrap_or(2).saturating_sub(1)),
             }),
+            Action::Dismiss => return self.dismiss_here(),
             Action::Pin => return self.pin(),
             Action::Runbook => return self.runbook_here(),
             Action::Export => {
@@ -200,6 +201,7 @@ impl App {
                 }
                 self.mark_step(step, mark, Some(SafeText::new(reason)))
             }
+            Some(Layer::Dismiss { key, input }) => self.dismiss(key, input),
             Some(Layer::ConfirmLeave { .. }) => self.leave_now(),
             Some(Layer::ConfirmRemove { target, .. }) => self.remove_target(target),
             Some(Layer::AddTarget(input)) => self.add_target(input),

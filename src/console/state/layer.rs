@@ -68,6 +68,13 @@ pub enum Layer {
         /// The words.
         input: Input,
     },
+    /// Why a finding is to raise no alarm.
+    Dismiss {
+        /// Which.
+        key: FindingKey,
+        /// The words; `!` before them holds for the whole incident.
+        input: Input,
+    },
     /// Leave while something is under way?
     ConfirmLeave {
         /// See [`Confirm::since`].
@@ -168,6 +175,7 @@ impl Layer {
             Layer::Note(_)
             | Layer::Parameter { .. }
             | Layer::Reason { .. }
+            | Layer::Dismiss { .. }
             | Layer::AddTarget(_)
             | Layer::Filter(_) => Place::Input,
             Layer::Palette { .. } => Place::Palette,
@@ -192,6 +200,7 @@ impl Layer {
             | Layer::AddTarget(input)
             | Layer::Parameter { input, .. }
             | Layer::Reason { input, .. }
+            | Layer::Dismiss { input, .. }
             | Layer::Palette { input, .. } => Some(input),
             Layer::ConfirmRun(c) if c.asks_name() => Some(&mut c.typed),
             _ => None,

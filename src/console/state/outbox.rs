@@ -129,6 +129,10 @@ fn tells(event: &Event, entry: &Pending) -> bool {
             EventKind::TargetAdded { .. } | EventKind::TargetRemoved { .. } => {
                 entry.what == "target"
             }
+            EventKind::FindingDismissed { reason, .. } => {
+                entry.what == "dismissal" && *reason == entry.text
+            }
+            EventKind::FindingRestored { .. } => entry.what == "restored",
             EventKind::Exported { .. } => entry.what == "export",
             _ => false,
         }

@@ -111,6 +111,8 @@ fn ticket(command: &Command) -> Option<Ticket> {
         | Command::Milestone { ticket, .. }
         | Command::Severity { ticket, .. }
         | Command::Pin { ticket, .. }
+        | Command::Dismiss { ticket, .. }
+        | Command::Restore { ticket, .. }
         | Command::Export { ticket }
         | Command::AddTarget { ticket, .. }
         | Command::RemoveTarget { ticket, .. }

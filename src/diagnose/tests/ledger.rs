@@ -181,33 +181,61 @@ fn a_target_is_not_well_while_its_fault_is_open() {
     assert_eq!(held(Severity::Critical, unknown.clone()).0, unknown);
 }
 
-#[test]
-fn what_comes_and_goes_is_one_finding() {
+/// Says a fault in turns, `on` of every `period` milliseconds.
+fn flapping(times: u64, on: u64, period: u64, end: u64) -> (Vec<String>, Option<Finding>) {
+    let said: Vec<_> = (0..times).map(|n| (n * period, n * period + on)).collect();
     let mut ledger = Ledger::default();
     let mut told = Vec::new();
-    // Twelve times there for ten seconds, away for ten.
-    for now in (0..400_000u64).step_by(500) {
-        let there = now < 240_000 && (now / 10_000) % 2 == 0;
-        let findings = there.then(fault).into_iter().collect();
+    let mut last = None;
+    for now in (0..end).step_by(500) {
+        let says = said.iter().any(|(from, to)| (*from..*to).contains(&now));
+        let findings = says.then(fault).into_iter().collect();
         for change in ledger.update(findings, Stamp::at_millis(now)) {
-            told.push((now, change));
+            told.push(match change {
+                Change::Opened(_) => "opened".to_owned(),
+                Change::Changed(_) => "changed".to_owned(),
+                Change::Cleared(_) => "cleared".to_owned(),
+            });
         }
+        last = ledger.open().into_iter().next().or(last);
     }
-    let opened = |c: &Change| matches!(c, Change::Opened(_));
-    let cleared = |c: &Change| matches!(c, Change::Cleared(_));
-    // The third time it is known to flap, and stays.
-    assert_eq!(told.iter().filter(|(_, c)| opened(c)).count(), 3);
-    assert_eq!(told.iter().filter(|(_, c)| cleared(c)).count(), 3);
-    let Some((end, Change::Cleared(last))) = told.last() else {
-        panic!("{told:?}");
-    };
-    assert!((345_000..365_000).contains(end), "two minutes away: {end}");
-    let flap = last.flap.unwrap();
-    assert_eq!(flap.count, 12);
-    assert!((0.4..0.6).contains(&flap.duty), "{flap:?}");
-    let Change::Opened(first) = &told[0].1 else {
-        panic!()
-    };
-    assert_eq!((last.since, last.opened_after_ms), (first.since, 0));
-    assert_eq!(first.flap, None);
+    (told, last)
+}
+
+#[test]
+fn what_comes_and_goes_is_one_finding() {
+    let (told, last) = flapping(10, 10_000, 40_000, 600_000);
+    assert_eq!(
+        told.iter().filter(|t| *t == "opened").count(),
+        FLAPS_OPENED,
+        "{told:?}"
+    );
+    assert_eq!(told.last().map(String::as_str), Some("cleared"), "{told:?}");
+    assert_eq!(
+        told.iter().filter(|t| *t == "cleared").count(),
+        FLAPS_OPENED
+    );
+    assert_eq!(
+        told.iter().filter(|t| *t == "changed").count(),
+        7,
+        "{told:?}"
+    );
+    let finding = last.unwrap();
+    let flap = finding.flap.unwrap();
+    assert_eq!(flap.count, 10);
+    assert!((0.2..=0.3).contains(&flap.duty), "{flap:?}");
+    // Since the evidence of the first time began, not of the last.
+    assert_eq!(finding.since, fault().since);
+}
+
+/// The first two times look like faults of their own.
+const FLAPS_OPENED: usize = 3;
+
+#[test]
+fn what_comes_twice_or_seldom_does_not_flap() {
+    let (_, twice) = flapping(2, 10_000, 40_000, 100_000);
+    assert_eq!(twice.unwrap().flap, None);
+    let (told, seldom) = flapping(4, 10_000, 1_000_000, 4_000_000);
+    assert_eq!(seldom.unwrap().flap, None);
+    assert_eq!(told.len(), 8, "{told:?}");
 }

@@ -1,5 +1,7 @@
 //! The rules, tested by stories: a window of observations goes in, findings come out.
 
+mod changes;
+mod devices;
 mod dns;
 mod firm;
 mod ledger;
@@ -13,6 +15,7 @@ mod quality;
 mod reach;
 mod redirects;
 mod rights;
+mod router;
 pub(crate) mod scene;
 mod services;
 mod tls;

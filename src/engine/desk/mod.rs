@@ -193,6 +193,26 @@ impl Desk {
             Command::Severity { ticket, level } => {
                 self.enter_with(ticket, EventKind::SeveritySet { level })
             }
+            Command::Dismiss {
+                ticket,
+                key,
+                summary,
+                reason,
+                known,
+            } => self.enter_with(
+                ticket,
+                EventKind::FindingDismissed {
+                    key,
+                    summary,
+                    reason,
+                    known,
+                },
+            ),
+            Command::Restore {
+                ticket,
+                key,
+                summary,
+            } => self.enter_with(ticket, EventKind::FindingRestored { key, summary }),
             Command::Pin {
                 ticket,
                 title,

@@ -436,6 +436,8 @@ pub(super) fn describe(kind: &EventKind) -> SafeText {
         EventKind::CommandStarted { command, .. } => format!("about to run: {command}"),
         EventKind::CommandEnded { .. } => "end of the command".into(),
         EventKind::Correction { text, .. } => format!("correction: {text}"),
+        EventKind::FindingDismissed { summary, .. } => format!("dismissed: {summary}"),
+        EventKind::FindingRestored { summary, .. } => format!("alarms again: {summary}"),
         EventKind::TargetAdded { target } => format!("now watched: {target}"),
         EventKind::TargetRemoved { target } => format!("no longer watched: {target}"),
         EventKind::Exported { path } => format!("exported: {path}"),

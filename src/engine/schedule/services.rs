@@ -1,11 +1,16 @@
 //! Probes that are asked now and then: local tables, names, ports, TLS, HTTP, devices.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
 use super::World;
-use crate::device;
+use crate::device::{self, snmp::Known};
 use crate::engine::plan::role;
+use crate::model::device::Device;
 use crate::model::observation::{Body, Method, Outcome};
 use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
 use crate::probe::http::follow::{Net, watch};
@@ -25,6 +30,9 @@ const CONNECTION: (usize, usize) = (3, 1);
 const TALK: (usize, usize) = (8, 4);
 /// Packets of a name's resolution, both families.
 const RESOLUTION: usize = 2;
+
+/// Devices that are polled at the same time.
+const POLLS_AT_ONCE: usize = 16;
 
 /// How often: a few times quickly, so that a verdict rests on more than one sample, then seldom.
 struct Cadence {
@@ -226,7 +234,18 @@ pub async fn devices(world: &World, id: &TargetId) {
     if mine.is_empty() {
         return;
     }
+    // Each at its own pace: one that stays silent must not make the others old.
+    let turns = Arc::new(Semaphore::new(POLLS_AT_ONCE));
+    let mut polls = JoinSet::new();
+    for device in mine {
+        polls.spawn(one_device(world.clone(), device, Arc::clone(&turns)));
+    }
+    while polls.join_next().await.is_some() {}
+}
+
+async fn one_device(world: World, device: Device, turns: Arc<Semaphore>) {
     let limits = device::Limits::default();
+    let mut known = Known::default();
     for n in 1u32.. {
         // The resolver configuration may change while the console runs.
         let Some(resolvers) = world.seen.resolvers().await else {
@@ -238,11 +257,14 @@ pub async fn devices(world: &World, id: &TargetId) {
             roots: (*world.roots).clone(),
             source: world.sockets.source().clone(),
         };
-        for device in &mine {
-            for (how, body) in device::poll(device, &means, &limits).await {
-                world.tell(how, body).await;
-            }
+        let Ok(turn) = turns.acquire().await else {
+            return;
+        };
+        let polled = device::poll(&device, &means, &limits, &mut known).await;
+        drop(turn);
+        for (how, body) in polled {
+            world.tell(how, body).await;
         }
-        Cadence::DEVICE.wait(world, n).await;
+        Cadence::DEVICE.wait(&world, n).await;
     }
 }

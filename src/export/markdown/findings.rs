@@ -66,6 +66,16 @@ fn one(view: &View<'_>, times: &[Stretch<'_>]) -> String {
         let names: Vec<_> = finding.runbooks.iter().map(code).collect();
         out.push_str(&format!("- Runbooks: {}\n", names.join(", ")));
     }
+    if let Some(flap) = finding.flap {
+        out.push_str(&format!("- It {flap}\n"));
+    }
+    if !finding.changes.is_empty() {
+        out.push_str("- What changed near its start (no proof of a cause):\n");
+        for change in &finding.changes {
+            let (at, away) = (view.time(change.at), change.away(finding.since));
+            out.push_str(&format!("  - {at}, {away}: {}\n", text(&change.text)));
+        }
+    }
     if !finding.evidence.is_empty() {
         out.push_str("- Evidence when it was found:\n");
         for evidence in &finding.evidence {

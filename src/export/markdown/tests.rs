@@ -36,8 +36,9 @@ fn black_hole() -> Finding {
         since: at("13:58:10"),
         until: None,
         opened_after_ms: 4100,
-        flap: None,
         summary: "packets over 1400 bytes towards api.example.com vanish after hop 2".into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: vec![
             Evidence::new([ObsId(4)], "1400-byte probes: 12 of 12 answered"),
             Evidence::new(

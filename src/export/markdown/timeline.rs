@@ -160,6 +160,20 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
             (Some(exit), None) => format!("the command failed with exit code {exit}"),
             (None, None) => "the command ended without an exit code".into(),
         },
+        EventKind::FindingDismissed {
+            summary,
+            reason,
+            known,
+            ..
+        } => {
+            let word = if *known {
+                "known for this incident"
+            } else {
+                "dismissed"
+            };
+            format!("{word}: {} ({})", text(summary), text(reason))
+        }
+        EventKind::FindingRestored { summary, .. } => format!("alarms again: {}", text(summary)),
         EventKind::TargetAdded { target } => format!("target added: {}", code(target.as_str())),
         EventKind::TargetRemoved { target } => {
             format!("no longer watched: {}", code(target.as_str()))

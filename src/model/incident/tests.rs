@@ -112,8 +112,9 @@ fn fault(since: i64) -> Box<Finding> {
         since: Timestamp::from_second(since).unwrap(),
         until: None,
         opened_after_ms: 0,
-        flap: None,
         summary: "api is down".into(),
+        flap: None,
+        changes: Vec::new(),
         evidence: Vec::new(),
         reproduce: Vec::new(),
         runbooks: Vec::new(),
@@ -232,4 +233,47 @@ fn what_somebody_else_still_looks_at_stays_open() {
     assert_eq!((incident.open.len(), incident.lapsed.len()), (1, 0));
     incident.apply(removed("ben@jump2-9", 2, 150));
     assert_eq!((incident.open.len(), incident.lapsed.len()), (0, 1));
+}
+
+#[test]
+fn a_dismissal_ends_when_the_finding_clears_unless_it_is_known() {
+    let dismissed = |known| {
+        let kind = EventKind::FindingDismissed {
+            key: fault(0).key(),
+            summary: "api is down".into(),
+            reason: "planned".into(),
+            known,
+        };
+        event("ana@jump1-1", 2, 120, kind)
+    };
+    let cleared = || {
+        let finding = fault(110);
+        event("ana@jump1-1", 3, 130, EventKind::FindingCleared { finding })
+    };
+    let again = || opened("ana@jump1-1", 4, 140);
+    let key = fault(0).key();
+    for (known, after) in [(false, false), (true, true)] {
+        let mut incident = Incident::fold([
+            joined("ana@jump1-1", 100),
+            opened("ana@jump1-1", 1, 110),
+            dismissed(known),
+        ]);
+        let is = |i: &Incident| i.dismissed.get(&key).is_some();
+        assert!(is(&incident));
+        let reason = incident.dismissed.get(&key).unwrap().reason.clone();
+        assert_eq!(reason.as_str(), "planned");
+        // Told anew while it is open it stays dismissed.
+        let mut told = incident.clone();
+        told.apply(opened("ana@jump1-1", 3, 125));
+        assert!(is(&told));
+        incident.apply(cleared());
+        incident.apply(again());
+        assert_eq!(is(&incident), after, "known: {known}");
+        let restored = EventKind::FindingRestored {
+            key: key.clone(),
+            summary: "api is down".into(),
+        };
+        incident.apply(event("ana@jump1-1", 5, 150, restored));
+        assert!(!is(&incident));
+    }
 }

@@ -3,6 +3,8 @@
 //! [`Window::take`] files each observation under its target and probe, keeps a bounded history
 //! and throws the rest away. The live console, the headless check and replay share it.
 
+mod changes;
+mod device;
 mod levels;
 mod path;
 mod ping;
@@ -10,6 +12,8 @@ mod point;
 mod quality;
 mod service;
 
+pub use changes::{Changes, Noticed};
+pub use device::{DeviceWindow, RateAt, Track};
 pub use levels::{Level, Levels, middle};
 pub use path::{
     Balance, DeadFlow, FlowPath, Group, Hint, HopStats, PathWindow, flow_lines, flow_numbers,
@@ -23,7 +27,6 @@ pub use service::{DnsKey, Recent};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::device::DeviceReport;
 use super::local::LocalState;
 use super::observation::{
     Body, DnsSample, How, HttpSample, Method, ObsId, Observation, PmtuSample, Resolution,
@@ -47,6 +50,8 @@ pub struct Window {
     pub local: Option<Dated<LocalState>>,
     /// The last looks, oldest first.
     pub locals: Recent<LocalState>,
+    /// What changed at this host.
+    pub changes: Changes,
     /// Time of the newest observation.
     pub newest: Option<Stamp>,
     /// No rules are asked about it: of many targets it keeps what a screen shows.
@@ -92,7 +97,11 @@ pub struct TargetWindow {
     /// HTTP responses.
     pub http: BTreeMap<SocketAddr, Recent<HttpSample>>,
     /// Device polls: one series for each device and kind of poll.
-    pub devices: BTreeMap<(SafeText, Method), Recent<DeviceReport>>,
+    pub devices: BTreeMap<(SafeText, Method), DeviceWindow>,
+    /// What changed: path, certificates, names.
+    pub changes: Changes,
+    /// What changed at its devices, which may be why another target suffers.
+    pub device_changes: Changes,
 }
 
 impl TargetWindow {
@@ -110,6 +119,38 @@ impl TargetWindow {
             tls: BTreeMap::new(),
             http: BTreeMap::new(),
             devices: BTreeMap::new(),
+            changes: Changes::default(),
+            device_changes: Changes::default(),
+        }
+    }
+
+    /// What an observation that is about to be filed shows to have changed.
+    fn changed_by(&self, body: &Body, method: Method) -> Vec<String> {
+        match body {
+            Body::Trace(r) => {
+                let path = self.paths.get(&(r.dst, method));
+                path.map(|p| changes::of_path(p, r)).unwrap_or_default()
+            }
+            Body::Tls(s) => {
+                let known = self.tls.get(&s.dst);
+                known.map(|k| changes::of_tls(k, s)).unwrap_or_default()
+            }
+            Body::Dns(s) => {
+                let known = self.dns.get(&DnsKey::of(s));
+                known.map(|k| changes::of_dns(k, s)).unwrap_or_default()
+            }
+            Body::Resolve(r) => {
+                let now = r.outcome.ok();
+                now.map(|now| changes::of_addresses(&r.name, &self.known, now))
+                    .unwrap_or_default()
+            }
+            Body::Device(d) => {
+                let known = self.devices.get(&(d.device.clone(), method));
+                let both = known.zip(d.agent());
+                both.map(|(k, now)| changes::of_device(k, &d.device, now))
+                    .unwrap_or_default()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -215,6 +256,8 @@ impl Window {
             self.newest = Some(obs.at);
         }
         if let Body::Local(state) = &obs.body {
+            let changed = changes::of_host(self.local.as_ref(), state);
+            self.changes.notice(obs.at, obs.id, changed);
             self.local = Some(dated(obs, state));
             self.locals.push(dated(obs, state));
             return;
@@ -223,6 +266,12 @@ impl Window {
         let Some(t) = self.targets.get_mut(&obs.target) else {
             return;
         };
+        let changed = t.changed_by(&obs.body, obs.how.method);
+        let log = match &obs.body {
+            Body::Device(_) => &mut t.device_changes,
+            _ => &mut t.changes,
+        };
+        log.notice(obs.at, obs.id, changed);
         match &obs.body {
             Body::Local(_) => {}
             Body::Resolve(r) => {
@@ -250,7 +299,7 @@ impl Window {
                 .devices
                 .entry((d.device.clone(), obs.how.method))
                 .or_default()
-                .push(dated(obs, d)),
+                .take(dated(obs, d)),
         }
     }
 }

@@ -34,6 +34,12 @@ impl<T> Recent<T> {
         self.items.push_back(item);
         self.total = self.total.saturating_add(1);
     }
+    /// Forgets the oldest beyond so many.
+    pub(super) fn keep(&mut self, most: usize) {
+        while self.items.len() > most {
+            self.items.pop_front();
+        }
+    }
     /// Results since the start.
     pub fn total(&self) -> u32 {
         self.total

@@ -125,7 +125,8 @@ fn counts(app: &App, hidden_targets: usize) -> Line {
 /// How many findings of a severity are open.
 pub fn count(app: &App, severity: Severity) -> usize {
     let all = app.verdicts.findings.iter();
-    all.filter(|f| f.severity == severity).count()
+    let alarming = all.filter(|f| f.severity == severity && app.dismissal(f).is_none());
+    alarming.count()
 }
 
 /// What can be selected, from top to bottom.

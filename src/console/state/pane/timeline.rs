@@ -359,6 +359,24 @@ pub fn tell(app: &App, e: &Event) -> Told {
                 format!("{how} after {took}, {}", lines(output.len())),
             )
         }
+        EventKind::FindingDismissed {
+            summary,
+            reason,
+            known,
+            ..
+        } => {
+            let word = if *known { "known" } else { "dismissed" };
+            told(
+                (s.dot, Role::Accent),
+                by.as_str(),
+                format!("{word}: {summary} ({reason})"),
+            )
+        }
+        EventKind::FindingRestored { summary, .. } => told(
+            (s.dot, Role::Accent),
+            by.as_str(),
+            format!("alarms again: {summary}"),
+        ),
         EventKind::TargetAdded { target } => told(
             (s.dot, Role::Accent),
             by.as_str(),

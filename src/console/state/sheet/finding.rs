@@ -7,7 +7,7 @@ use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::pane::severity_role;
 use crate::model::catalogue;
 use crate::model::finding::{Finding, FindingKey};
-use crate::model::time::{date_time_utc, human};
+use crate::model::time::{clock_utc, date_time_utc, human};
 
 /// The finding of that key, open or cleared.
 pub fn of(app: &App, key: &FindingKey, cols: usize) -> Doc {
@@ -78,6 +78,18 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
         ),
     );
     row(&mut doc, "since", since, cols);
+    if let Some(d) = app.dismissal(f) {
+        let word = if d.known {
+            "known for this incident"
+        } else {
+            "until it clears"
+        };
+        let line = Line::plain(d.reason.clone()).with(
+            Role::Muted,
+            format!(" ({word}; by {} at {})", d.by.0, clock_utc(d.at)),
+        );
+        row(&mut doc, "dismissed", line, cols);
+    }
     if let Some(until) = f.until {
         row(&mut doc, "until", Line::plain(date_time_utc(until)), cols);
     }
@@ -102,6 +114,7 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
             );
         row(&mut doc, "runbook", line, cols);
     }
+    changes(f, &mut doc, cols);
     evidence(f, &mut doc, cols);
     if let Some(e) = entry {
         doc.gap();
@@ -111,6 +124,21 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
         }
     }
     doc
+}
+
+/// Nearness is no proof, and the words don't claim it.
+fn changes(f: &Finding, doc: &mut Doc, cols: usize) {
+    if !f.changes.is_empty() {
+        heading(doc, "WHAT CHANGED NEAR ITS START");
+    }
+    for c in &f.changes {
+        let line = Line::of(
+            Role::Muted,
+            format!("- {}, {}: ", clock_utc(c.at), c.away(f.since)),
+        )
+        .text(c.text.clone());
+        doc.lines(line.wrap(cols, 2));
+    }
 }
 
 fn evidence(f: &Finding, doc: &mut Doc, cols: usize) {

@@ -66,6 +66,7 @@ pub fn of(app: &App) -> Option<Sheet> {
         Layer::Note(_)
         | Layer::Parameter { .. }
         | Layer::Reason { .. }
+        | Layer::Dismiss { .. }
         | Layer::AddTarget(_)
         | Layer::Filter(_) => None,
     }
@@ -104,6 +105,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             };
             (word.into(), input, "goes to the timeline with the step")
         }
+        Layer::Dismiss { input, .. } => (
+            "dismiss: why".into(),
+            input,
+            "until it clears; ! before the words: known for the whole incident",
+        ),
         Layer::Palette { input, .. } => (
             "command".into(),
             input,

@@ -168,14 +168,22 @@ fn at_most(mut lines: Vec<Line>, most: usize, cols: usize) -> Vec<Line> {
 /// Summary with age; below it the rest of the summary and the first evidence.
 fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -> Vec<Line> {
     let mark = if selected { app.symbols.marker } else { " " };
+    let dismissed = app.dismissal(f);
     let sign = app.symbols.severity(f.severity);
-    let role = severity_role(f.severity);
+    let role = match dismissed {
+        Some(_) => Role::Muted,
+        None => severity_role(f.severity),
+    };
     let age = app.shown_at().wall.duration_since(f.since);
     let age = match std::time::Duration::try_from(age).unwrap_or_default() {
         age if age.as_secs() == 0 => "now".into(),
         age => human(age),
     };
     let mut right = Line::new();
+    if let Some(d) = dismissed {
+        let word = if d.known { "known  " } else { "dismissed  " };
+        right.push(Role::Pending, word);
+    }
     if f.confidence < 0.8 {
         right.push(Role::Muted, format!("{}  ", f.confidence_word()));
     }
@@ -200,12 +208,16 @@ fn entry(app: &App, f: &Finding, (cols, most): (usize, usize), selected: bool) -
         left.cut(cols)
     };
     // Nobody acts on information: its evidence shows when it is selected.
-    let brief = f.severity == Severity::Info && !selected;
+    let brief = (f.severity == Severity::Info || dismissed.is_some()) && !selected;
     // What does not fit goes on below: the place often stands at the end.
     let mut below = Line::plain("   ").text(rest);
     if let Some(e) = f.evidence.first().filter(|_| !brief) {
         if !rest.is_empty() {
             below.push(Role::Muted, format!(" {} ", app.symbols.sep));
+        }
+        if let Some(flap) = f.flap {
+            below.push(Role::Warning, format!("{flap} "));
+            below.push(Role::Muted, format!("{} ", app.symbols.sep));
         }
         below.push(Role::Muted, e.text.clone());
     }
