@@ -49,6 +49,24 @@ pub fn dns(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     )]
 }
 
+/// One question with validation and without, and what a validator of one's own says.
+pub fn dnssec(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let mut lines: Vec<String> = ["+dnssec", "+dnssec +cd"]
+        .iter()
+        .flat_map(|how| {
+            dns(server, name, rtype)
+                .into_iter()
+                .map(move |l| format!("{l} {how}"))
+        })
+        .collect();
+    lines.push(format!(
+        "delv @{} -p {} {name} {rtype}",
+        server.ip(),
+        server.port()
+    ));
+    lines
+}
+
 /// A TCP connection.
 pub fn tcp(dst: SocketAddr) -> Vec<String> {
     vec![format!("nc -v -z -w 3 {} {}", dst.ip(), dst.port())]

@@ -4,9 +4,11 @@
 
 use super::finding::{Code, PlaceKind, Severity};
 
+mod dns;
 mod http;
 mod tls;
 
+pub use dns::DNSSEC_BOGUS;
 pub use http::HTTP_REDIRECT_LOOP;
 pub use tls::{
     TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
@@ -276,6 +278,7 @@ pub static CATALOGUE: &[Entry] = &[
         fooled_by: "",
         next: "check the access list of the resolver and which resolver this host should use",
     },
+    dns::BOGUS,
     Entry {
         code: NAME_NOT_FOUND,
         place: PlaceKind::Endpoint,

@@ -3,6 +3,8 @@
 //! A resolver's fault is one finding however many names were asked; a name's fault needs all
 //! resolvers that answered to agree.
 
+mod bogus;
+mod fails;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +35,11 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
         .iter()
         .filter_map(|(a, s)| Some((*a, s.unanswered()?)))
         .collect();
+    for id in &f.window.order {
+        if let Some(t) = f.window.targets.get(id) {
+            bogus::judge(f, t, out);
+        }
+    }
     let nobody_left = configured().all(|(a, _)| down.contains_key(a));
     let single = configured().count() == 1;
     for (server, seen) in &servers {
@@ -52,7 +59,7 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
             ("SERVFAIL", code::RESOLVER_SERVFAIL),
             ("REFUSED", code::RESOLVER_REFUSED),
         ] {
-            if let Some(finding) = failing(f, *server, seen, rcode, which, only_one) {
+            if let Some(finding) = fails::judge(f, *server, seen, rcode, which, only_one, out) {
                 out.push(finding);
             }
         }
@@ -278,106 +285,4 @@ fn resolver_down(
     )
     .reproduce(reproduce::dns(server, name, rtype))
     .done()
-}
-
-/// The resolver answers some question with that rcode again and again.
-fn failing(
-    f: &Facts,
-    server: SocketAddr,
-    seen: &Server,
-    rcode: &str,
-    which: crate::model::finding::Code,
-    only_one: bool,
-) -> Option<Finding> {
-    let is = |s: &DnsSample| {
-        !s.liveness_only && s.outcome.ok().is_some_and(|a| a.rcode.as_str() == rcode)
-    };
-    let failed: Vec<_> = seen
-        .asked
-        .iter()
-        .filter_map(|(id, key, r)| {
-            let run: Vec<_> = r.run_of(is).collect();
-            (run.len() >= f.thresholds.repeat as usize).then_some((*id, *key, run))
-        })
-        .collect();
-    // Of a name with one type that fails and one that does not, the one that fails.
-    let (_, key, run) = failed.first()?;
-    let since = run.last()?.at.wall;
-    let subject = subject_of(&failed.iter().map(|(id, ..)| *id).collect());
-    let names: BTreeSet<_> = failed.iter().map(|(_, k, _)| k.name.as_str()).collect();
-    let name = match names.len() {
-        0 | 1 => format!("{} {}", key.name, key.rtype),
-        n => format!("{n} names, {} among them", key.name),
-    };
-    let others = names_elsewhere(f, key);
-    let severity = if (only_one || others == 0) && !resolves_otherwise(seen, key) {
-        Severity::Critical
-    } else {
-        Severity::Warning
-    };
-    let beside = match others {
-        0 => String::new(),
-        n => format!(
-            "; {n} other resolver{} it",
-            if n == 1 { " resolves" } else { "s resolve" }
-        ),
-    };
-    Some(
-        Build::new(
-            which,
-            severity,
-            &subject,
-            Location::at(PlaceKind::Resolver, server.ip()),
-            since,
-        )
-        .which(server)
-        .confidence(0.9)
-        .summary(format!(
-            "resolver {} answers {rcode} for {name}{beside}",
-            server.ip()
-        ))
-        .evidence(
-            run.iter().map(|d| d.id),
-            format!(
-                "{} answers {rcode} in a row to {} {}",
-                run.len(),
-                key.name,
-                key.rtype
-            ),
-        )
-        .reproduce(reproduce::dns(
-            server,
-            key.name.as_str(),
-            key.rtype.as_str(),
-        ))
-        .done(),
-    )
-}
-
-/// Whether the server resolves another type of the name, so that it can be used all the same.
-fn resolves_otherwise(seen: &Server, key: &DnsKey) -> bool {
-    seen.asked.iter().any(|(_, k, r)| {
-        let useful = r
-            .last()
-            .and_then(|d| d.value.outcome.ok())
-            .is_some_and(|a| a.rcode.as_str() == "NOERROR" && !a.records.is_empty());
-        k.name == key.name && k.rtype != key.rtype && useful
-    })
-}
-
-/// How many other servers resolve the same question.
-fn names_elsewhere(f: &Facts, key: &DnsKey) -> usize {
-    let mut servers = BTreeSet::new();
-    for t in f.window.targets.values() {
-        for (k, r) in &t.dns {
-            let good = r
-                .last()
-                .and_then(|d| d.value.outcome.ok())
-                .is_some_and(|a| a.rcode.as_str() == "NOERROR");
-            if good && k.server != key.server && k.name == key.name && k.rtype == key.rtype {
-                servers.insert(k.server);
-            }
-        }
-    }
-    servers.len()
 }

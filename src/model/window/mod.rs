@@ -16,7 +16,7 @@ pub use path::{
 pub use ping::{PingSeries, SaidNo};
 pub use point::PingPoint;
 pub use quality::Quality;
-pub use service::{DnsKey, Recent};
+pub use service::{Beside, DnsKey, Recent};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -85,6 +85,8 @@ pub struct TargetWindow {
     pub tcp: BTreeMap<SocketAddr, Recent<TcpSample>>,
     /// DNS answers by server, name and type.
     pub dns: BTreeMap<DnsKey, Recent<DnsSample>>,
+    /// What was asked to explain those answers.
+    pub beside: Beside,
     /// TLS sessions.
     pub tls: BTreeMap<SocketAddr, Recent<TlsSample>>,
     /// HTTP responses.
@@ -105,6 +107,7 @@ impl TargetWindow {
             pmtu: BTreeMap::new(),
             tcp: BTreeMap::new(),
             dns: BTreeMap::new(),
+            beside: Beside::default(),
             tls: BTreeMap::new(),
             http: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -241,7 +244,10 @@ impl Window {
                 .take(obs, r),
             Body::Pmtu(p) => t.pmtu.entry(p.dst).or_default().push(dated(obs, p)),
             Body::Tcp(s) => t.tcp.entry(s.dst).or_default().push(dated(obs, s)),
-            Body::Dns(s) => t.dns.entry(DnsKey::of(s)).or_default().push(dated(obs, s)),
+            Body::Dns(s) => match t.beside.place(s) {
+                Some(series) => series.push(dated(obs, s)),
+                None => t.dns.entry(DnsKey::of(s)).or_default().push(dated(obs, s)),
+            },
             Body::Tls(s) => t.tls.entry(s.dst).or_default().push(dated(obs, s)),
             Body::Http(s) => t.http.entry(s.dst).or_default().push(dated(obs, s)),
             Body::Device(d) => t

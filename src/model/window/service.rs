@@ -1,10 +1,11 @@
 //! The last few results of a probe that is asked now and then.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::Dated;
-use crate::model::observation::DnsSample;
+use crate::model::observation::{DnsSample, ServerRole};
+use crate::model::service::DnsTransport;
 use crate::model::text::SafeText;
 
 /// Results kept.
@@ -73,6 +74,32 @@ impl DnsKey {
             server: s.server,
             name: s.name.clone(),
             rtype: s.rtype.clone(),
+        }
+    }
+}
+
+/// DNS questions asked beside those of the targets, to explain what these brought.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Over TCP, by server.
+    pub tcp: BTreeMap<SocketAddr, Recent<DnsSample>>,
+    /// The servers of the zone themselves, asked without recursion.
+    pub authorities: BTreeMap<DnsKey, Recent<DnsSample>>,
+    /// The start of authority of a name, as a resolver has it.
+    pub serials: BTreeMap<DnsKey, Recent<DnsSample>>,
+}
+
+impl Beside {
+    /// Where a sample belongs, if it is one of these.
+    pub(super) fn place(&mut self, s: &DnsSample) -> Option<&mut Recent<DnsSample>> {
+        let serial = s.rtype.as_str() == "SOA";
+        match (s.role, s.asked.transport) {
+            (ServerRole::Authoritative, _) => {
+                Some(self.authorities.entry(DnsKey::of(s)).or_default())
+            }
+            (_, DnsTransport::Tcp) => Some(self.tcp.entry(s.server).or_default()),
+            _ if serial => Some(self.serials.entry(DnsKey::of(s)).or_default()),
+            _ => None,
         }
     }
 }
