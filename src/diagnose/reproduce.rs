@@ -49,6 +49,16 @@ pub fn dns(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     )]
 }
 
+/// One question at one resolver, over UDP and over TCP.
+pub fn dns_tcp(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let plain = dns(server, name, rtype);
+    let over_tcp = plain
+        .iter()
+        .map(|l| format!("{l} +tcp"))
+        .collect::<Vec<_>>();
+    [plain, over_tcp].concat()
+}
+
 /// One question with validation and without, and what a validator of one's own says.
 pub fn dnssec(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     let mut lines: Vec<String> = ["+dnssec", "+dnssec +cd"]

@@ -27,6 +27,10 @@ pub struct Thresholds {
     pub tls_expiring_warning: Duration,
     /// Certificates that expire within this time are critical.
     pub tls_expiring_critical: Duration,
+    /// Questions over TCP in a row that fail before TCP is called blocked.
+    pub dns_tcp_failures: u32,
+    /// Time over which those must be spread.
+    pub dns_tcp_span: Duration,
 }
 
 impl Default for Thresholds {
@@ -44,6 +48,8 @@ impl Default for Thresholds {
             arp_delay: Duration::from_millis(800),
             tls_expiring_warning: Duration::from_secs(21 * DAY),
             tls_expiring_critical: Duration::from_secs(3 * DAY),
+            dns_tcp_failures: 3,
+            dns_tcp_span: Duration::from_secs(1),
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use std::process::Command;
 
-use super::plan::{RESOLVER, RESOLVER_2, Role, V4};
+use super::plan::{LINKS, RESOLVER, RESOLVER_2, Role, V4};
 use super::proof::until;
 use super::{Lab, must};
 
@@ -255,6 +255,33 @@ impl Lab {
         self.dig_must_say(resolver, &["www.lab.test"], "status: NOERROR");
         let word = if refuse { "refused" } else { "timed out" };
         self.dig_must_say(resolver, &["+tcp", "www.lab.test"], word);
+    }
+
+    /// A resolver at [`RESOLVER_2`] whose answer for `large.lab.test` does not fit a UDP packet.
+    pub fn large_answers(&mut self) {
+        let all: String = (1..=150)
+            .map(|i| format!("local-data: \"large.lab.test. 60 IN A 10.71.200.{i}\"\n"))
+            .collect();
+        self.other_resolver(&all);
+        self.dig_must_say(
+            RESOLVER_2,
+            &["+ignore", "large.lab.test"],
+            "flags: qr aa tc",
+        );
+        self.dig_must_say(RESOLVER_2, &["large.lab.test"], "10.71.200.150");
+    }
+
+    /// A link takes no larger packets any more in either direction, and nobody is told.
+    pub fn large_packets_vanish(&self, link: u8, bytes: u16) {
+        let l = LINKS[usize::from(link) - 1];
+        for role in [l.near, l.far] {
+            self.filter(
+                role,
+                "large",
+                "prerouting priority -300",
+                &format!("iifname l{link} meta length > {bytes} drop;"),
+            );
+        }
     }
 
     /// A resolver at [`RESOLVER_2`] that takes so long for every answer.

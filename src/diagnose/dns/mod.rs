@@ -6,6 +6,7 @@
 mod bogus;
 mod fails;
 mod names;
+mod tcp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -55,6 +56,9 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
         if server.ip().is_loopback() && out.iter().any(is_local_root) {
             continue;
         }
+        if let Some(finding) = tcp::judge(f, *server, seen, &servers) {
+            out.push(finding);
+        }
         for (rcode, which) in [
             ("SERVFAIL", code::RESOLVER_SERVFAIL),
             ("REFUSED", code::RESOLVER_REFUSED),
@@ -90,13 +94,10 @@ impl<'a> Server<'a> {
     /// enough of them unanswered to be called down.
     fn unanswered(&self) -> Option<Vec<&'a Dated<DnsSample>>> {
         let all = || self.asked.iter().flat_map(|(_, _, r)| r.iter());
-        let answered = all()
-            .filter(|d| is_answer(&d.value.outcome))
-            .map(|d| d.at.mono)
-            .max();
+        let answered = all().filter(|d| is_answer(d)).map(|d| d.at.mono).max();
         // By the time of asking: of a burst those that were lost are known last.
         let mut run: Vec<_> = all()
-            .filter_map(|d| Some((d.at.mono.minus(waited(&d.value.outcome)?), d)))
+            .filter_map(|d| Some((d.at.mono.minus(waited(d)?), d)))
             .filter(|(asked, _)| answered.is_none_or(|a| *asked >= a))
             .collect();
         run.sort_by_key(|(asked, _)| std::cmp::Reverse(*asked));
@@ -141,21 +142,38 @@ fn by_server<'a>(f: &Facts<'a>) -> BTreeMap<SocketAddr, Server<'a>> {
     servers
 }
 
-fn is_answer<T>(o: &Outcome<T>) -> bool {
-    match o {
+/// Whether the server said something over UDP; that the rest did not come over TCP is another
+/// matter.
+fn is_answer(d: &Dated<DnsSample>) -> bool {
+    match &d.value.outcome {
         Outcome::Ok(_) => true,
-        Outcome::Refused { why, .. } => matches!(why, Refusal::Protocol(_)),
-        Outcome::Timeout { .. } | Outcome::CannotTry { .. } => false,
+        Outcome::Refused {
+            why: Refusal::Protocol(_),
+            ..
+        } => true,
+        Outcome::Refused { .. } | Outcome::Timeout { .. } => d.value.is_cut_off(d.how.method),
+        Outcome::CannotTry { .. } => false,
     }
 }
 
 /// How long an unanswered question waited.
-fn waited<T>(o: &Outcome<T>) -> Option<Duration> {
-    match o {
-        Outcome::Timeout { after } => Some(after.duration()),
-        Outcome::Refused { after, .. } if !is_answer(o) => Some(after.duration()),
+fn waited(d: &Dated<DnsSample>) -> Option<Duration> {
+    match &d.value.outcome {
+        _ if is_answer(d) => None,
+        Outcome::Timeout { after } | Outcome::Refused { after, .. } => Some(after.duration()),
         _ => None,
     }
+}
+
+/// Whether it is known that a server takes questions over TCP, or that it does not. One that was
+/// not heard over UDP is not asked.
+pub fn tcp_is_settled(f: &Facts, server: SocketAddr) -> bool {
+    tcp::is_settled(f, server)
+}
+
+/// A black hole for large packets explains a connection over which no answer comes.
+pub fn yield_to_black_holes(findings: &mut Vec<Finding>) {
+    tcp::yield_to_black_holes(findings);
 }
 
 /// The finding that explains why no resolver helps this target, if none does.
@@ -174,7 +192,7 @@ pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> O
         if told {
             return None;
         }
-        let silent = waited(&last.value.outcome).is_some();
+        let silent = waited(last).is_some();
         *servers.entry(key.server).or_insert(silent) &= silent;
     }
     let mut why = findings
@@ -189,6 +207,7 @@ pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> O
                     code::RESOLVER_SERVFAIL,
                     code::RESOLVER_REFUSED,
                     code::RESOLVER_CONFIG_BROKEN,
+                    code::DNS_TCP_BLOCKED,
                 ]
                 .contains(&x.code)
         });

@@ -24,7 +24,8 @@ fn one_of_two_is_down() {
     let s = two()
         .dns(RESOLVER, NAME, "NOERROR", 4)
         .at(0)
-        .dns(SECOND, NAME, "-", 3);
+        .dns(SECOND, NAME, "-", 3)
+        .over_tcp(RESOLVER, "NOERROR", 1);
     let j = s.judge();
     let x = j.only(code::RESOLVER_DOWN);
     assert_eq!(
@@ -218,7 +219,8 @@ fn a_short_name_that_the_search_list_completes_exists() {
     let gone = Scene::of(&["web"])
         .look(|_| {})
         .unresolved("NXDOMAIN")
-        .dns(RESOLVER, "web", "NXDOMAIN", 4);
+        .dns(RESOLVER, "web", "NXDOMAIN", 4)
+        .over_tcp(RESOLVER, "NXDOMAIN", 1);
     gone.judge().only(code::NAME_NOT_FOUND);
     assert!(gone.pending("web").is_empty());
 }

@@ -98,3 +98,131 @@ fn a_broken_name_hides_no_broken_resolver() {
     let x = j.get(code::RESOLVER_SERVFAIL).unwrap();
     assert_eq!(x.subject.as_str(), other);
 }
+
+// ---- dns-tcp-blocked ----
+
+/// UDP answers all the time; over TCP that often what `rcode` says.
+fn over_tcp(rcode: &str, n: usize) -> Scene {
+    Scene::host(Q)
+        .dns(RESOLVER, NAME, "NOERROR", 2)
+        .over_tcp(RESOLVER, rcode, n)
+        .dns(RESOLVER, NAME, "NOERROR", 1)
+}
+
+/// Truncated over UDP, and over TCP it failed.
+fn cut_off(server: &str) -> DnsSample {
+    sample(server, "A", "-")
+}
+
+#[test]
+fn tcp_that_fails_beside_udp() {
+    for rcode in ["-", "closed", "!"] {
+        let j = over_tcp(rcode, 3).judge();
+        let x = j.only(code::DNS_TCP_BLOCKED);
+        assert_eq!(
+            (x.severity, x.location.kind, x.location.address),
+            (Severity::Warning, PlaceKind::Resolver, Some(ip(RESOLVER)))
+        );
+        assert!(x.reproduce.iter().any(|r| r.as_str().ends_with("+tcp")));
+        over_tcp(rcode, 2).judge().quiet();
+    }
+    // Whatever it says, it says it over TCP.
+    for rcode in ["NOERROR", "REFUSED", "SERVFAIL"] {
+        over_tcp(rcode, 3).judge().quiet();
+    }
+    // One that answers in between, and one after.
+    over_tcp("-", 2)
+        .over_tcp(RESOLVER, "NOERROR", 1)
+        .over_tcp(RESOLVER, "-", 2)
+        .judge()
+        .quiet();
+    over_tcp("-", 5)
+        .over_tcp(RESOLVER, "NOERROR", 1)
+        .judge()
+        .quiet();
+    // A burst at one instant is one chance, not three.
+    let mut burst = cut_off(RESOLVER);
+    burst.asked.transport = crate::model::service::DnsTransport::Tcp;
+    Scene::host(Q)
+        .dns(RESOLVER, NAME, "NOERROR", 2)
+        .samples(Method::DnsTcp, 1, vec![burst; 3])
+        .dns(RESOLVER, NAME, "NOERROR", 1)
+        .judge()
+        .quiet();
+}
+
+#[test]
+fn a_resolver_that_is_down_is_no_matter_of_tcp() {
+    let s = Scene::host(Q)
+        .dns(RESOLVER, NAME, "NOERROR", 1)
+        .over_tcp(RESOLVER, "-", 4)
+        .dns(RESOLVER, NAME, "-", 3);
+    s.judge().only(code::RESOLVER_DOWN);
+}
+
+#[test]
+fn truncated_answers_make_it_critical() {
+    let cut = || vec![cut_off(RESOLVER); 4];
+    let s = Scene::host(Q)
+        .over_tcp(RESOLVER, "-", 3)
+        .samples(Method::DnsTcp, 2000, cut());
+    let j = s.judge();
+    assert_eq!(j.only(code::DNS_TCP_BLOCKED).severity, Severity::Critical);
+    assert!(matches!(j.state(Q), TargetState::Down(_)));
+    // With another resolver that takes TCP nobody is cut off.
+    let beside = two()
+        .over_tcp(RESOLVER, "-", 3)
+        .over_tcp(SECOND, "NOERROR", 1)
+        .dns(SECOND, NAME, "NOERROR", 1)
+        .samples(Method::DnsTcp, 2000, cut());
+    let j = beside.judge();
+    assert_eq!(j.only(code::DNS_TCP_BLOCKED).severity, Severity::Warning);
+}
+
+#[test]
+fn a_black_hole_explains_it() {
+    use crate::model::observation::PmtuHow;
+    use crate::model::service::{DnsChannel, DnsStage};
+    let at = format!("dns:api.example.com@{RESOLVER}");
+    let hole = || PmtuHow::Silent {
+        first_bad: 1401,
+        bad_sent: 8,
+        good_sent: 8,
+        good_answered: 8,
+        last_seen: None,
+        beyond: None,
+    };
+    let scene = |stage: DnsStage| {
+        let mut stalls = dns_sample(RESOLVER, ServerRole::Named, (NAME, "A"), "-");
+        stalls.asked.transport = crate::model::service::DnsTransport::Tcp;
+        stalls.channel = Some(Box::new(DnsChannel {
+            stage,
+            ..DnsChannel::default()
+        }));
+        Scene::host(&at)
+            .resolved(&[RESOLVER])
+            .asked(RESOLVER, ServerRole::Named, (NAME, "A"), "NOERROR", 2)
+            .samples(Method::DnsTcp, 700, vec![stalls; 3])
+            .asked(RESOLVER, ServerRole::Named, (NAME, "A"), "NOERROR", 1)
+    };
+    let stalled = || scene(DnsStage::Exchange);
+    stalled().judge().only(code::DNS_TCP_BLOCKED);
+    let j = stalled().pmtu(RESOLVER, 1400, hole()).judge();
+    j.only(code::PMTU_BLACK_HOLE);
+    // A connection that does not open has another reason.
+    let j = scene(DnsStage::Connect)
+        .pmtu(RESOLVER, 1400, hole())
+        .judge();
+    assert!(j.get(code::DNS_TCP_BLOCKED).is_some());
+}
+
+#[test]
+fn a_verdict_waits_for_tcp() {
+    let s = Scene::host(Q).dns(RESOLVER, NAME, "NOERROR", 4);
+    assert_eq!(s.pending(Q), ["dns"]);
+    let answered = s.clone().over_tcp(RESOLVER, "NOERROR", 1);
+    assert!(answered.pending(Q).is_empty());
+    let failed = |n| s.clone().over_tcp(RESOLVER, "-", n).pending(Q);
+    assert_eq!(failed(2), ["dns"]);
+    assert!(failed(3).is_empty());
+}

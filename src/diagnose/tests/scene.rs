@@ -213,6 +213,13 @@ impl Scene {
         self.many(n, 2000, Method::DnsUdp, || Body::Dns(sample.clone()))
     }
 
+    /// Questions over TCP; what they bring as in [`Scene::dns`].
+    pub fn over_tcp(self, server: &str, rcode: &str, n: usize) -> Self {
+        let mut sample = dns_sample(server, ServerRole::Configured, ("x.example", "A"), rcode);
+        sample.asked.transport = crate::model::service::DnsTransport::Tcp;
+        self.samples(Method::DnsTcp, 700, vec![sample; n])
+    }
+
     /// One sample after the other, so many milliseconds apart.
     pub fn samples(mut self, method: Method, every: u64, all: Vec<DnsSample>) -> Self {
         for sample in all {

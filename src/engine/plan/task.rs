@@ -52,6 +52,13 @@ pub enum Task {
         /// Only whether the server is alive.
         liveness: bool,
     },
+    /// Questions over TCP to a DNS server that was heard over UDP, seldom.
+    DnsTcp {
+        /// The server.
+        server: SocketAddr,
+        /// The server was named by the user.
+        named: bool,
+    },
     /// TLS handshakes.
     Tls {
         /// Whom it is for.
@@ -161,7 +168,7 @@ impl Probes {
             Task::Trace { .. } => self.is_on("trace"),
             Task::Pmtu { .. } => self.is_on("mtu"),
             Task::Tcp { .. } => self.is_on("tcp"),
-            Task::Dns { .. } => self.is_on("dns"),
+            Task::Dns { .. } | Task::DnsTcp { .. } => self.is_on("dns"),
             Task::Tls { .. } => self.is_on("tls"),
             Task::Http { .. } => self.is_on("http"),
             Task::Devices(_) => self.is_on("device"),

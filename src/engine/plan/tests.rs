@@ -62,6 +62,7 @@ fn shorts(s: &Scene, reach: Reach) -> Vec<String> {
                 name,
                 ..
             } => format!("dns {} {named} {name}", server.ip()),
+            Task::DnsTcp { server, named } => format!("dns over tcp {} {named}", server.ip()),
             Task::Tls { dst, asked, .. } => format!("tls {} {asked}", dst.port()),
             Task::Http { dst, asked, .. } => format!("http {} {asked}", dst.port()),
             Task::Devices(_) => "devices".into(),
@@ -357,4 +358,21 @@ fn targets_at_one_address_share_what_is_asked_of_it() {
     assert_eq!(audience(&|t| matches!(t, Task::Ping { .. })), [2]);
     let own_port = |t: &Task| matches!(t, Task::Tcp { dst, .. } if dst.port() == 8080);
     assert_eq!(audience(&own_port), [1], "the other did not ask for it");
+}
+
+#[test]
+fn servers_that_answer_are_asked_over_tcp_once_for_all() {
+    let other = "dns:b.example.com";
+    let s = Scene::of(&["dns:api.example.com", other]).look(two_resolvers);
+    let over_tcp = |s: &Scene| -> Vec<String> {
+        let all = shorts(s, ALL).into_iter();
+        all.filter(|t| t.starts_with("dns over tcp")).collect()
+    };
+    let s = s.dns(RESOLVER, "api.example.com", "-", 1);
+    assert!(over_tcp(&s).is_empty(), "one that is silent is left alone");
+    let s = s.dns(RESOLVER, "api.example.com", "SERVFAIL", 1);
+    let s = s.on(other).dns(RESOLVER, "b.example.com", "NOERROR", 1);
+    assert_eq!(over_tcp(&s), [format!("dns over tcp {RESOLVER} false")]);
+    let s = s.dns("10.0.9.54", "b.example.com", "NOERROR", 1);
+    assert_eq!(over_tcp(&s).len(), 2);
 }

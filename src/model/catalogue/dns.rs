@@ -5,6 +5,8 @@ use crate::model::finding::{Code, PlaceKind, Severity};
 
 /// `dnssec-bogus`.
 pub const DNSSEC_BOGUS: Code = Code::known("dnssec-bogus");
+/// `dns-tcp-blocked`.
+pub const DNS_TCP_BLOCKED: Code = Code::known("dns-tcp-blocked");
 
 pub(super) const BOGUS: Entry = Entry {
     code: DNSSEC_BOGUS,
@@ -14,4 +16,13 @@ pub(super) const BOGUS: Entry = Entry {
     inferred_from: "SERVFAIL to the plain question and an answer to the same one with checking disabled (CD), again and again; extended errors (RFC 8914) and the dates of the signatures are quoted where there are any",
     fooled_by: "a resolver whose own clock or trust anchor is wrong: then every signed name fails at that one alone; a failure that passes just then is asked about a second time",
     next: "look at the dates of the signatures and at the DS of the parent (delv, dig +dnssec); sign the zone anew, or have the parent take the DS out until it is mended",
+};
+pub(super) const TCP_BLOCKED: Entry = Entry {
+    code: DNS_TCP_BLOCKED,
+    place: PlaceKind::Resolver,
+    severity: Severity::Warning,
+    meaning: "The resolver answers over UDP and not over TCP: answers that do not fit a UDP packet can't be had.",
+    inferred_from: "several questions over TCP in a row that were refused, met silence or were cut off, beside answers over UDP; critical where an answer was truncated and no other resolver takes TCP",
+    fooled_by: "a path MTU black hole, where the connection opens and large answers vanish: that is looked for and wins",
+    next: "let TCP port 53 through wherever UDP port 53 is (RFC 7766); check that the resolver listens on TCP and is not out of connections",
 };

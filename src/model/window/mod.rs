@@ -27,6 +27,7 @@ use super::observation::{
     Body, DnsSample, How, HttpSample, Method, ObsId, Observation, PmtuSample, Resolution,
     TcpSample, TlsSample,
 };
+use super::service::DnsTransport;
 use super::target::{Target, TargetId};
 use super::text::SafeText;
 use super::time::Stamp;
@@ -45,6 +46,9 @@ pub struct Window {
     pub local: Option<Dated<LocalState>>,
     /// The last looks, oldest first.
     pub locals: Recent<LocalState>,
+    /// Questions over TCP by DNS server. What a server does is filed once, whoever's name it was
+    /// asked for.
+    pub dns_tcp: BTreeMap<SocketAddr, Recent<DnsSample>>,
     /// Time of the newest observation.
     pub newest: Option<Stamp>,
     /// No rules are asked about it: of many targets it keeps what a screen shows.
@@ -218,6 +222,16 @@ impl Window {
         if let Body::Local(state) = &obs.body {
             self.local = Some(dated(obs, state));
             self.locals.push(dated(obs, state));
+            return;
+        }
+        if let Body::Dns(s) = &obs.body
+            && s.asked.transport == DnsTransport::Tcp
+        {
+            let series = self.dns_tcp.entry(s.server).or_default();
+            // The same fact may come once for each target that uses the server.
+            if series.last().is_none_or(|d| d.at != obs.at) {
+                series.push(dated(obs, s));
+            }
             return;
         }
         let room = ping::room(self.order.len(), self.screen_only);

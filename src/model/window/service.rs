@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 
 use super::Dated;
 use crate::model::observation::{DnsSample, ServerRole};
-use crate::model::service::DnsTransport;
 use crate::model::text::SafeText;
 
 /// Results kept.
@@ -81,8 +80,6 @@ impl DnsKey {
 /// DNS questions asked beside those of the targets, to explain what these brought.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
-    /// Over TCP, by server.
-    pub tcp: BTreeMap<SocketAddr, Recent<DnsSample>>,
     /// The servers of the zone themselves, asked without recursion.
     pub authorities: BTreeMap<DnsKey, Recent<DnsSample>>,
     /// The start of authority of a name, as a resolver has it.
@@ -93,13 +90,11 @@ impl Beside {
     /// Where a sample belongs, if it is one of these.
     pub(super) fn place(&mut self, s: &DnsSample) -> Option<&mut Recent<DnsSample>> {
         let serial = s.rtype.as_str() == "SOA";
-        match (s.role, s.asked.transport) {
-            (ServerRole::Authoritative, _) => {
-                Some(self.authorities.entry(DnsKey::of(s)).or_default())
-            }
-            (_, DnsTransport::Tcp) => Some(self.tcp.entry(s.server).or_default()),
-            _ if serial => Some(self.serials.entry(DnsKey::of(s)).or_default()),
-            _ => None,
-        }
+        let series = match s.role {
+            ServerRole::Authoritative => &mut self.authorities,
+            _ if serial => &mut self.serials,
+            _ => return None,
+        };
+        Some(series.entry(DnsKey::of(s)).or_default())
     }
 }

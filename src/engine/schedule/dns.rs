@@ -1,0 +1,89 @@
+//! Questions to DNS servers: those of the targets, and those that explain the answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::World;
+use super::services::Cadence;
+use crate::engine::plan::role;
+use crate::model::observation::Body;
+use crate::probe::dns::{Options, Transport, ask};
+
+/// Longest wait for a DNS answer.
+const TIMEOUT: Duration = Duration::from_millis(1500);
+/// Packets of a question over TCP, and the answers it takes.
+const OVER_TCP: (usize, usize) = (7, 4);
+/// Questions over TCP in a row that fail, after which it is asked less often.
+const TRIES: u32 = 4;
+/// Time between those.
+const AGAIN: Duration = Duration::from_millis(700);
+/// How often a server is asked over TCP that did not answer.
+const WATCHED: Duration = Duration::from_secs(10);
+/// The same for one that did.
+const SELDOM: Duration = Duration::from_secs(300);
+
+pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
+    let options = Options {
+        liveness_only: liveness,
+        source: world.sockets.source().clone(),
+        ..Options::within(TIMEOUT)
+    };
+    for n in 1u32.. {
+        let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
+        for rtype in types {
+            world.leave(server.ip(), 1, 1).await;
+            let (how, sample) = ask(server, role(named), name, rtype, &options).await;
+            if sample.security.cd_retry.is_some() {
+                // Asked already, with checking disabled and once more: who comes next waits for it.
+                let now = world.clock.mono();
+                let _ = world.budget.delay(server.ip(), 2, 2, now);
+                let _ = world.budget.delay_in_all(2, now);
+            }
+            world.tell(how, Body::Dns(sample)).await;
+        }
+        Cadence::SERVICE.wait(world, n).await;
+    }
+}
+
+/// Once, and again only while that fails.
+pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
+    let options = Options {
+        transport: Transport::Tcp,
+        cd_retry: false,
+        source: world.sockets.source().clone(),
+        ..Options::within(TIMEOUT)
+    };
+    let mut failed = 0u32;
+    loop {
+        let Some((name, rtype)) = asked(world, server) else {
+            // Whoever used it has just gone.
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        };
+        world.leave(server.ip(), OVER_TCP.0, OVER_TCP.1).await;
+        let (how, sample) = ask(server, role(named), &name, &rtype, &options).await;
+        failed = match sample.outcome.ok() {
+            Some(_) => 0,
+            None => failed.saturating_add(1),
+        };
+        world.tell(how, Body::Dns(sample)).await;
+        tokio::time::sleep(match failed {
+            0 => SELDOM,
+            1..TRIES => AGAIN,
+            _ => WATCHED,
+        })
+        .await;
+    }
+}
+
+/// A question that the server has answered over UDP.
+fn asked(world: &World, server: SocketAddr) -> Option<(String, String)> {
+    let seen = world.seen.borrow();
+    let ids = world.audience.borrow();
+    let mut keys = ids
+        .iter()
+        .filter_map(|id| seen.targets.get(id))
+        .flat_map(|t| t.dns.keys());
+    let key = keys.find(|k| k.server == server)?;
+    Some((key.name.to_string(), key.rtype.to_string()))
+}
