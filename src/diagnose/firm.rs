@@ -122,8 +122,8 @@ fn names(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str>
     let servers: BTreeSet<_> = asked.iter().map(|(k, _)| k.server).collect();
     let heard = |r: &Recent<DnsSample>| r.iter().any(|d| d.value.outcome.ok().is_some());
     let firm = |(k, r): &(&DnsKey, &Recent<DnsSample>)| {
-        let tcp = !heard(r) || dns::tcp_is_settled(f, k.server);
-        (asked_enough(r) && tcp) || silent(k.server)
+        let known = !heard(r) || dns::is_settled(f, t, k.server);
+        (asked_enough(r) && known) || silent(k.server)
     };
     if servers.len() < expected || !asked.iter().all(firm) {
         vec!["dns"]

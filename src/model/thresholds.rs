@@ -31,6 +31,11 @@ pub struct Thresholds {
     pub dns_tcp_failures: u32,
     /// Time over which those must be spread.
     pub dns_tcp_span: Duration,
+    /// Time above that of the way there and back from which a resolver is slow for what it has in
+    /// its cache; twice that where the way is not known.
+    pub dns_slow: Duration,
+    /// Such answers before slowness is judged at all.
+    pub dns_slow_samples: u32,
 }
 
 impl Default for Thresholds {
@@ -50,6 +55,8 @@ impl Default for Thresholds {
             tls_expiring_critical: Duration::from_secs(3 * DAY),
             dns_tcp_failures: 3,
             dns_tcp_span: Duration::from_secs(1),
+            dns_slow: Duration::from_millis(300),
+            dns_slow_samples: 5,
         }
     }
 }

@@ -252,9 +252,9 @@ impl Lab {
             "input priority 0",
             &format!("ip daddr {resolver} tcp dport 53 {verdict};"),
         );
-        self.dig_must_say(resolver, &["www.lab.test"], "status: NOERROR");
+        self.dig_must_say(resolver, &["ns.lab.test"], "status: NOERROR");
         let word = if refuse { "refused" } else { "timed out" };
-        self.dig_must_say(resolver, &["+tcp", "www.lab.test"], word);
+        self.dig_must_say(resolver, &["+tcp", "ns.lab.test"], word);
     }
 
     /// A resolver at [`RESOLVER_2`] whose answer for `large.lab.test` does not fit a UDP packet.

@@ -1,7 +1,7 @@
 //! Names and resolvers: what is wrong with them, and what only looks so.
 
 use crate::lab::on_each_user;
-use crate::lab::plan::{RESOLVER, RESOLVER_2, Role, V4};
+use crate::lab::plan::{RESOLVER, RESOLVER_2, Role};
 
 #[test]
 fn signatures_that_have_expired() {
@@ -30,7 +30,7 @@ fn a_resolver_without_tcp() {
                 .at("resolver", address(RESOLVER))
                 .saying(word);
             seen.expect_state("dns:www.lab.test", &["degraded"]);
-            lab.unfilter(Role::Dns, "notcp10715053");
+            lab.unfilter(Role::Dns, "notcp1071553");
         }
         lab.check(&["dns:www.lab.test"])
             .expect_healthy("dns:www.lab.test");
@@ -59,13 +59,37 @@ fn a_truncated_answer_that_can_not_be_had() {
 fn a_black_hole_on_the_way_to_the_resolver() {
     on_each_user("black hole before the resolver", |lab| {
         lab.large_answers();
-        lab.large_packets_vanish(5, 1400);
+        lab.large_packets_vanish(5, 1200);
         lab.dig_must_say(RESOLVER_2, &["+tcp", "large.lab.test"], "timed out");
         lab.dig_must_say(RESOLVER_2, &["+tcp", "ns.lab.test"], "status: NOERROR");
         let target = format!("dns:large.lab.test@{RESOLVER_2}");
         lab.check(&[&target])
             .expect_only("pmtu-black-hole", &target)
             .severity(&["critical"]);
+    });
+}
+
+#[test]
+fn a_resolver_that_is_slow_itself() {
+    on_each_user("resolver slow", |lab| {
+        lab.slow_resolver(450);
+        lab.resolvers(&[RESOLVER_2, RESOLVER]);
+        let seen = lab.check(&["dns:www.lab.test"]);
+        seen.expect_only("resolver-slow", "dns:www.lab.test")
+            .severity(&["warning"])
+            .at("resolver", address(RESOLVER_2))
+            .saying(RESOLVER);
+        seen.expect_state("dns:www.lab.test", &["degraded"]);
+    });
+}
+
+#[test]
+fn a_resolver_that_is_slow_but_fine() {
+    on_each_user("resolver slow but fine", |lab| {
+        lab.slow_resolver(130);
+        lab.resolvers(&[RESOLVER_2]);
+        lab.check(&["dns:www.lab.test"])
+            .expect_healthy("dns:www.lab.test");
     });
 }
 

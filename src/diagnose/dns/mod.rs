@@ -6,6 +6,7 @@
 mod bogus;
 mod fails;
 mod names;
+mod slow;
 mod tcp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,8 @@ use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::observation::{DnsSample, IcmpError, Outcome, Refusal, ServerRole};
 use crate::model::target::TargetId;
+use crate::model::thresholds::Thresholds;
+use crate::model::time::Mono;
 use crate::model::window::{Dated, DnsKey, Recent, TargetWindow};
 
 /// Unanswered questions in a row before a resolver is called down.
@@ -56,9 +59,8 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
         if server.ip().is_loopback() && out.iter().any(is_local_root) {
             continue;
         }
-        if let Some(finding) = tcp::judge(f, *server, seen, &servers) {
-            out.push(finding);
-        }
+        out.extend(tcp::judge(f, *server, seen, &servers));
+        out.extend(slow::judge(f, *server, seen, &servers));
         for (rcode, which) in [
             ("SERVFAIL", code::RESOLVER_SERVFAIL),
             ("REFUSED", code::RESOLVER_REFUSED),
@@ -165,10 +167,23 @@ fn waited(d: &Dated<DnsSample>) -> Option<Duration> {
     }
 }
 
-/// Whether it is known that a server takes questions over TCP, or that it does not. One that was
-/// not heard over UDP is not asked.
-pub fn tcp_is_settled(f: &Facts, server: SocketAddr) -> bool {
-    tcp::is_settled(f, server)
+/// Whether all that was to be learned of a server that answers is known: whether it takes
+/// questions over TCP, and whether it is as slow as it seems.
+pub fn is_settled(f: &Facts, t: &TargetWindow, server: SocketAddr) -> bool {
+    tcp::is_settled(f, server) && slow::is_settled(f, t, server)
+}
+
+/// Whether a server seems slow to one of these targets, so that the way to it should be measured.
+pub fn seems_slow<'a>(
+    targets: impl IntoIterator<Item = &'a TargetWindow>,
+    server: SocketAddr,
+    now: Mono,
+) -> bool {
+    let limits = Thresholds::default();
+    let since = now.minus(limits.window);
+    targets
+        .into_iter()
+        .any(|t| slow::seems(t, server, since, limits.dns_slow))
 }
 
 /// A black hole for large packets explains a connection over which no answer comes.

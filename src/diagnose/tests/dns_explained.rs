@@ -3,12 +3,17 @@
 use super::scene::*;
 use crate::model::catalogue as code;
 use crate::model::finding::{PlaceKind, Severity, TargetState};
-use crate::model::observation::{DnsSample, Method, ServerRole};
-use crate::model::service::{DnssecState, ExtendedError};
+use crate::model::observation::{DnsSample, Method, Outcome, ServerRole};
+use crate::model::service::{DnsTransport, DnssecState, ExtendedError};
+use crate::model::time::Rtt;
 
 const Q: &str = "dns:api.example.com";
 const NAME: &str = "api.example.com";
 const SECOND: &str = "10.0.9.54";
+
+fn ms_f(millis: f64) -> Rtt {
+    Rtt::from_duration(std::time::Duration::from_secs_f64(millis / 1000.0))
+}
 
 fn two() -> Scene {
     Scene::of(&[Q]).look(two_resolvers)
@@ -64,7 +69,7 @@ fn one_name_is_one_finding_and_says_what_the_resolver_says() {
     for _ in 0..2 {
         for (server, rtype) in [(RESOLVER, "A"), (RESOLVER, "AAAA"), (SECOND, "A")] {
             let mut s = servfail(server, rtype, DnssecState::Bogus);
-            if let crate::model::observation::Outcome::Ok(a) = &mut s.outcome {
+            if let Outcome::Ok(a) = &mut s.outcome {
                 a.detail.errors = vec![ExtendedError {
                     code: 7,
                     name: "Signature Expired".into(),
@@ -142,7 +147,7 @@ fn tcp_that_fails_beside_udp() {
         .quiet();
     // A burst at one instant is one chance, not three.
     let mut burst = cut_off(RESOLVER);
-    burst.asked.transport = crate::model::service::DnsTransport::Tcp;
+    burst.asked.transport = DnsTransport::Tcp;
     Scene::host(Q)
         .dns(RESOLVER, NAME, "NOERROR", 2)
         .samples(Method::DnsTcp, 1, vec![burst; 3])
@@ -194,7 +199,7 @@ fn a_black_hole_explains_it() {
     };
     let scene = |stage: DnsStage| {
         let mut stalls = dns_sample(RESOLVER, ServerRole::Named, (NAME, "A"), "-");
-        stalls.asked.transport = crate::model::service::DnsTransport::Tcp;
+        stalls.asked.transport = DnsTransport::Tcp;
         stalls.channel = Some(Box::new(DnsChannel {
             stage,
             ..DnsChannel::default()
@@ -225,4 +230,104 @@ fn a_verdict_waits_for_tcp() {
     let failed = |n| s.clone().over_tcp(RESOLVER, "-", n).pending(Q);
     assert_eq!(failed(2), ["dns"]);
     assert!(failed(3).is_empty());
+}
+
+// ---- resolver-slow ----
+
+fn took(server: &str, rtype: &str, millis: f64) -> DnsSample {
+    let mut s = sample(server, rtype, "NOERROR");
+    if let Outcome::Ok(a) = &mut s.outcome {
+        a.rtt = ms_f(millis);
+    }
+    s
+}
+
+/// Answers of both types that take so long, `n` of each.
+fn answers(scene: Scene, server: &str, n: usize, millis: impl Fn(usize) -> f64) -> Scene {
+    let all = (0..n)
+        .flat_map(|i| [(i, "A"), (i, "AAAA")])
+        .map(|(i, rtype)| took(server, rtype, millis(i)))
+        .collect();
+    scene.samples(Method::DnsUdp, 700, all)
+}
+
+/// The way there and back by a TCP handshake.
+fn way(scene: Scene, server: &str, millis: f64) -> Scene {
+    let mut s = took(server, "A", millis);
+    s.asked.transport = DnsTransport::Tcp;
+    if let Outcome::Ok(a) = &mut s.outcome {
+        a.detail.phases.connect = Some(ms_f(millis));
+    }
+    scene.samples(Method::DnsTcp, 0, vec![s])
+}
+
+#[test]
+fn a_resolver_that_is_slow_for_what_it_has() {
+    let s = answers(way(Scene::host(Q), RESOLVER, 4.0), RESOLVER, 4, |_| 420.0);
+    let j = s.judge();
+    let x = j.only(code::RESOLVER_SLOW);
+    assert_eq!(
+        (x.severity, x.location.kind, x.location.address),
+        (Severity::Warning, PlaceKind::Resolver, Some(ip(RESOLVER)))
+    );
+    assert!(x.summary.as_str().contains("420"), "{}", x.summary);
+    assert!(s.pending(Q).is_empty());
+    // The other one is there to compare with.
+    let beside = way(two(), RESOLVER, 4.0);
+    let beside = answers(way(beside, SECOND, 4.0), SECOND, 4, |_| 2.0);
+    let j = answers(beside, RESOLVER, 4, |_| 420.0).judge();
+    let x = j.only(code::RESOLVER_SLOW);
+    assert_eq!(x.location.address, Some(ip(RESOLVER)));
+    assert!(x.evidence[1].text.as_str().contains(SECOND), "{x:?}");
+}
+
+#[test]
+fn slow_but_fine() {
+    let fine = |way_ms: f64, n: usize, f: fn(usize) -> f64| {
+        let s = answers(way(Scene::host(Q), RESOLVER, way_ms), RESOLVER, n, f);
+        s.judge().quiet();
+    };
+    // Far away, or a bit slow.
+    fine(80.0, 6, |_| 81.0);
+    fine(650.0, 6, |_| 655.0);
+    fine(2.0, 6, |_| 150.0);
+    // What it had to fetch first; one answer in a while that is late.
+    fine(2.0, 6, |i| if i == 0 { 1400.0 } else { 2.0 });
+    fine(2.0, 6, |i| if i % 3 == 0 { 900.0 } else { 2.0 });
+    // Too few; or it was slow, and is no longer.
+    fine(2.0, 3, |_| 420.0);
+    fine(2.0, 6, |i| if i < 5 { 420.0 } else { 2.0 });
+}
+
+#[test]
+fn what_can_not_be_in_a_cache_says_nothing() {
+    let with_ttl = |ttl: u32| {
+        let mut all = Vec::new();
+        for _ in 0..12 {
+            let mut s = took(RESOLVER, "A", 900.0);
+            if let Outcome::Ok(a) = &mut s.outcome {
+                a.records.iter_mut().for_each(|r| r.ttl = ttl);
+            }
+            all.push(s);
+        }
+        way(Scene::host(Q), RESOLVER, 2.0).samples(Method::DnsUdp, 800, all)
+    };
+    with_ttl(0).judge().quiet();
+    with_ttl(1).judge().quiet();
+    with_ttl(60).judge().only(code::RESOLVER_SLOW);
+}
+
+#[test]
+fn a_way_that_is_not_known_leaves_room_for_doubt() {
+    let s = |millis: f64| {
+        let s = Scene::host(Q).over_tcp(RESOLVER, "-", 3);
+        answers(s, RESOLVER, 5, move |_| millis).judge()
+    };
+    assert!(s(420.0).get(code::RESOLVER_SLOW).is_none());
+    let j = s(800.0);
+    assert!(j.get(code::RESOLVER_SLOW).unwrap().confidence < 0.7);
+    // Nobody has asked yet: a verdict waits.
+    let unknown = answers(Scene::host(Q), RESOLVER, 5, |_| 800.0);
+    unknown.judge().quiet();
+    assert_eq!(unknown.pending(Q), ["dns"]);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::World;
 use super::services::Cadence;
+use crate::diagnose::seems_slow;
 use crate::engine::plan::role;
 use crate::model::observation::Body;
 use crate::probe::dns::{Options, Transport, ask};
@@ -45,7 +46,7 @@ pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &st
     }
 }
 
-/// Once, and again only while that fails.
+/// Once, and again only while that fails or the server seems slow.
 pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
     let options = Options {
         transport: Transport::Tcp,
@@ -67,12 +68,27 @@ pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
             None => failed.saturating_add(1),
         };
         world.tell(how, Body::Dns(sample)).await;
-        tokio::time::sleep(match failed {
-            0 => SELDOM,
-            1..TRIES => AGAIN,
-            _ => WATCHED,
-        })
-        .await;
+        match failed {
+            0 => until_doubted(world, server).await,
+            1..TRIES => tokio::time::sleep(AGAIN).await,
+            _ => tokio::time::sleep(WATCHED).await,
+        }
+    }
+}
+
+/// Waits until a server that takes TCP should be asked again: after a long time, or sooner where
+/// it seems slow, since a handshake tells what the way to it takes.
+async fn until_doubted(world: &World, server: SocketAddr) {
+    let begun = world.clock.mono();
+    loop {
+        tokio::time::sleep(WATCHED).await;
+        let now = world.clock.mono();
+        let seen = world.seen.borrow();
+        let ids = world.audience.borrow();
+        let targets = ids.iter().filter_map(|id| seen.targets.get(id));
+        if now.since(begun) >= SELDOM || seems_slow(targets, server, now) {
+            return;
+        }
     }
 }
 

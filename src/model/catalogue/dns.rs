@@ -7,6 +7,8 @@ use crate::model::finding::{Code, PlaceKind, Severity};
 pub const DNSSEC_BOGUS: Code = Code::known("dnssec-bogus");
 /// `dns-tcp-blocked`.
 pub const DNS_TCP_BLOCKED: Code = Code::known("dns-tcp-blocked");
+/// `resolver-slow`.
+pub const RESOLVER_SLOW: Code = Code::known("resolver-slow");
 
 pub(super) const BOGUS: Entry = Entry {
     code: DNSSEC_BOGUS,
@@ -25,4 +27,13 @@ pub(super) const TCP_BLOCKED: Entry = Entry {
     inferred_from: "several questions over TCP in a row that were refused, met silence or were cut off, beside answers over UDP; critical where an answer was truncated and no other resolver takes TCP",
     fooled_by: "a path MTU black hole, where the connection opens and large answers vanish: that is looked for and wins",
     next: "let TCP port 53 through wherever UDP port 53 is (RFC 7766); check that the resolver listens on TCP and is not out of connections",
+};
+pub(super) const SLOW: Entry = Entry {
+    code: RESOLVER_SLOW,
+    place: PlaceKind::Resolver,
+    severity: Severity::Warning,
+    meaning: "The resolver itself takes long, even for names that it has just resolved: every connection by name starts late.",
+    inferred_from: "answers to questions that were answered before within their time to live, most of them 300 ms or more above what a TCP handshake with the resolver takes; 600 ms in all where it takes no TCP",
+    fooled_by: "a group of resolvers behind one address that do not share their caches, for a name that is slow at its source",
+    next: "look at load, query rate and upstream of the resolver; ask the same question ten times with dig and compare with another resolver",
 };
