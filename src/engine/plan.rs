@@ -42,6 +42,7 @@ pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {
         let Some(t) = window.targets.get(id) else {
             continue;
         };
+        names::serials(t, now, &mut tasks);
         match &t.target.kind {
             TargetKind::Local => local(window, t, reach, &mut tasks),
             TargetKind::Dns { name, .. } => names::dns_target(window, t, name, &mut tasks),

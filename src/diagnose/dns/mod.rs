@@ -4,6 +4,7 @@
 //! resolvers that answered to agree.
 
 mod bogus;
+mod differ;
 mod fails;
 mod names;
 mod slow;
@@ -70,6 +71,7 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
             }
         }
     }
+    differ::judge(f, out);
     for id in &f.window.order {
         if let Some(t) = f.window.targets.get(id) {
             names::judge(f, t, out);
@@ -170,7 +172,16 @@ fn waited(d: &Dated<DnsSample>) -> Option<Duration> {
 /// Whether all that was to be learned of a server that answers is known: whether it takes
 /// questions over TCP, and whether it is as slow as it seems.
 pub fn is_settled(f: &Facts, t: &TargetWindow, server: SocketAddr) -> bool {
-    tcp::is_settled(f, server) && slow::is_settled(f, t, server)
+    tcp::is_settled(f, server)
+        && !tcp::awaits_size(f, t, server)
+        && slow::is_settled(f, t, server)
+        && differ::is_settled(f, t)
+}
+
+/// Resolvers whose answers to this target differ so that the serial of the zone should be asked
+/// of them: server, why it is asked, name.
+pub fn serials_wanted(t: &TargetWindow, now: Mono) -> Vec<(SocketAddr, ServerRole, String)> {
+    differ::doubtful(t, now.minus(Thresholds::default().window))
 }
 
 /// Whether a server seems slow to one of these targets, so that the way to it should be measured.

@@ -11,10 +11,13 @@ use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::observation::{DnsSample, Outcome, Refusal};
 use crate::model::service::DnsStage;
-use crate::model::window::{Dated, Recent};
+use crate::model::window::{Dated, Recent, TargetWindow};
 
 /// What the finding says of a connection that opens; a black hole explains it.
 const OPENS: &str = "connections open, and no answer comes";
+
+/// Failures after which nobody waits for the path MTU any more.
+const GIVEN_UP: usize = 6;
 
 /// The questions over TCP since the last that was answered, newest first.
 fn failures(asked: &Recent<DnsSample>) -> Vec<&Dated<DnsSample>> {
@@ -44,6 +47,20 @@ pub(super) fn is_settled(f: &Facts, server: SocketAddr) -> bool {
     asked.last().is_some_and(|d| is_answered(&d.value)) || is_blocked(f, &failures(asked))
 }
 
+/// Whether connections open, no answer comes over them, and it is not known yet whether large
+/// packets are what vanishes: that is looked for where the server is the target.
+pub(super) fn awaits_size(f: &Facts, t: &TargetWindow, server: SocketAddr) -> bool {
+    let Some(asked) = f.window.dns_tcp.get(&server) else {
+        return false;
+    };
+    let run = failures(asked);
+    let stalls = run.first().is_some_and(|d| how(&d.value) == OPENS);
+    stalls
+        && run.len() < GIVEN_UP
+        && t.addresses().contains(&server.ip())
+        && !t.pmtu.contains_key(&server.ip())
+}
+
 /// `dns-tcp-blocked`, if so.
 pub(super) fn judge(
     f: &Facts,
@@ -61,7 +78,11 @@ pub(super) fn judge(
         .filter(|d| d.at.mono >= first.at.mono && is_answer(d))
         .collect();
     let newest = run.first()?;
-    if beside.is_empty() {
+    let mut users = seen
+        .asked
+        .iter()
+        .filter_map(|(id, ..)| f.window.targets.get(id));
+    if beside.is_empty() || users.any(|t| awaits_size(f, t, server)) {
         return None;
     }
     let cut: Vec<_> = beside

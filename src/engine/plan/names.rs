@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::task::{Plan, Task};
+use crate::diagnose;
 use crate::model::observation::{DnsSample, Outcome, ServerRole};
 use crate::model::service::DnsStage;
 use crate::model::target::{TargetId, TargetKind};
+use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
 
 pub(super) fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut Plan) {
@@ -75,6 +77,21 @@ pub(super) fn over_tcp(window: &Window, tasks: &mut Plan) {
     let found: Vec<_> = heard.into_iter().map(|(s, id)| (s, id.clone())).collect();
     for ((server, named), id) in found {
         tasks.want(Task::DnsTcp { server, named }, &id);
+    }
+}
+
+/// Where resolvers differ, which version of the zone each of them has.
+pub(super) fn serials(t: &TargetWindow, now: Mono, tasks: &mut Plan) {
+    for (server, role, name) in diagnose::serials_wanted(t, now) {
+        let named = role == ServerRole::Named;
+        tasks.want(
+            Task::DnsSerial {
+                server,
+                named,
+                name,
+            },
+            &t.target.id,
+        );
     }
 }
 

@@ -59,6 +59,15 @@ pub enum Task {
         /// The server was named by the user.
         named: bool,
     },
+    /// The start of authority of a name by one resolver, now and then.
+    DnsSerial {
+        /// The server.
+        server: SocketAddr,
+        /// The server was named by the user.
+        named: bool,
+        /// The name.
+        name: String,
+    },
     /// TLS handshakes.
     Tls {
         /// Whom it is for.
@@ -168,7 +177,7 @@ impl Probes {
             Task::Trace { .. } => self.is_on("trace"),
             Task::Pmtu { .. } => self.is_on("mtu"),
             Task::Tcp { .. } => self.is_on("tcp"),
-            Task::Dns { .. } | Task::DnsTcp { .. } => self.is_on("dns"),
+            Task::Dns { .. } | Task::DnsTcp { .. } | Task::DnsSerial { .. } => self.is_on("dns"),
             Task::Tls { .. } => self.is_on("tls"),
             Task::Http { .. } => self.is_on("http"),
             Task::Devices(_) => self.is_on("device"),

@@ -63,6 +63,7 @@ fn shorts(s: &Scene, reach: Reach) -> Vec<String> {
                 ..
             } => format!("dns {} {named} {name}", server.ip()),
             Task::DnsTcp { server, named } => format!("dns over tcp {} {named}", server.ip()),
+            Task::DnsSerial { server, name, .. } => format!("dns serial {} {name}", server.ip()),
             Task::Tls { dst, asked, .. } => format!("tls {} {asked}", dst.port()),
             Task::Http { dst, asked, .. } => format!("http {} {asked}", dst.port()),
             Task::Devices(_) => "devices".into(),
@@ -375,4 +376,18 @@ fn servers_that_answer_are_asked_over_tcp_once_for_all() {
     assert_eq!(over_tcp(&s), [format!("dns over tcp {RESOLVER} false")]);
     let s = s.dns("10.0.9.54", "b.example.com", "NOERROR", 1);
     assert_eq!(over_tcp(&s).len(), 2);
+}
+
+#[test]
+fn serials_are_asked_where_resolvers_differ() {
+    let s = Scene::host("dns:api.example.com").look(two_resolvers);
+    let s = s.dns(RESOLVER, "api.example.com", "NOERROR", 1);
+    let serials = |s: &Scene| {
+        let all = shorts(s, ALL).into_iter();
+        all.filter(|t| t.starts_with("dns serial")).count()
+    };
+    let same = s.clone().dns("10.0.9.54", "api.example.com", "NOERROR", 1);
+    assert_eq!(serials(&same), 0);
+    let other = s.dns("10.0.9.54", "api.example.com", "NXDOMAIN", 1);
+    assert_eq!(serials(&other), 2);
 }

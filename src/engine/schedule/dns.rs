@@ -20,7 +20,9 @@ const TRIES: u32 = 4;
 const AGAIN: Duration = Duration::from_millis(700);
 /// How often a server is asked over TCP that did not answer.
 const WATCHED: Duration = Duration::from_secs(10);
-/// The same for one that did.
+/// How often a resolver is asked which version of a zone it has.
+const SERIALS: Duration = Duration::from_secs(60);
+/// How often a server is asked over TCP that answered.
 const SELDOM: Duration = Duration::from_secs(300);
 
 pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
@@ -89,6 +91,22 @@ async fn until_doubted(world: &World, server: SocketAddr) {
         if now.since(begun) >= SELDOM || seems_slow(targets, server, now) {
             return;
         }
+    }
+}
+
+/// Which version of the zone a resolver has.
+pub async fn serial(world: &World, server: SocketAddr, named: bool, name: &str) {
+    let options = Options {
+        cd_retry: false,
+        source: world.sockets.source().clone(),
+        ..Options::within(TIMEOUT)
+    };
+    loop {
+        world.leave(server.ip(), 1, 1).await;
+        let (how, sample) = ask(server, role(named), name, "SOA", &options).await;
+        let failed = sample.outcome.ok().is_none();
+        world.tell(how, Body::Dns(sample)).await;
+        world.pause(if failed { WATCHED } else { SERIALS }).await;
     }
 }
 

@@ -167,6 +167,11 @@ fn probe<'a>(task: &'a Task, world: &'a World) -> Pin<Box<dyn Future<Output = ()
             name,
             liveness,
         } => Box::pin(dns::questions(world, *server, *named, name, *liveness)),
+        Task::DnsSerial {
+            server,
+            named,
+            name,
+        } => Box::pin(dns::serial(world, *server, *named, name)),
         Task::DnsTcp { server, named } => Box::pin(dns::over_tcp(world, *server, *named)),
         Task::Tls { target, dst, asked } => Box::pin(services::tls(world, target, *dst, *asked)),
         Task::Http { target, dst, asked } => Box::pin(services::http(world, target, *dst, *asked)),

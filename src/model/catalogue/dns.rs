@@ -9,6 +9,8 @@ pub const DNSSEC_BOGUS: Code = Code::known("dnssec-bogus");
 pub const DNS_TCP_BLOCKED: Code = Code::known("dns-tcp-blocked");
 /// `resolver-slow`.
 pub const RESOLVER_SLOW: Code = Code::known("resolver-slow");
+/// `resolvers-disagree`.
+pub const RESOLVERS_DISAGREE: Code = Code::known("resolvers-disagree");
 
 pub(super) const BOGUS: Entry = Entry {
     code: DNSSEC_BOGUS,
@@ -36,4 +38,13 @@ pub(super) const SLOW: Entry = Entry {
     inferred_from: "answers to questions that were answered before within their time to live, most of them 300 ms or more above what a TCP handshake with the resolver takes; 600 ms in all where it takes no TCP",
     fooled_by: "a group of resolvers behind one address that do not share their caches, for a name that is slow at its source",
     next: "look at load, query rate and upstream of the resolver; ask the same question ten times with dig and compare with another resolver",
+};
+pub(super) const DISAGREE: Entry = Entry {
+    code: RESOLVERS_DISAGREE,
+    place: PlaceKind::Resolver,
+    severity: Severity::Warning,
+    meaning: "One resolver answers otherwise than the others in a way that matters: which answer a program gets is chance.",
+    inferred_from: "the same question at every resolver, more than once: NXDOMAIN, no address or a null address against addresses; private against public ones; or, where sets have nothing in common, never change and are not chosen for who asks (private, or kept for an hour and longer), an older serial of the zone. Other differences are no fault: content networks and round robin answer differently everywhere",
+    fooled_by: "a record that was added or removed a moment ago: caches agree once the time to live shown is over; a resolver of a company beside a public one, each right in its own world",
+    next: "ask the servers of the zone (dig +norecurse); drop the name from the cache of the resolver that is behind, or take the resolver that is not meant for these names out of the configuration",
 };
