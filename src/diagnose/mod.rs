@@ -29,7 +29,7 @@ pub(crate) mod tests;
 mod tls;
 
 pub use answers::{last_answer, silence};
-pub use dns::{seems_slow, serials_wanted};
+pub use dns::{authorities_wanted, seems_slow, serials_wanted};
 pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};

@@ -59,6 +59,12 @@ pub fn dns_tcp(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     [plain, over_tcp].concat()
 }
 
+/// One question at a server of the zone itself.
+pub fn authority(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let plain = dns(server, name, rtype).into_iter();
+    plain.map(|l| format!("{l} +norecurse")).collect()
+}
+
 /// One question with validation and without, and what a validator of one's own says.
 pub fn dnssec(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     let mut lines: Vec<String> = ["+dnssec", "+dnssec +cd"]

@@ -43,6 +43,7 @@ pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {
             continue;
         };
         names::serials(t, now, &mut tasks);
+        names::authorities(t, &mut tasks);
         match &t.target.kind {
             TargetKind::Local => local(window, t, reach, &mut tasks),
             TargetKind::Dns { name, .. } => names::dns_target(window, t, name, &mut tasks),

@@ -8,7 +8,7 @@ mod dns;
 mod http;
 mod tls;
 
-pub use dns::{DNS_TCP_BLOCKED, DNSSEC_BOGUS, RESOLVER_SLOW, RESOLVERS_DISAGREE};
+pub use dns::{DNS_TCP_BLOCKED, DNSSEC_BOGUS, LAME_DELEGATION, RESOLVER_SLOW, RESOLVERS_DISAGREE};
 pub use http::HTTP_REDIRECT_LOOP;
 pub use tls::{
     TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
@@ -282,6 +282,7 @@ pub static CATALOGUE: &[Entry] = &[
     dns::TCP_BLOCKED,
     dns::SLOW,
     dns::DISAGREE,
+    dns::LAME,
     Entry {
         code: NAME_NOT_FOUND,
         place: PlaceKind::Endpoint,

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use super::dns::{
-    CdRetry, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage, DnsTransport,
-    DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
+    CdRetry, Delegated, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage,
+    DnsTransport, DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
 };
 use super::observation::{Method, Outcome};
 use super::text::SafeText;

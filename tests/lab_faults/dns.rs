@@ -1,5 +1,6 @@
 //! Names and resolvers: what is wrong with them, and what only looks so.
 
+use crate::lab::names::LAME;
 use crate::lab::on_each_user;
 use crate::lab::plan::{RESOLVER, RESOLVER_2, Role};
 
@@ -183,6 +184,43 @@ fn a_resolver_that_refuses_any_is_no_alarm() {
         lab.resolvers(&[RESOLVER_2]);
         lab.check(&["dns:www.lab.test"])
             .expect_healthy("dns:www.lab.test");
+    });
+}
+
+#[test]
+fn one_server_of_a_zone_is_lame() {
+    on_each_user("lame delegation", |lab| {
+        let name = lab.half_lame_name();
+        lab.resolvers(&[RESOLVER_2]);
+        let target = format!("dns:{name}");
+        let seen = lab.check(&[&target]);
+        seen.expect_only("lame-delegation", &target)
+            .severity(&["warning"])
+            .at("resolver", address(LAME))
+            .saying("REFUSED");
+        seen.expect_state(&target, &["degraded"]);
+        // Its healthy neighbour, by the same servers.
+        lab.check(&["dns:www.fine.test"])
+            .expect_healthy("dns:www.fine.test");
+        // From behind a firewall nobody can know.
+        lab.only_the_resolver_may_ask();
+        lab.check(&[&target]).expect_healthy(&target);
+    });
+}
+
+#[test]
+fn the_only_server_of_a_zone_is_lame() {
+    on_each_user("dead delegation", |lab| {
+        let name = lab.lame_name();
+        lab.resolvers(&[RESOLVER_2]);
+        for target in [name.to_owned(), format!("dns:{name}")] {
+            let seen = lab.check(&[&target]);
+            seen.expect_only("lame-delegation", &target)
+                .severity(&["critical"])
+                .at("resolver", address(LAME))
+                .saying("SERVFAIL");
+            seen.expect_state(&target, &["down"]);
+        }
     });
 }
 

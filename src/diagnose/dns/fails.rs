@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{Server, bogus, subject_of};
+use super::{Server, bogus, lame, subject_of};
 use crate::diagnose::build::Build;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::reproduce;
@@ -28,6 +28,12 @@ pub(super) fn judge(
         .asked
         .iter()
         .filter(|(id, key, _)| !bogus::is_said(so_far, id, key.name.as_str()))
+        .filter(|(id, key, _)| {
+            let zone = rcode == "SERVFAIL" && names_elsewhere(f, key) == 0;
+            let t = f.window.targets.get(*id).filter(|_| zone);
+            // Where no resolver resolves it, the servers of the zone have the first word.
+            t.is_none_or(|t| lame::is_settled(t) && !lame::is_said(so_far, id))
+        })
         .filter_map(|(id, key, r)| {
             let run: Vec<_> = r.run_of(is).collect();
             (run.len() >= f.thresholds.repeat as usize).then_some((*id, *key, run))

@@ -6,6 +6,7 @@
 mod bogus;
 mod differ;
 mod fails;
+mod lame;
 mod names;
 mod slow;
 mod tcp;
@@ -43,6 +44,7 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
     for id in &f.window.order {
         if let Some(t) = f.window.targets.get(id) {
             bogus::judge(f, t, out);
+            lame::judge(f, t, out);
         }
     }
     let nobody_left = configured().all(|(a, _)| down.contains_key(a));
@@ -50,8 +52,14 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
     for (server, seen) in &servers {
         let only_one = !seen.configured || single || nobody_left;
         if let Some(run) = down.get(server) {
-            // Without a way out of this host a silent resolver is a consequence.
-            if reach::explaining(f, server.ip(), out).is_none() {
+            // Without a way out of this host a silent resolver is a consequence; so is a stub on
+            // it that has nobody to ask, but not one that is not there.
+            let explained = if server.ip().is_loopback() {
+                !is_closed(run) && out.iter().any(is_local_root)
+            } else {
+                reach::explaining(f, server.ip(), out).is_some()
+            };
+            if !explained {
                 out.push(resolver_down(*server, seen, run, only_one));
             }
             continue;
@@ -174,8 +182,16 @@ fn waited(d: &Dated<DnsSample>) -> Option<Duration> {
 pub fn is_settled(f: &Facts, t: &TargetWindow, server: SocketAddr) -> bool {
     tcp::is_settled(f, server)
         && !tcp::awaits_size(f, t, server)
+        && lame::is_settled(t)
         && slow::is_settled(f, t, server)
         && differ::is_settled(f, t)
+}
+
+/// Whether the servers of the zone that the target's name lies in should be asked, and its name:
+/// where the user asks for a name, and where a resolver fails one for another reason than its
+/// signatures.
+pub fn authorities_wanted(t: &TargetWindow) -> Option<(&str, &str)> {
+    lame::wanted(t)
 }
 
 /// Resolvers whose answers to this target differ so that the serial of the zone should be asked
@@ -249,13 +265,9 @@ pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> O
     why
 }
 
-fn resolver_down(
-    server: SocketAddr,
-    seen: &Server,
-    run: &[&Dated<DnsSample>],
-    only_one: bool,
-) -> Finding {
-    let closed = run.iter().any(|d| {
+/// Whether the host of the server says that nothing listens there.
+fn is_closed(run: &[&Dated<DnsSample>]) -> bool {
+    run.iter().any(|d| {
         matches!(
             d.value.outcome,
             Outcome::Refused {
@@ -263,7 +275,16 @@ fn resolver_down(
                 ..
             }
         )
-    });
+    })
+}
+
+fn resolver_down(
+    server: SocketAddr,
+    seen: &Server,
+    run: &[&Dated<DnsSample>],
+    only_one: bool,
+) -> Finding {
+    let closed = is_closed(run);
     let since = run
         .last()
         .map_or(jiff::Timestamp::UNIX_EPOCH, |d| d.at.wall);

@@ -4,7 +4,9 @@ use super::scene::*;
 use crate::model::catalogue as code;
 use crate::model::finding::{PlaceKind, Severity, TargetState};
 use crate::model::observation::{DnsSample, Method, Outcome, ServerRole};
-use crate::model::service::{DnsRecord, DnsTransport, DnssecState, ExtendedError, Negative};
+use crate::model::service::{
+    Delegated, DnsRecord, DnsTransport, DnssecState, ExtendedError, Negative,
+};
 use crate::model::time::Rtt;
 
 const Q: &str = "dns:api.example.com";
@@ -53,7 +55,8 @@ fn what_works_unchecked_is_bogus() {
         .judge()
         .only(code::DNSSEC_BOGUS);
     // What fails unchecked as well is the resolver or the zone.
-    for states in [[FailsAnyway, FailsAnyway], [Bogus, FailsAnyway]] {
+    for first in [FailsAnyway, Bogus] {
+        let states = [first, FailsAnyway, FailsAnyway, FailsAnyway];
         failing(&states).judge().only(code::RESOLVER_SERVFAIL);
     }
     // An answer ends it.
@@ -96,7 +99,7 @@ fn a_broken_name_hides_no_broken_resolver() {
         .look(|_| {})
         .samples(Method::DnsUdp, 800, vec![bogus.clone(), bogus])
         .on(other)
-        .dns(RESOLVER, "b.example.com", "SERVFAIL", 2)
+        .dns(RESOLVER, "b.example.com", "SERVFAIL", 4)
         .judge();
     assert_eq!(j.alarms().len(), 2, "{:?}", j.alarms());
     assert!(j.get(code::DNSSEC_BOGUS).is_some());
@@ -375,11 +378,12 @@ fn serial(server: &str, number: u32) -> DnsSample {
     s
 }
 
-/// Both resolvers twice.
+/// Both resolvers, four times.
 fn both(rtype: &str, one: &[&str], other: &[&str], ttl: u32) -> Scene {
     let a = || told(RESOLVER, rtype, one, ttl);
     let b = || told(SECOND, rtype, other, ttl);
-    two().samples(Method::DnsUdp, 500, vec![a(), b(), a(), b()])
+    let all = (0..4).flat_map(|_| [a(), b()]).collect();
+    two().samples(Method::DnsUdp, 500, all)
 }
 
 #[test]
@@ -567,4 +571,126 @@ fn a_name_that_another_resolver_resolves_exists() {
         3,
     );
     alone.judge().only(code::NAME_NOT_FOUND);
+}
+
+// ---- lame-delegation ----
+
+const GOOD: &str = "10.0.20.1";
+const LAME: &str = "10.0.20.2";
+const PARENT: &str = "10.0.20.9";
+
+/// A server of a zone, asked itself.
+fn authority(zone: &str, server: &str, what: &str) -> DnsSample {
+    let rcode = if what == "no aa" { "NOERROR" } else { what };
+    let mut s = dns_sample(server, ServerRole::Authoritative, (NAME, "A"), rcode);
+    let well = rcode == "NOERROR" && what != "no aa";
+    if let Outcome::Ok(a) = &mut s.outcome {
+        a.ra = what == "no aa";
+        a.aa = well;
+    }
+    s.asked.delegated = Some(Box::new(Delegated {
+        zone: zone.into(),
+        server: format!("ns.{zone}").into(),
+        lame: (!well && rcode != "-").then(|| what.into()),
+    }));
+    s
+}
+
+/// The way down, twice: the zone above, and two servers of the zone.
+fn down(scene: Scene, one: &str, other: &str) -> Scene {
+    let round = || {
+        vec![
+            authority("example", PARENT, "NOERROR"),
+            authority("example.com", GOOD, one),
+            authority("example.com", LAME, other),
+        ]
+    };
+    scene
+        .samples(Method::DnsUdp, 1, round())
+        .samples(Method::DnsUdp, 1, round())
+}
+
+fn answered(rcode: &str) -> Scene {
+    Scene::host(Q).dns(RESOLVER, NAME, rcode, 2)
+}
+
+#[test]
+fn one_server_of_two_is_lame() {
+    for what in ["REFUSED", "SERVFAIL", "NOTAUTH", "no aa"] {
+        let j = down(answered("NOERROR"), "NOERROR", what).judge();
+        let x = j.only(code::LAME_DELEGATION);
+        assert_eq!(
+            (x.severity, x.location.kind, x.location.address),
+            (Severity::Warning, PlaceKind::Resolver, Some(ip(LAME)))
+        );
+        assert!(x.summary.as_str().contains("1 of 2"), "{}", x.summary);
+        assert!(x.reproduce[0].as_str().ends_with("+norecurse"));
+        let once = vec![
+            authority("example.com", GOOD, "NOERROR"),
+            authority("example.com", LAME, what),
+        ];
+        let once = answered("NOERROR").samples(Method::DnsUdp, 1, once);
+        once.judge().quiet();
+        assert_eq!(once.pending(Q), ["dns"]);
+    }
+    down(answered("NOERROR"), "NOERROR", "NOERROR")
+        .judge()
+        .quiet();
+}
+
+#[test]
+fn a_zone_without_any_server_is_the_reason_for_servfail() {
+    let j = down(answered("SERVFAIL"), "REFUSED", "REFUSED").judge();
+    let x = j.only(code::LAME_DELEGATION);
+    assert_eq!(x.severity, Severity::Critical);
+    assert_eq!(x.location.also, [ip(LAME)]);
+    assert!(matches!(j.state(Q), TargetState::Down(_)));
+    // Where its servers are well, it is the resolver.
+    let well = down(answered("SERVFAIL"), "NOERROR", "NOERROR").judge();
+    assert_eq!(
+        well.only(code::RESOLVER_SERVFAIL).severity,
+        Severity::Critical
+    );
+    // Signatures that are not valid come first.
+    let bogus = servfail(RESOLVER, "A", DnssecState::Bogus);
+    let s = Scene::host(Q).samples(Method::DnsUdp, 800, vec![bogus.clone(), bogus]);
+    down(s, "NOERROR", "NOERROR")
+        .judge()
+        .only(code::DNSSEC_BOGUS);
+}
+
+#[test]
+fn where_only_resolvers_may_ask_nothing_is_said() {
+    let all = |what: &str| {
+        let round = || {
+            [
+                (GOOD, "example.com"),
+                (LAME, "example.com"),
+                (PARENT, "example"),
+            ]
+            .map(|(server, zone)| authority(zone, server, what))
+            .to_vec()
+        };
+        answered("NOERROR")
+            .samples(Method::DnsUdp, 1, round())
+            .samples(Method::DnsUdp, 1, round())
+    };
+    // A firewall that swallows, one that refuses, one that answers in the name of others.
+    for what in ["-", "REFUSED", "no aa"] {
+        let j = all(what).judge();
+        assert!(j.findings.is_empty(), "{what}: {:?}", j.findings);
+    }
+}
+
+#[test]
+fn silence_to_this_host_alone_is_no_alarm() {
+    let j = down(answered("NOERROR"), "NOERROR", "-").judge();
+    j.quiet();
+    assert_eq!(
+        j.get(code::LAME_DELEGATION).unwrap().severity,
+        Severity::Info
+    );
+    // Where resolvers fail as well, it is more.
+    let j = down(answered("SERVFAIL"), "-", "-").judge();
+    assert_eq!(j.only(code::LAME_DELEGATION).severity, Severity::Critical);
 }

@@ -80,6 +80,14 @@ pub(super) fn over_tcp(window: &Window, tasks: &mut Plan) {
     }
 }
 
+/// Whom the zone of a name is delegated to, and whether they serve it.
+pub(super) fn authorities(t: &TargetWindow, tasks: &mut Plan) {
+    if let Some((name, rtype)) = diagnose::authorities_wanted(t) {
+        let (name, rtype) = (name.to_owned(), rtype.to_owned());
+        tasks.want(Task::Authorities { name, rtype }, &t.target.id);
+    }
+}
+
 /// Where resolvers differ, which version of the zone each of them has.
 pub(super) fn serials(t: &TargetWindow, now: Mono, tasks: &mut Plan) {
     for (server, role, name) in diagnose::serials_wanted(t, now) {

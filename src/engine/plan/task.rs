@@ -59,6 +59,13 @@ pub enum Task {
         /// The server was named by the user.
         named: bool,
     },
+    /// Questions to the servers of the zone that a name lies in, seldom.
+    Authorities {
+        /// The name.
+        name: String,
+        /// What is asked for.
+        rtype: String,
+    },
     /// The start of authority of a name by one resolver, now and then.
     DnsSerial {
         /// The server.
@@ -177,7 +184,10 @@ impl Probes {
             Task::Trace { .. } => self.is_on("trace"),
             Task::Pmtu { .. } => self.is_on("mtu"),
             Task::Tcp { .. } => self.is_on("tcp"),
-            Task::Dns { .. } | Task::DnsTcp { .. } | Task::DnsSerial { .. } => self.is_on("dns"),
+            Task::Dns { .. }
+            | Task::DnsTcp { .. }
+            | Task::DnsSerial { .. }
+            | Task::Authorities { .. } => self.is_on("dns"),
             Task::Tls { .. } => self.is_on("tls"),
             Task::Http { .. } => self.is_on("http"),
             Task::Devices(_) => self.is_on("device"),

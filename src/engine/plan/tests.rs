@@ -63,6 +63,7 @@ fn shorts(s: &Scene, reach: Reach) -> Vec<String> {
                 ..
             } => format!("dns {} {named} {name}", server.ip()),
             Task::DnsTcp { server, named } => format!("dns over tcp {} {named}", server.ip()),
+            Task::Authorities { name, rtype } => format!("authorities {name} {rtype}"),
             Task::DnsSerial { server, name, .. } => format!("dns serial {} {name}", server.ip()),
             Task::Tls { dst, asked, .. } => format!("tls {} {asked}", dst.port()),
             Task::Http { dst, asked, .. } => format!("http {} {asked}", dst.port()),

@@ -7,7 +7,8 @@ use super::World;
 use super::services::Cadence;
 use crate::diagnose::seems_slow;
 use crate::engine::plan::role;
-use crate::model::observation::Body;
+use crate::model::observation::{Body, DnsSample};
+use crate::probe::dns::authority::ask_authorities;
 use crate::probe::dns::{Options, Transport, ask};
 
 /// Longest wait for a DNS answer.
@@ -20,6 +21,8 @@ const TRIES: u32 = 4;
 const AGAIN: Duration = Duration::from_millis(700);
 /// How often a server is asked over TCP that did not answer.
 const WATCHED: Duration = Duration::from_secs(10);
+/// Packets that asking the servers of a zone takes at least.
+const WALK: usize = 10;
 /// How often a resolver is asked which version of a zone it has.
 const SERIALS: Duration = Duration::from_secs(60);
 /// How often a server is asked over TCP that answered.
@@ -108,6 +111,56 @@ pub async fn serial(world: &World, server: SocketAddr, named: bool, name: &str) 
         world.tell(how, Body::Dns(sample)).await;
         world.pause(if failed { WATCHED } else { SERIALS }).await;
     }
+}
+
+/// The servers of the zone of a name: once where all is well, now and then where it is not.
+pub async fn authorities(world: &World, name: &str, rtype: &str) {
+    let options = Options {
+        cd_retry: false,
+        source: world.sockets.source().clone(),
+        ..Options::within(TIMEOUT)
+    };
+    for n in 1u32.. {
+        let resolvers = who_answers(world, name);
+        world.leave_in_all(WALK).await;
+        let all = ask_authorities(name, rtype, &resolvers, world.family, &options).await;
+        // What was asked beyond that is owed by who comes next.
+        let now = world.clock.mono();
+        let _ = world
+            .budget
+            .delay_in_all(all.len().saturating_sub(WALK), now);
+        let well = !all.is_empty() && all.iter().all(|(_, s)| serves(s));
+        for (how, sample) in all {
+            world.tell(how, Body::Dns(sample)).await;
+        }
+        let wait = match (well, n) {
+            (true, _) => SELDOM * 2,
+            (false, ..3) => AGAIN,
+            (false, _) => SERIALS,
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn serves(s: &DnsSample) -> bool {
+    let told = s.asked.delegated.as_ref();
+    s.outcome.ok().is_some() && told.is_some_and(|d| d.lame.is_none())
+}
+
+/// The servers that were asked for a name and answered anything.
+fn who_answers(world: &World, name: &str) -> Vec<SocketAddr> {
+    let seen = world.seen.borrow();
+    let ids = world.audience.borrow();
+    let mut found = Vec::new();
+    for t in ids.iter().filter_map(|id| seen.targets.get(id)) {
+        for (key, r) in t.dns.iter().filter(|(k, _)| k.name.as_str() == name) {
+            let heard = r.iter().any(|d| d.value.outcome.ok().is_some());
+            if heard && !found.contains(&key.server) {
+                found.push(key.server);
+            }
+        }
+    }
+    found
 }
 
 /// A question that the server has answered over UDP.

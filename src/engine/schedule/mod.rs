@@ -167,6 +167,7 @@ fn probe<'a>(task: &'a Task, world: &'a World) -> Pin<Box<dyn Future<Output = ()
             name,
             liveness,
         } => Box::pin(dns::questions(world, *server, *named, name, *liveness)),
+        Task::Authorities { name, rtype } => Box::pin(dns::authorities(world, name, rtype)),
         Task::DnsSerial {
             server,
             named,

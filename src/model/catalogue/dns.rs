@@ -11,6 +11,8 @@ pub const DNS_TCP_BLOCKED: Code = Code::known("dns-tcp-blocked");
 pub const RESOLVER_SLOW: Code = Code::known("resolver-slow");
 /// `resolvers-disagree`.
 pub const RESOLVERS_DISAGREE: Code = Code::known("resolvers-disagree");
+/// `lame-delegation`.
+pub const LAME_DELEGATION: Code = Code::known("lame-delegation");
 
 pub(super) const BOGUS: Entry = Entry {
     code: DNSSEC_BOGUS,
@@ -47,4 +49,13 @@ pub(super) const DISAGREE: Entry = Entry {
     inferred_from: "the same question at every resolver, more than once: NXDOMAIN, no address or a null address against addresses; private against public ones; or, where sets have nothing in common, never change and are not chosen for who asks (private, or kept for an hour and longer), an older serial of the zone. Other differences are no fault: content networks and round robin answer differently everywhere",
     fooled_by: "a record that was added or removed a moment ago: caches agree once the time to live shown is over; a resolver of a company beside a public one, each right in its own world",
     next: "ask the servers of the zone (dig +norecurse); drop the name from the cache of the resolver that is behind, or take the resolver that is not meant for these names out of the configuration",
+};
+pub(super) const LAME: Entry = Entry {
+    code: LAME_DELEGATION,
+    place: PlaceKind::Resolver,
+    severity: Severity::Warning,
+    meaning: "A zone is delegated to a server that does not serve it: resolvers lose time on it, and fail where it is the only one.",
+    inferred_from: "the servers of the zone asked without recursion: REFUSED, SERVFAIL, an answer without authority (AA) or none, again and again, while another server of the zone or of the one above answers as it should; critical where none is of use and resolvers say SERVFAIL",
+    fooled_by: "a network that lets only its resolvers ask outside, or answers in the name of others: without an answer with authority nothing is said; a server that is silent to this host alone is information only while resolvers resolve the name",
+    next: "load the zone on the named server, or have the parent zone take it out of the delegation; compare with dig +norecurse NS at the parent",
 };
