@@ -1,6 +1,7 @@
 //! The rules, tested by stories: a window of observations goes in, findings come out.
 
 mod dns;
+mod dns_differ;
 mod dns_explained;
 mod firm;
 mod ledger;
