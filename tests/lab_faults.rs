@@ -6,6 +6,8 @@
 // In a test, to panic is to report.
 #![allow(clippy::expect_used)]
 
+#[path = "lab_faults/dns.rs"]
+mod dns;
 mod lab;
 
 use std::net::IpAddr;

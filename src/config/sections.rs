@@ -207,6 +207,8 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("repeat", &mut t.repeat),
         ("pmtu_min_bad", &mut t.pmtu_min_bad),
         ("quality_min_samples", &mut t.quality_min_samples),
+        ("dns_tcp_failures", &mut t.dns_tcp_failures),
+        ("dns_slow_samples", &mut t.dns_slow_samples),
         ("device_temperature", &mut t.device_temperature),
     ] {
         if let Some(at) = s.count(key, problems) {
@@ -240,6 +242,8 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("latency_step", &mut t.latency_step),
         ("latency_limit", &mut t.latency_limit),
         ("jitter_limit", &mut t.jitter_limit),
+        ("dns_tcp_span", &mut t.dns_tcp_span),
+        ("dns_slow", &mut t.dns_slow),
         ("device_hold", &mut t.device_hold),
         ("device_reboot", &mut t.device_reboot),
     ] {

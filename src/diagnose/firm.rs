@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::answers::last_answer;
+use super::dns;
 use super::facts::Facts;
 use super::loss::judged_series;
 use super::{quality, reach};
@@ -119,7 +120,11 @@ fn names(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str>
         }) || reach::explaining(f, server.ip(), findings).is_some()
     };
     let servers: BTreeSet<_> = asked.iter().map(|(k, _)| k.server).collect();
-    let firm = |(k, r): &(&DnsKey, &Recent<DnsSample>)| asked_enough(r) || silent(k.server);
+    let heard = |r: &Recent<DnsSample>| r.iter().any(|d| d.value.outcome.ok().is_some());
+    let firm = |(k, r): &(&DnsKey, &Recent<DnsSample>)| {
+        let known = !heard(r) || dns::is_settled(f, t, k.server);
+        (asked_enough(r) && known) || silent(k.server)
+    };
     if servers.len() < expected || !asked.iter().all(firm) {
         vec!["dns"]
     } else {

@@ -32,6 +32,7 @@ mod tls;
 
 pub use answers::{last_answer, silence};
 pub use changes::nearest as nearest_changes;
+pub use dns::{authorities_wanted, seems_slow, serials_wanted};
 pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
@@ -82,6 +83,7 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         fold(&mut findings, services);
         device::judge(&facts, target, &mut findings);
     }
+    dns::yield_to_black_holes(&mut findings);
     changes::attach(&facts, &mut findings);
     let states = state::states(&facts, &findings);
     let ruled_out = ruled_out::ruled_out(&facts, &findings);

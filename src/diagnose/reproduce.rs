@@ -67,6 +67,40 @@ pub fn dns(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
     )]
 }
 
+/// One question at one resolver, over UDP and over TCP.
+pub fn dns_tcp(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let plain = dns(server, name, rtype);
+    let over_tcp = plain
+        .iter()
+        .map(|l| format!("{l} +tcp"))
+        .collect::<Vec<_>>();
+    [plain, over_tcp].concat()
+}
+
+/// One question at a server of the zone itself.
+pub fn authority(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let plain = dns(server, name, rtype).into_iter();
+    plain.map(|l| format!("{l} +norecurse")).collect()
+}
+
+/// One question with validation and without, and what a validator of one's own says.
+pub fn dnssec(server: SocketAddr, name: &str, rtype: &str) -> Vec<String> {
+    let mut lines: Vec<String> = ["+dnssec", "+dnssec +cd"]
+        .iter()
+        .flat_map(|how| {
+            dns(server, name, rtype)
+                .into_iter()
+                .map(move |l| format!("{l} {how}"))
+        })
+        .collect();
+    lines.push(format!(
+        "delv @{} -p {} {name} {rtype}",
+        server.ip(),
+        server.port()
+    ));
+    lines
+}
+
 /// A TCP connection.
 pub fn tcp(dst: SocketAddr) -> Vec<String> {
     vec![format!("nc -v -z -w 3 {} {}", dst.ip(), dst.port())]

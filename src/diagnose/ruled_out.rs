@@ -53,7 +53,9 @@ pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
         if let Some(text) = port(t).filter(|_| !alarmed(&["port-", "admin-"])) {
             push("port", text);
         }
-        if let Some(text) = dns(f, t).filter(|_| !alarmed(&["resolver", "name-not-found", "dns"])) {
+        if let Some(text) =
+            dns(f, t).filter(|_| !alarmed(&["resolver", "name-not-found", "dns", "lame-"]))
+        {
             push("dns", text);
         }
         if let Some(text) = tls(t).filter(|_| !alarmed(&["tls-", "connection-"])) {

@@ -7,15 +7,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::diagnose::{self, expected_services, judged_series, last_answer};
-use crate::model::observation::{Method, Outcome, Refusal, ServerRole};
+use crate::model::observation::{Method, Outcome, Refusal};
 use crate::model::target::{Host, TargetId, TargetKind};
 use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
 
+mod names;
 mod task;
 #[cfg(test)]
 mod tests;
 
+pub use names::role;
 pub use task::{Plan, Probes, Reach, Task, Via};
 
 /// The ways of pinging by ICMP echo.
@@ -40,9 +42,11 @@ pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {
         let Some(t) = window.targets.get(id) else {
             continue;
         };
+        names::serials(t, now, &mut tasks);
+        names::authorities(t, &mut tasks);
         match &t.target.kind {
             TargetKind::Local => local(window, t, reach, &mut tasks),
-            TargetKind::Dns { name, .. } => dns_target(window, t, name, &mut tasks),
+            TargetKind::Dns { name, .. } => names::dns_target(window, t, name, &mut tasks),
             TargetKind::Snmp { .. } => {
                 tasks.want(Task::Devices(id.clone()), id);
             }
@@ -52,6 +56,7 @@ pub fn wanted(window: &Window, reach: Reach, now: Mono) -> Plan {
             }
         }
     }
+    names::over_tcp(window, &mut tasks);
     tasks
 }
 
@@ -90,45 +95,6 @@ fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut Plan) {
     tasks.want(Task::Devices(id.clone()), id);
 }
 
-fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut Plan) {
-    let id = &t.target.id;
-    if let TargetKind::Dns {
-        resolver: Some((_, port)),
-        ..
-    } = &t.target.kind
-    {
-        tasks.want(Task::Resolve(id.clone()), id);
-        for addr in t.addresses() {
-            tasks.want(
-                Task::Dns {
-                    server: SocketAddr::new(*addr, *port),
-                    named: true,
-                    name: name.to_owned(),
-                    liveness: false,
-                },
-                id,
-            );
-        }
-        return;
-    }
-    ask_configured(window, id, name, tasks);
-}
-
-fn ask_configured(window: &Window, id: &TargetId, name: &str, tasks: &mut Plan) {
-    let Some(local) = &window.local else { return };
-    for server in &local.value.resolvers.servers {
-        tasks.want(
-            Task::Dns {
-                server: *server,
-                named: false,
-                name: name.to_owned(),
-                liveness: false,
-            },
-            id,
-        );
-    }
-}
-
 fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut Plan) {
     let id = &t.target.id;
     if let Some(Host::Name(name)) = t.target.host()
@@ -136,7 +102,7 @@ fn host(window: &Window, t: &TargetWindow, reach: Reach, now: Mono, tasks: &mut 
             .as_ref()
             .is_some_and(|r| r.how.method != Method::HostsFile)
     {
-        ask_configured(window, id, name, tasks);
+        names::ask_configured(window, id, name, tasks);
     }
     for addr in t.addresses() {
         let addr = *addr;
@@ -442,14 +408,5 @@ fn hop_pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mu
             },
             &t.target.id,
         );
-    }
-}
-
-/// Role of a server in the sample that a DNS task makes.
-pub const fn role(named: bool) -> ServerRole {
-    if named {
-        ServerRole::Named
-    } else {
-        ServerRole::Configured
     }
 }

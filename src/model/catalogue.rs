@@ -5,6 +5,7 @@
 use super::finding::{Code, PlaceKind, Severity};
 
 mod device;
+mod dns;
 mod http;
 mod quality;
 mod tls;
@@ -13,6 +14,7 @@ pub use device::{
     BGP_PEER_DOWN, DEVICE_AUTH_FAILED, DEVICE_CPU_HIGH, DEVICE_MEMORY_HIGH, DEVICE_REBOOTED,
     DEVICE_TEMPERATURE_HIGH, INTERFACE_ERRORS, INTERFACE_SATURATED,
 };
+pub use dns::{DNS_TCP_BLOCKED, DNSSEC_BOGUS, LAME_DELEGATION, RESOLVER_SLOW, RESOLVERS_DISAGREE};
 pub use http::HTTP_REDIRECT_LOOP;
 pub use quality::{
     BUFFERBLOAT, ECMP_MEMBER_LOSS, JITTER, LATENCY_HIGH, LATENCY_STEP, PATH_CHANGED,
@@ -291,6 +293,11 @@ pub static CATALOGUE: &[Entry] = &[
         fooled_by: "",
         next: "check the access list of the resolver and which resolver this host should use",
     },
+    dns::BOGUS,
+    dns::TCP_BLOCKED,
+    dns::SLOW,
+    dns::DISAGREE,
+    dns::LAME,
     Entry {
         code: NAME_NOT_FOUND,
         place: PlaceKind::Endpoint,

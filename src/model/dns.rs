@@ -68,6 +68,21 @@ pub struct DnsAsked {
     /// Path of the DoH resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<SafeText>,
+    /// Where the question went to a server of a zone: which one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated: Option<Box<Delegated>>,
+}
+
+/// A server to which a zone is delegated, asked itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegated {
+    /// The zone.
+    pub zone: SafeText,
+    /// Name of the server.
+    pub server: SafeText,
+    /// How its answer shows that it does not serve the zone; `None` if it does, or is silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lame: Option<SafeText>,
 }
 
 /// How far an exchange got.

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use super::dns::{
-    CdRetry, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage, DnsTransport,
-    DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
+    CdRetry, Delegated, DnsAsked, DnsChannel, DnsDetail, DnsPhases, DnsSecurity, DnsStage,
+    DnsTransport, DnssecFault, DnssecState, EdnsInfo, ExtendedError, Negative, Signature, ZoneKey,
 };
-use super::observation::Outcome;
+use super::observation::{Method, Outcome};
 use super::text::SafeText;
 use super::time::Rtt;
 use super::tls::TlsSession;
@@ -59,6 +59,19 @@ pub struct DnsSample {
     /// The connection below, if it is more than UDP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Box<DnsChannel>>,
+}
+
+impl DnsSample {
+    /// Whether the server answered over UDP, and over TCP it did not: the first answer was
+    /// truncated. `method` is that of the observation.
+    pub fn is_cut_off(&self, method: Method) -> bool {
+        method == Method::DnsTcp
+            && self.asked.transport == DnsTransport::Udp
+            && matches!(
+                self.outcome,
+                Outcome::Timeout { .. } | Outcome::Refused { .. }
+            )
+    }
 }
 
 /// A DNS answer, whatever its rcode.

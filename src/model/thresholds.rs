@@ -57,6 +57,15 @@ pub struct Thresholds {
     pub interface_filling: f64,
     /// Share of damaged packets from which an interface is at fault (0–1).
     pub interface_errors: f64,
+    /// Questions over TCP in a row that fail before TCP is called blocked.
+    pub dns_tcp_failures: u32,
+    /// Time over which those must be spread.
+    pub dns_tcp_span: Duration,
+    /// Time above that of the way there and back from which a resolver is slow for what it has in
+    /// its cache; twice that where the way is not known.
+    pub dns_slow: Duration,
+    /// Such answers before slowness is judged at all.
+    pub dns_slow_samples: u32,
 }
 
 impl Default for Thresholds {
@@ -90,6 +99,10 @@ impl Default for Thresholds {
             interface_saturated: 0.8,
             interface_filling: 0.7,
             interface_errors: 0.0001,
+            dns_tcp_failures: 3,
+            dns_tcp_span: Duration::from_secs(1),
+            dns_slow: Duration::from_millis(300),
+            dns_slow_samples: 5,
         }
     }
 }

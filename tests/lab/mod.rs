@@ -11,8 +11,9 @@
 //! test are bind-mounted for the one command that runs in `src`.
 //!
 //! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`fault`] what can
-//! break, each proved with stock tools · [`relay`] a slow link · [`load`] traffic · [`parallel`] a second way ·
-//! [`proof`] those tools · [`check`] runs `warroom check` and
+//! break, each proved with stock tools · [`names`] the same for names and resolvers · [`relay`] a
+//! slow link · [`load`] traffic · [`parallel`] a second way · [`proof`] those tools · [`check`] runs
+//! `warroom check` and
 //! judges its JSON · [`skip`] what to do where the lab can't be had.
 
 // Every test binary that includes this uses a part of it. In a test, to panic is to report.
@@ -21,6 +22,7 @@
 pub mod check;
 pub mod fault;
 pub mod load;
+pub mod names;
 pub mod parallel;
 pub mod plan;
 pub mod proof;

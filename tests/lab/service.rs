@@ -68,7 +68,7 @@ impl Lab {
         );
     }
 
-    fn until_resolver_answers(&self, address: &str) {
+    pub(super) fn until_resolver_answers(&self, address: &str) {
         until("the resolver to answer", || {
             let said = self.dig(address, "ns.lab.test");
             if said.contains("status: ") {
@@ -79,7 +79,7 @@ impl Lab {
         });
     }
 
-    fn unbound(&mut self, name: &str, address: &str, data: &str) {
+    pub(super) fn unbound(&mut self, name: &str, address: &str, data: &str) {
         let dir = self.dir().to_string_lossy().into_owned();
         let conf = format!(
             "server:\ndirectory: \"{dir}\"\nchroot: \"\"\nusername: \"\"\npidfile: \"\"\nuse-syslog: no\n\

@@ -268,8 +268,10 @@ fn tcp(t: &TargetWindow) -> Vec<Value> {
 }
 
 fn dns(t: &TargetWindow) -> Vec<Value> {
+    let beside = t.beside.authorities.iter().chain(&t.beside.serials);
     t.dns
         .iter()
+        .chain(beside)
         .filter_map(|(k, r)| {
             let d = r.last()?;
             let answer = d.value.outcome.ok();
@@ -279,6 +281,7 @@ fn dns(t: &TargetWindow) -> Vec<Value> {
                 "name": k.name,
                 "type": k.rtype,
                 "method": d.how.method,
+                "delegated": d.value.asked.delegated,
                 "rcode": answer.map(|a| a.rcode.clone()),
                 "rtt_ms": answer.map(|a| ms(a.rtt)),
                 "records": answer.map(|a| a.records.iter().map(|x| format!("{} {} {}", x.ttl, x.rtype, x.data)).collect::<Vec<_>>()),

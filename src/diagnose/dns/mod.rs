@@ -3,7 +3,13 @@
 //! A resolver's fault is one finding however many names were asked; a name's fault needs all
 //! resolvers that answered to agree.
 
+mod bogus;
+mod differ;
+mod fails;
+mod lame;
 mod names;
+mod slow;
+mod tcp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,6 +22,8 @@ use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::observation::{DnsSample, IcmpError, Outcome, Refusal, ServerRole};
 use crate::model::target::TargetId;
+use crate::model::thresholds::Thresholds;
+use crate::model::time::Mono;
 use crate::model::window::{Dated, DnsKey, Recent, TargetWindow};
 
 /// Unanswered questions in a row before a resolver is called down.
@@ -33,13 +41,25 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
         .iter()
         .filter_map(|(a, s)| Some((*a, s.unanswered()?)))
         .collect();
+    for id in &f.window.order {
+        if let Some(t) = f.window.targets.get(id) {
+            bogus::judge(f, t, out);
+            lame::judge(f, t, out);
+        }
+    }
     let nobody_left = configured().all(|(a, _)| down.contains_key(a));
     let single = configured().count() == 1;
     for (server, seen) in &servers {
         let only_one = !seen.configured || single || nobody_left;
         if let Some(run) = down.get(server) {
-            // Without a way out of this host a silent resolver is a consequence.
-            if reach::explaining(f, server.ip(), out).is_none() {
+            // Without a way out of this host a silent resolver is a consequence; so is a stub on
+            // it that has nobody to ask, but not one that is not there.
+            let explained = if server.ip().is_loopback() {
+                !is_closed(run) && out.iter().any(is_local_root)
+            } else {
+                reach::explaining(f, server.ip(), out).is_some()
+            };
+            if !explained {
                 out.push(resolver_down(*server, seen, run, only_one));
             }
             continue;
@@ -48,15 +68,18 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
         if server.ip().is_loopback() && out.iter().any(is_local_root) {
             continue;
         }
+        out.extend(tcp::judge(f, *server, seen, &servers));
+        out.extend(slow::judge(f, *server, seen, &servers));
         for (rcode, which) in [
             ("SERVFAIL", code::RESOLVER_SERVFAIL),
             ("REFUSED", code::RESOLVER_REFUSED),
         ] {
-            if let Some(finding) = failing(f, *server, seen, rcode, which, only_one) {
+            if let Some(finding) = fails::judge(f, *server, seen, rcode, which, only_one, out) {
                 out.push(finding);
             }
         }
     }
+    differ::judge(f, out);
     for id in &f.window.order {
         if let Some(t) = f.window.targets.get(id) {
             names::judge(f, t, out);
@@ -83,13 +106,10 @@ impl<'a> Server<'a> {
     /// enough of them unanswered to be called down.
     fn unanswered(&self) -> Option<Vec<&'a Dated<DnsSample>>> {
         let all = || self.asked.iter().flat_map(|(_, _, r)| r.iter());
-        let answered = all()
-            .filter(|d| is_answer(&d.value.outcome))
-            .map(|d| d.at.mono)
-            .max();
+        let answered = all().filter(|d| is_answer(d)).map(|d| d.at.mono).max();
         // By the time of asking: of a burst those that were lost are known last.
         let mut run: Vec<_> = all()
-            .filter_map(|d| Some((d.at.mono.minus(waited(&d.value.outcome)?), d)))
+            .filter_map(|d| Some((d.at.mono.minus(waited(d)?), d)))
             .filter(|(asked, _)| answered.is_none_or(|a| *asked >= a))
             .collect();
         run.sort_by_key(|(asked, _)| std::cmp::Reverse(*asked));
@@ -134,21 +154,68 @@ fn by_server<'a>(f: &Facts<'a>) -> BTreeMap<SocketAddr, Server<'a>> {
     servers
 }
 
-fn is_answer<T>(o: &Outcome<T>) -> bool {
-    match o {
+/// Whether the server said something over UDP; that the rest did not come over TCP is another
+/// matter.
+fn is_answer(d: &Dated<DnsSample>) -> bool {
+    match &d.value.outcome {
         Outcome::Ok(_) => true,
-        Outcome::Refused { why, .. } => matches!(why, Refusal::Protocol(_)),
-        Outcome::Timeout { .. } | Outcome::CannotTry { .. } => false,
+        Outcome::Refused {
+            why: Refusal::Protocol(_),
+            ..
+        } => true,
+        Outcome::Refused { .. } | Outcome::Timeout { .. } => d.value.is_cut_off(d.how.method),
+        Outcome::CannotTry { .. } => false,
     }
 }
 
 /// How long an unanswered question waited.
-fn waited<T>(o: &Outcome<T>) -> Option<Duration> {
-    match o {
-        Outcome::Timeout { after } => Some(after.duration()),
-        Outcome::Refused { after, .. } if !is_answer(o) => Some(after.duration()),
+fn waited(d: &Dated<DnsSample>) -> Option<Duration> {
+    match &d.value.outcome {
+        _ if is_answer(d) => None,
+        Outcome::Timeout { after } | Outcome::Refused { after, .. } => Some(after.duration()),
         _ => None,
     }
+}
+
+/// Whether all that was to be learned of a server that answers is known: whether it takes
+/// questions over TCP, and whether it is as slow as it seems.
+pub fn is_settled(f: &Facts, t: &TargetWindow, server: SocketAddr) -> bool {
+    tcp::is_settled(f, server)
+        && !tcp::awaits_size(f, t, server)
+        && lame::is_settled(t)
+        && slow::is_settled(f, t, server)
+        && differ::is_settled(f, t)
+}
+
+/// Whether the servers of the zone that the target's name lies in should be asked, and its name:
+/// where the user asks for a name, and where a resolver fails one for another reason than its
+/// signatures.
+pub fn authorities_wanted(t: &TargetWindow) -> Option<(&str, &str)> {
+    lame::wanted(t)
+}
+
+/// Resolvers whose answers to this target differ so that the serial of the zone should be asked
+/// of them: server, why it is asked, name.
+pub fn serials_wanted(t: &TargetWindow, now: Mono) -> Vec<(SocketAddr, ServerRole, String)> {
+    differ::doubtful(t, now.minus(Thresholds::default().window))
+}
+
+/// Whether a server seems slow to one of these targets, so that the way to it should be measured.
+pub fn seems_slow<'a>(
+    targets: impl IntoIterator<Item = &'a TargetWindow>,
+    server: SocketAddr,
+    now: Mono,
+) -> bool {
+    let limits = Thresholds::default();
+    let since = now.minus(limits.window);
+    targets
+        .into_iter()
+        .any(|t| slow::seems(t, server, since, limits.dns_slow))
+}
+
+/// A black hole for large packets explains a connection over which no answer comes.
+pub fn yield_to_black_holes(findings: &mut Vec<Finding>) {
+    tcp::yield_to_black_holes(findings);
 }
 
 /// The finding that explains why no resolver helps this target, if none does.
@@ -167,7 +234,7 @@ pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> O
         if told {
             return None;
         }
-        let silent = waited(&last.value.outcome).is_some();
+        let silent = waited(last).is_some();
         *servers.entry(key.server).or_insert(silent) &= silent;
     }
     let mut why = findings
@@ -182,6 +249,7 @@ pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> O
                     code::RESOLVER_SERVFAIL,
                     code::RESOLVER_REFUSED,
                     code::RESOLVER_CONFIG_BROKEN,
+                    code::DNS_TCP_BLOCKED,
                 ]
                 .contains(&x.code)
         });
@@ -197,13 +265,9 @@ pub fn explaining<'a>(f: &Facts, t: &TargetWindow, findings: &'a [Finding]) -> O
     why
 }
 
-fn resolver_down(
-    server: SocketAddr,
-    seen: &Server,
-    run: &[&Dated<DnsSample>],
-    only_one: bool,
-) -> Finding {
-    let closed = run.iter().any(|d| {
+/// Whether the host of the server says that nothing listens there.
+fn is_closed(run: &[&Dated<DnsSample>]) -> bool {
+    run.iter().any(|d| {
         matches!(
             d.value.outcome,
             Outcome::Refused {
@@ -211,7 +275,16 @@ fn resolver_down(
                 ..
             }
         )
-    });
+    })
+}
+
+fn resolver_down(
+    server: SocketAddr,
+    seen: &Server,
+    run: &[&Dated<DnsSample>],
+    only_one: bool,
+) -> Finding {
+    let closed = is_closed(run);
     let since = run
         .last()
         .map_or(jiff::Timestamp::UNIX_EPOCH, |d| d.at.wall);
@@ -278,106 +351,4 @@ fn resolver_down(
     )
     .reproduce(reproduce::dns(server, name, rtype))
     .done()
-}
-
-/// The resolver answers some question with that rcode again and again.
-fn failing(
-    f: &Facts,
-    server: SocketAddr,
-    seen: &Server,
-    rcode: &str,
-    which: crate::model::finding::Code,
-    only_one: bool,
-) -> Option<Finding> {
-    let is = |s: &DnsSample| {
-        !s.liveness_only && s.outcome.ok().is_some_and(|a| a.rcode.as_str() == rcode)
-    };
-    let failed: Vec<_> = seen
-        .asked
-        .iter()
-        .filter_map(|(id, key, r)| {
-            let run: Vec<_> = r.run_of(is).collect();
-            (run.len() >= f.thresholds.repeat as usize).then_some((*id, *key, run))
-        })
-        .collect();
-    // Of a name with one type that fails and one that does not, the one that fails.
-    let (_, key, run) = failed.first()?;
-    let since = run.last()?.at.wall;
-    let subject = subject_of(&failed.iter().map(|(id, ..)| *id).collect());
-    let names: BTreeSet<_> = failed.iter().map(|(_, k, _)| k.name.as_str()).collect();
-    let name = match names.len() {
-        0 | 1 => format!("{} {}", key.name, key.rtype),
-        n => format!("{n} names, {} among them", key.name),
-    };
-    let others = names_elsewhere(f, key);
-    let severity = if (only_one || others == 0) && !resolves_otherwise(seen, key) {
-        Severity::Critical
-    } else {
-        Severity::Warning
-    };
-    let beside = match others {
-        0 => String::new(),
-        n => format!(
-            "; {n} other resolver{} it",
-            if n == 1 { " resolves" } else { "s resolve" }
-        ),
-    };
-    Some(
-        Build::new(
-            which,
-            severity,
-            &subject,
-            Location::at(PlaceKind::Resolver, server.ip()),
-            since,
-        )
-        .which(server)
-        .confidence(0.9)
-        .summary(format!(
-            "resolver {} answers {rcode} for {name}{beside}",
-            server.ip()
-        ))
-        .evidence(
-            run.iter().map(|d| d.id),
-            format!(
-                "{} answers {rcode} in a row to {} {}",
-                run.len(),
-                key.name,
-                key.rtype
-            ),
-        )
-        .reproduce(reproduce::dns(
-            server,
-            key.name.as_str(),
-            key.rtype.as_str(),
-        ))
-        .done(),
-    )
-}
-
-/// Whether the server resolves another type of the name, so that it can be used all the same.
-fn resolves_otherwise(seen: &Server, key: &DnsKey) -> bool {
-    seen.asked.iter().any(|(_, k, r)| {
-        let useful = r
-            .last()
-            .and_then(|d| d.value.outcome.ok())
-            .is_some_and(|a| a.rcode.as_str() == "NOERROR" && !a.records.is_empty());
-        k.name == key.name && k.rtype != key.rtype && useful
-    })
-}
-
-/// How many other servers resolve the same question.
-fn names_elsewhere(f: &Facts, key: &DnsKey) -> usize {
-    let mut servers = BTreeSet::new();
-    for t in f.window.targets.values() {
-        for (k, r) in &t.dns {
-            let good = r
-                .last()
-                .and_then(|d| d.value.outcome.ok())
-                .is_some_and(|a| a.rcode.as_str() == "NOERROR");
-            if good && k.server != key.server && k.name == key.name && k.rtype == key.rtype {
-                servers.insert(k.server);
-            }
-        }
-    }
-    servers.len()
 }

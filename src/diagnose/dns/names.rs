@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::differ;
 use crate::diagnose::build::Build;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::reproduce;
@@ -76,6 +77,11 @@ pub(super) fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             .into_iter()
             .partition(|w| w.is("SERVFAIL") || w.is("REFUSED"));
         let agreed = told.iter().all(|w| w.is("NXDOMAIN"));
+        // What another resolver resolves exists.
+        let contradicted = |w: &Word| differ::is_said(out, w.key.server);
+        if told.iter().any(contradicted) {
+            continue;
+        }
         if agreed && told.iter().any(|w| w.denies(f.thresholds.repeat)) {
             out.extend(not_found(t, name, &told, &failed));
         }

@@ -24,7 +24,8 @@ fn one_of_two_is_down() {
     let s = two()
         .dns(RESOLVER, NAME, "NOERROR", 4)
         .at(0)
-        .dns(SECOND, NAME, "-", 3);
+        .dns(SECOND, NAME, "-", 3)
+        .over_tcp(RESOLVER, "NOERROR", 1);
     let j = s.judge();
     let x = j.only(code::RESOLVER_DOWN);
     assert_eq!(
@@ -125,6 +126,27 @@ fn a_closed_stub_is_a_broken_configuration() {
 }
 
 #[test]
+fn a_stub_that_is_not_there_is_no_consequence() {
+    let without_way = |what: &str| {
+        Scene::of(&[Q])
+            .looks(4, 500, |l| {
+                l.resolvers.servers = vec!["127.0.0.53:53".parse().unwrap()];
+                l.neighbours = vec![neighbour(
+                    GATEWAY,
+                    crate::model::local::NeighbourState::Failed,
+                )];
+            })
+            .dns("127.0.0.53", NAME, what, 3)
+            .judge()
+    };
+    let closed = without_way("closed");
+    assert!(closed.get(code::RESOLVER_CONFIG_BROKEN).is_some());
+    assert!(closed.get(code::GATEWAY_UNREACHABLE).is_some());
+    // One that has nobody to ask is.
+    without_way("-").only(code::GATEWAY_UNREACHABLE);
+}
+
+#[test]
 fn servfail_of_one_and_of_all() {
     let s = two().dns(RESOLVER, NAME, "SERVFAIL", 2);
     let beside = s.clone().dns(SECOND, NAME, "NOERROR", 2).judge();
@@ -134,17 +156,21 @@ fn servfail_of_one_and_of_all() {
         (Severity::Warning, PlaceKind::Resolver)
     );
     assert_eq!(x.location.address, Some(ip(RESOLVER)));
-    let alone = s.dns(SECOND, NAME, "-", 3).judge();
+    let alone = s
+        .dns(RESOLVER, NAME, "SERVFAIL", 2)
+        .dns(SECOND, NAME, "-", 3)
+        .judge();
     assert_eq!(
         alone.get(code::RESOLVER_SERVFAIL).unwrap().severity,
         Severity::Critical
     );
-    let only = one().dns(RESOLVER, NAME, "SERVFAIL", 2).judge();
+    let only = one().dns(RESOLVER, NAME, "SERVFAIL", 4).judge();
     assert_eq!(
         only.only(code::RESOLVER_SERVFAIL).severity,
         Severity::Critical
     );
-    one().dns(RESOLVER, NAME, "SERVFAIL", 1).judge().quiet();
+    // Until then the servers of the zone may be what fails.
+    one().dns(RESOLVER, NAME, "SERVFAIL", 3).judge().quiet();
 }
 
 #[test]
@@ -155,9 +181,9 @@ fn a_type_that_fails_while_the_other_resolves_cuts_nobody_off() {
             ServerRole::Configured,
             (NAME, "AAAA"),
             "SERVFAIL",
-            3,
+            4,
         )
-        .dns(RESOLVER, NAME, "NOERROR", 3);
+        .dns(RESOLVER, NAME, "NOERROR", 4);
     assert_eq!(
         s.judge().only(code::RESOLVER_SERVFAIL).severity,
         Severity::Warning
@@ -200,11 +226,13 @@ fn name_not_found_when_all_that_answered_agree() {
         .judge()
         .only(code::NAME_NOT_FOUND);
     // Two that disagree do.
-    nx().dns(SECOND, NAME, "NOERROR", 2).judge().quiet();
-    nx().dns(SECOND, NAME, "NOERROR", 2)
+    let disagree = nx().dns(SECOND, NAME, "NOERROR", 2);
+    disagree.judge().only(code::RESOLVERS_DISAGREE);
+    disagree
         .dns(SECOND, NAME, "-", 1)
         .judge()
-        .quiet();
+        .only(code::RESOLVERS_DISAGREE);
+    nx().dns(SECOND, NAME, "NOERROR", 1).judge().quiet();
     two().dns(RESOLVER, NAME, "NXDOMAIN", 1).judge().quiet();
 }
 
@@ -218,7 +246,8 @@ fn a_short_name_that_the_search_list_completes_exists() {
     let gone = Scene::of(&["web"])
         .look(|_| {})
         .unresolved("NXDOMAIN")
-        .dns(RESOLVER, "web", "NXDOMAIN", 4);
+        .dns(RESOLVER, "web", "NXDOMAIN", 4)
+        .over_tcp(RESOLVER, "NXDOMAIN", 1);
     gone.judge().only(code::NAME_NOT_FOUND);
     assert!(gone.pending("web").is_empty());
 }

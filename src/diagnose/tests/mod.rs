@@ -3,6 +3,8 @@
 mod changes;
 mod devices;
 mod dns;
+mod dns_differ;
+mod dns_explained;
 mod firm;
 mod ledger;
 mod load;

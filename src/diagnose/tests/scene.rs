@@ -209,18 +209,24 @@ impl Scene {
         rcode: &str,
         n: u32,
     ) -> Self {
-        let sample = DnsSample {
-            server: SocketAddr::new(ip(server), 53),
-            role,
-            name: name.into(),
-            rtype: rtype.into(),
-            liveness_only: false,
-            asked: Default::default(),
-            security: Default::default(),
-            channel: None,
-            outcome: dns_outcome(rcode),
-        };
+        let sample = dns_sample(server, role, (name, rtype), rcode);
         self.many(n, 2000, Method::DnsUdp, || Body::Dns(sample.clone()))
+    }
+
+    /// Questions over TCP; what they bring as in [`Scene::dns`].
+    pub fn over_tcp(self, server: &str, rcode: &str, n: usize) -> Self {
+        let mut sample = dns_sample(server, ServerRole::Configured, ("x.example", "A"), rcode);
+        sample.asked.transport = crate::model::service::DnsTransport::Tcp;
+        self.samples(Method::DnsTcp, 700, vec![sample; n])
+    }
+
+    /// One sample after the other, so many milliseconds apart.
+    pub fn samples(mut self, method: Method, every: u64, all: Vec<DnsSample>) -> Self {
+        for sample in all {
+            self = self.see(method, Body::Dns(sample));
+            self.now += every;
+        }
+        self
     }
 
     pub fn tls(self, dst: &str, asked: bool, n: u32, outcome: &Outcome<TlsSession>) -> Self {

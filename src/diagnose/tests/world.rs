@@ -144,6 +144,26 @@ pub fn unreachable(from: &str, error: IcmpError, after: u64) -> HopAnswer {
 }
 
 /// By rcode; `-` is silence, `!` no way to the server, `closed` its closed port.
+/// A sample with that answer, see [`dns_outcome`].
+pub fn dns_sample(
+    server: &str,
+    role: ServerRole,
+    (name, rtype): (&str, &str),
+    rcode: &str,
+) -> DnsSample {
+    DnsSample {
+        server: std::net::SocketAddr::new(ip(server), 53),
+        role,
+        name: name.into(),
+        rtype: rtype.into(),
+        liveness_only: false,
+        asked: Default::default(),
+        security: Default::default(),
+        channel: None,
+        outcome: dns_outcome(rcode),
+    }
+}
+
 pub fn dns_outcome(rcode: &str) -> Outcome<DnsAnswer> {
     match rcode {
         "-" => Outcome::Timeout { after: ms(1500) },

@@ -52,6 +52,29 @@ pub enum Task {
         /// Only whether the server is alive.
         liveness: bool,
     },
+    /// Questions over TCP to a DNS server that was heard over UDP, seldom.
+    DnsTcp {
+        /// The server.
+        server: SocketAddr,
+        /// The server was named by the user.
+        named: bool,
+    },
+    /// Questions to the servers of the zone that a name lies in, seldom.
+    Authorities {
+        /// The name.
+        name: String,
+        /// What is asked for.
+        rtype: String,
+    },
+    /// The start of authority of a name by one resolver, now and then.
+    DnsSerial {
+        /// The server.
+        server: SocketAddr,
+        /// The server was named by the user.
+        named: bool,
+        /// The name.
+        name: String,
+    },
     /// TLS handshakes.
     Tls {
         /// Whom it is for.
@@ -161,7 +184,10 @@ impl Probes {
             Task::Trace { .. } => self.is_on("trace"),
             Task::Pmtu { .. } => self.is_on("mtu"),
             Task::Tcp { .. } => self.is_on("tcp"),
-            Task::Dns { .. } => self.is_on("dns"),
+            Task::Dns { .. }
+            | Task::DnsTcp { .. }
+            | Task::DnsSerial { .. }
+            | Task::Authorities { .. } => self.is_on("dns"),
             Task::Tls { .. } => self.is_on("tls"),
             Task::Http { .. } => self.is_on("http"),
             Task::Devices(_) => self.is_on("device"),

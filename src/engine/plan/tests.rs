@@ -62,6 +62,9 @@ fn shorts(s: &Scene, reach: Reach) -> Vec<String> {
                 name,
                 ..
             } => format!("dns {} {named} {name}", server.ip()),
+            Task::DnsTcp { server, named } => format!("dns over tcp {} {named}", server.ip()),
+            Task::Authorities { name, rtype } => format!("authorities {name} {rtype}"),
+            Task::DnsSerial { server, name, .. } => format!("dns serial {} {name}", server.ip()),
             Task::Tls { dst, asked, .. } => format!("tls {} {asked}", dst.port()),
             Task::Http { dst, asked, .. } => format!("http {} {asked}", dst.port()),
             Task::Devices(_) => "devices".into(),
@@ -378,4 +381,35 @@ fn where_a_port_answers_now_and_then_several_flows_are_traced() {
     assert!(all.len() == 2 && all.contains(&Via::Udp), "{all:?}");
     assert!(s.pending(T).contains(&"flows"), "{:?}", s.pending(T));
     assert_eq!(traces(&s, NONE), [Via::Udp]);
+}
+
+#[test]
+fn servers_that_answer_are_asked_over_tcp_once_for_all() {
+    let other = "dns:b.example.com";
+    let s = Scene::of(&["dns:api.example.com", other]).look(two_resolvers);
+    let over_tcp = |s: &Scene| -> Vec<String> {
+        let all = shorts(s, ALL).into_iter();
+        all.filter(|t| t.starts_with("dns over tcp")).collect()
+    };
+    let s = s.dns(RESOLVER, "api.example.com", "-", 1);
+    assert!(over_tcp(&s).is_empty(), "one that is silent is left alone");
+    let s = s.dns(RESOLVER, "api.example.com", "SERVFAIL", 1);
+    let s = s.on(other).dns(RESOLVER, "b.example.com", "NOERROR", 1);
+    assert_eq!(over_tcp(&s), [format!("dns over tcp {RESOLVER} false")]);
+    let s = s.dns("10.0.9.54", "b.example.com", "NOERROR", 1);
+    assert_eq!(over_tcp(&s).len(), 2);
+}
+
+#[test]
+fn serials_are_asked_where_resolvers_differ() {
+    let s = Scene::host("dns:api.example.com").look(two_resolvers);
+    let s = s.dns(RESOLVER, "api.example.com", "NOERROR", 1);
+    let serials = |s: &Scene| {
+        let all = shorts(s, ALL).into_iter();
+        all.filter(|t| t.starts_with("dns serial")).count()
+    };
+    let same = s.clone().dns("10.0.9.54", "api.example.com", "NOERROR", 1);
+    assert_eq!(serials(&same), 0);
+    let other = s.dns("10.0.9.54", "api.example.com", "NXDOMAIN", 1);
+    assert_eq!(serials(&other), 2);
 }

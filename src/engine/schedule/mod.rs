@@ -1,5 +1,6 @@
 //! One async task for each probe of the plan: cadence, limits, and where the facts go.
 
+mod dns;
 mod path;
 mod ping;
 mod services;
@@ -165,7 +166,14 @@ fn probe<'a>(task: &'a Task, world: &'a World) -> Pin<Box<dyn Future<Output = ()
             named,
             name,
             liveness,
-        } => Box::pin(services::dns(world, *server, *named, name, *liveness)),
+        } => Box::pin(dns::questions(world, *server, *named, name, *liveness)),
+        Task::Authorities { name, rtype } => Box::pin(dns::authorities(world, name, rtype)),
+        Task::DnsSerial {
+            server,
+            named,
+            name,
+        } => Box::pin(dns::serial(world, *server, *named, name)),
+        Task::DnsTcp { server, named } => Box::pin(dns::over_tcp(world, *server, *named)),
         Task::Tls { target, dst, asked } => Box::pin(services::tls(world, target, *dst, *asked)),
         Task::Http { target, dst, asked } => Box::pin(services::http(world, target, *dst, *asked)),
         Task::Devices(id) => Box::pin(services::devices(world, id)),

@@ -9,20 +9,16 @@ use tokio::task::JoinSet;
 
 use super::World;
 use crate::device::{self, snmp::Known};
-use crate::engine::plan::role;
 use crate::model::device::Device;
 use crate::model::observation::{Body, Method, Outcome};
 use crate::model::target::{Host, Scheme, TargetId, TargetKind, Url};
 use crate::probe::http::follow::{Net, watch};
 use crate::probe::{
-    dns as dns_probe, local as local_probe, resolve as resolve_probe, tcp as tcp_probe,
-    tls as tls_probe,
+    local as local_probe, resolve as resolve_probe, tcp as tcp_probe, tls as tls_probe,
 };
 
 /// Longest wait for a service to answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for a DNS answer.
-const DNS_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Packets of a TCP connection that is closed at once, and the answers it takes.
 const CONNECTION: (usize, usize) = (3, 1);
@@ -35,14 +31,14 @@ const RESOLUTION: usize = 2;
 const POLLS_AT_ONCE: usize = 16;
 
 /// How often: a few times quickly, so that a verdict rests on more than one sample, then seldom.
-struct Cadence {
+pub(super) struct Cadence {
     quick: u32,
     every: Duration,
     then: Duration,
 }
 
 impl Cadence {
-    const SERVICE: Self = Self {
+    pub(super) const SERVICE: Self = Self {
         quick: 4,
         every: Duration::from_millis(800),
         then: Duration::from_secs(10),
@@ -63,7 +59,7 @@ impl Cadence {
         then: Duration::from_secs(30),
     };
 
-    async fn wait(&self, world: &World, n: u32) {
+    pub(super) async fn wait(&self, world: &World, n: u32) {
         let time = if n < self.quick {
             self.every
         } else {
@@ -155,23 +151,6 @@ pub async fn tcp(world: &World, dst: SocketAddr, asked: bool) {
         .await;
         world.tell(how, Body::Tcp(sample)).await;
         cadence.wait(world, n).await;
-    }
-}
-
-pub async fn dns(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
-    let options = dns_probe::Options {
-        liveness_only: liveness,
-        source: world.sockets.source().clone(),
-        ..dns_probe::Options::within(DNS_TIMEOUT)
-    };
-    for n in 1u32.. {
-        let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
-        for rtype in types {
-            world.leave(server.ip(), 1, 1).await;
-            let (how, sample) = dns_probe::ask(server, role(named), name, rtype, &options).await;
-            world.tell(how, Body::Dns(sample)).await;
-        }
-        Cadence::SERVICE.wait(world, n).await;
     }
 }
 

@@ -22,7 +22,7 @@ pub use path::{
 pub use ping::{PingSeries, SaidNo};
 pub use point::PingPoint;
 pub use quality::Quality;
-pub use service::{DnsKey, Recent};
+pub use service::{Beside, DnsKey, Recent};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +32,7 @@ use super::observation::{
     Body, DnsSample, How, HttpSample, Method, ObsId, Observation, PmtuSample, Resolution,
     TcpSample, TlsSample,
 };
+use super::service::DnsTransport;
 use super::target::{Target, TargetId};
 use super::text::SafeText;
 use super::time::Stamp;
@@ -52,6 +53,9 @@ pub struct Window {
     pub locals: Recent<LocalState>,
     /// What changed at this host.
     pub changes: Changes,
+    /// Questions over TCP by DNS server. What a server does is filed once, whoever's name it was
+    /// asked for.
+    pub dns_tcp: BTreeMap<SocketAddr, Recent<DnsSample>>,
     /// Time of the newest observation.
     pub newest: Option<Stamp>,
     /// No rules are asked about it: of many targets it keeps what a screen shows.
@@ -92,6 +96,8 @@ pub struct TargetWindow {
     pub tcp: BTreeMap<SocketAddr, Recent<TcpSample>>,
     /// DNS answers by server, name and type.
     pub dns: BTreeMap<DnsKey, Recent<DnsSample>>,
+    /// What was asked to explain those answers.
+    pub beside: Beside,
     /// TLS sessions.
     pub tls: BTreeMap<SocketAddr, Recent<TlsSample>>,
     /// HTTP responses.
@@ -116,6 +122,7 @@ impl TargetWindow {
             pmtu: BTreeMap::new(),
             tcp: BTreeMap::new(),
             dns: BTreeMap::new(),
+            beside: Beside::default(),
             tls: BTreeMap::new(),
             http: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -262,6 +269,16 @@ impl Window {
             self.locals.push(dated(obs, state));
             return;
         }
+        if let Body::Dns(s) = &obs.body
+            && s.asked.transport == DnsTransport::Tcp
+        {
+            let series = self.dns_tcp.entry(s.server).or_default();
+            // The same fact may come once for each target that uses the server.
+            if series.last().is_none_or(|d| d.at != obs.at) {
+                series.push(dated(obs, s));
+            }
+            return;
+        }
         let room = ping::room(self.order.len(), self.screen_only);
         let Some(t) = self.targets.get_mut(&obs.target) else {
             return;
@@ -292,7 +309,10 @@ impl Window {
                 .take(obs, r),
             Body::Pmtu(p) => t.pmtu.entry(p.dst).or_default().push(dated(obs, p)),
             Body::Tcp(s) => t.tcp.entry(s.dst).or_default().push(dated(obs, s)),
-            Body::Dns(s) => t.dns.entry(DnsKey::of(s)).or_default().push(dated(obs, s)),
+            Body::Dns(s) => match t.beside.place(s) {
+                Some(series) => series.push(dated(obs, s)),
+                None => t.dns.entry(DnsKey::of(s)).or_default().push(dated(obs, s)),
+            },
             Body::Tls(s) => t.tls.entry(s.dst).or_default().push(dated(obs, s)),
             Body::Http(s) => t.http.entry(s.dst).or_default().push(dated(obs, s)),
             Body::Device(d) => t

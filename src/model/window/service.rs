@@ -1,10 +1,10 @@
 //! The last few results of a probe that is asked now and then.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::Dated;
-use crate::model::observation::DnsSample;
+use crate::model::observation::{DnsSample, ServerRole};
 use crate::model::text::SafeText;
 
 /// Results kept.
@@ -80,5 +80,27 @@ impl DnsKey {
             name: s.name.clone(),
             rtype: s.rtype.clone(),
         }
+    }
+}
+
+/// DNS questions asked beside those of the targets, to explain what these brought.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// The servers of the zone themselves, asked without recursion.
+    pub authorities: BTreeMap<DnsKey, Recent<DnsSample>>,
+    /// The start of authority of a name, as a resolver has it.
+    pub serials: BTreeMap<DnsKey, Recent<DnsSample>>,
+}
+
+impl Beside {
+    /// Where a sample belongs, if it is one of these.
+    pub(super) fn place(&mut self, s: &DnsSample) -> Option<&mut Recent<DnsSample>> {
+        let serial = s.rtype.as_str() == "SOA";
+        let series = match s.role {
+            ServerRole::Authoritative => &mut self.authorities,
+            _ if serial => &mut self.serials,
+            _ => return None,
+        };
+        Some(series.entry(DnsKey::of(s)).or_default())
     }
 }

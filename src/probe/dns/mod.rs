@@ -5,6 +5,7 @@
 //! decided elsewhere.
 
 mod answer;
+pub mod authority;
 mod base;
 pub mod codes;
 pub mod explain;

@@ -139,6 +139,7 @@ impl Options {
                 Transport::Https(_, doh) => Some(SafeText::capped(&doh.path, 255)),
                 _ => None,
             },
+            delegated: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! DNS: every resolver's answer to each question, side by side.
 
+mod beside;
+
 use std::collections::BTreeMap;
 
 use super::{head, wait};
@@ -38,6 +40,7 @@ pub fn doc(app: &App, cols: usize) -> Doc {
         differences(app, asked, &mut doc, cols);
         told(app, asked, &mut doc, cols);
     }
+    beside::doc(app, t, &mut doc, cols);
     doc
 }
 

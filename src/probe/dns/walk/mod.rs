@@ -16,6 +16,7 @@ use std::pin::Pin;
 use hickory_proto::rr::Name;
 use tokio::task::JoinSet;
 
+use super::authority::addresses_of;
 use super::{Options, Transport, ask, name};
 use crate::model::observation::{DnsSample, How, Outcome, ServerRole};
 use crate::model::service::DnssecFault;
@@ -53,6 +54,15 @@ pub struct From {
     pub keys: bool,
 }
 
+/// A zone to begin at, with its servers.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Its name.
+    pub name: Name,
+    /// Names and addresses of its servers.
+    pub servers: Vec<(String, Vec<IpAddr>)>,
+}
+
 /// A zone and whom to ask about it.
 #[derive(Clone, Debug)]
 struct Delegation {
@@ -70,6 +80,8 @@ pub struct Walker {
     at: Delegation,
     aliases: usize,
     left: u32,
+    /// Who looks up name servers; `None`: a walk of its own does.
+    resolver: Option<SocketAddr>,
     /// Addresses of name servers looked up; empty: there are none.
     known: HashMap<String, Vec<IpAddr>>,
     log: Vec<(How, DnsSample)>,
@@ -93,10 +105,33 @@ impl Walker {
             from,
             aliases: 0,
             left: MAX_QUESTIONS,
+            resolver: None,
             known: HashMap::new(),
             log: Vec::new(),
             end: None,
         })
+    }
+
+    /// Begins one further down, where nothing above may be within reach: at a zone whose servers
+    /// are known, with a resolver to look up others.
+    ///
+    /// # Errors
+    /// If the name cannot be one.
+    pub fn below(
+        zone: &Zone,
+        resolver: SocketAddr,
+        name: &str,
+        rtype: &str,
+        from: From,
+    ) -> Result<Self, String> {
+        let mut walker = Self::new(name, rtype, from)?;
+        walker.at = Delegation {
+            zone: zone.name.clone(),
+            servers: known(&zone.servers),
+            ds: None,
+        };
+        walker.resolver = Some(resolver);
+        Ok(walker)
     }
 
     /// How it ended, once it has.
@@ -304,6 +339,12 @@ impl Walker {
             // While it is being looked up it counts as not to be found, which ends every circle.
             self.known.insert(key.clone(), Vec::new());
             let mut found = Vec::new();
+            if let Some(resolver) = self.resolver {
+                found = addresses_of(resolver, &key, &self.from.options).await;
+                found.retain(|a| self.from.family.admits(*a));
+                self.known.insert(key, found.clone());
+                return found;
+            }
             for (rtype, v6) in [("A", false), ("AAAA", true)] {
                 let wanted = match self.from.family {
                     Family::Any => true,
@@ -423,16 +464,18 @@ fn top(from: &From) -> Delegation {
     };
     Delegation {
         zone: Name::root(),
-        servers: servers
-            .into_iter()
-            .take(MAX_SERVERS)
-            .map(|(name, addresses)| NameServer {
-                name: SafeText::capped(&name, name::MAX_TEXT),
-                addresses,
-                from: AddressFrom::Start,
-                needs_glue: false,
-            })
-            .collect(),
+        servers: known(&servers),
         ds: None,
     }
+}
+
+fn known(servers: &[(String, Vec<IpAddr>)]) -> Vec<NameServer> {
+    let each = servers.iter().take(MAX_SERVERS);
+    each.map(|(name, addresses)| NameServer {
+        name: SafeText::capped(name, name::MAX_TEXT),
+        addresses: addresses.clone(),
+        from: AddressFrom::Start,
+        needs_glue: false,
+    })
+    .collect()
 }
