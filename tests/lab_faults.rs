@@ -155,10 +155,7 @@ fn only_ping_is_answered() {
         lab.only_ping();
         let target = dst(V4).to_string();
         let seen = lab.check(&[&target]);
-        seen.that(
-            seen.alarms().is_empty() && seen.status == Some(0),
-            "no alarm, exit status 0",
-        );
+        seen.expect_no_alarm();
         seen.expect_state(&target, &["ok", "unknown"]);
     });
 }
@@ -226,12 +223,7 @@ fn a_dead_ipv6_gateway_is_no_fault_of_an_ipv4_target() {
         let target = dst(V4).to_string();
         let seen = lab.check(&[&target]);
         seen.expect_state(&target, &["ok"]);
-        let about = seen
-            .alarms()
-            .iter()
-            .filter(|a| a["subject"] == target.as_str())
-            .count();
-        seen.that(about == 0, "no alarm about the IPv4 target");
+        seen.expect_no_alarm_about(&target);
     });
 }
 
@@ -637,6 +629,7 @@ mod controls {
     use serde_json::{Value, json};
 
     use super::lab::check::Report;
+    use super::lab::score::Sheet;
     use super::*;
 
     fn broken_after_r2() -> Value {
@@ -644,7 +637,7 @@ mod controls {
             "targets": [{"target": "t", "state": "down"}],
             "findings": [
                 {"code": "silent-hop", "severity": "info", "subject": "t"},
-                {"code": "path-broken", "severity": "critical", "subject": "t", "summary": "nothing beyond hop 2", "evidence": [],
+                {"code": "path-broken", "severity": "critical", "subject": "t", "opened_after_ms": 2500, "summary": "nothing beyond hop 2", "evidence": [],
                  "location": {"kind": "link", "hop": 2, "address": "10.71.2.2", "to_hop": 3, "to_address": null, "also": []}},
             ],
             "ruled_out": [],
@@ -708,5 +701,92 @@ mod controls {
             *json.pointer_mut(pointer).expect("a path in the report") = wrong;
             assert!(!accepts(&json, 0), "{pointer}");
         }
+    }
+
+    /// What `scripts/score` says of reports that were judged into a file of their own.
+    fn score(judge: impl FnOnce(&dyn Fn(i32, Value) -> Report)) -> (Option<i32>, String) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("score");
+        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            judge(&|status, json| Report::made_up_for(Sheet::at(&file), status, json));
+        }));
+        let out = std::process::Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/score"))
+            .arg("--judge")
+            .arg(&file)
+            .output()
+            .expect("python3");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        (out.status.code(), format!("{said}{judged:?}"))
+    }
+
+    #[test]
+    fn the_score_fails_with_a_wrong_place_a_wrong_code_or_an_extra_alarm() {
+        let of = |pointer: Option<(&str, Value)>| {
+            score(|made_up| {
+                let mut json = broken_after_r2();
+                if let Some((pointer, wrong)) = pointer {
+                    *json.pointer_mut(pointer).expect("a path in the report") = wrong;
+                }
+                made_up(1, json)
+                    .expect_only("path-broken", "t")
+                    .before_silence(Role::R2, V4);
+            })
+        };
+        let (status, said) = of(None);
+        assert_eq!(status, Some(0), "{said}");
+        for words in [
+            "class right   1 of 1",
+            "place right   1 of 1",
+            "false alarms  0",
+            "median 2.5 s",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        for (pointer, wrong, words) in [
+            (
+                "/findings/1/location/address",
+                json!("10.71.3.2"),
+                "place right   0 of 1",
+            ),
+            (
+                "/findings/1/subject",
+                json!("other"),
+                "place right   0 of 1",
+            ),
+            (
+                "/findings/1/code",
+                json!("host-down"),
+                "class right   0 of 1",
+            ),
+            ("/findings/0/severity", json!("warning"), "false alarms  1"),
+        ] {
+            let (status, said) = of(Some((pointer, wrong)));
+            assert_eq!(status, Some(1), "{pointer}: {said}");
+            assert!(said.contains(words), "{pointer}: {words}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_score_fails_with_a_false_alarm_and_counts_what_is_unknown() {
+        let of = |state: &str, severity: &str| {
+            score(|made_up| {
+                let json = json!({
+                    "targets": [{"target": "t", "state": state}],
+                    "findings": [{"code": "packet-loss", "severity": severity, "subject": "t"}],
+                    "ruled_out": [{"subject": "t", "what": "loss", "text": "0 of 20"}],
+                });
+                made_up(0, json).expect_quiet("t", state);
+            })
+        };
+        let (status, said) = of("ok", "info");
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("unknown       0"), "{said}");
+        let (status, said) = of("unknown", "info");
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("unknown       1"), "{said}");
+        let (status, said) = of("ok", "warning");
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains("false alarms  1"), "{said}");
     }
 }

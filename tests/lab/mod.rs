@@ -12,7 +12,7 @@
 //!
 //! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`fault`] what can
 //! break, each proved with stock tools · [`proof`] those tools · [`check`] runs `warroom check` and
-//! judges its JSON · [`skip`] what to do where the lab can't be had.
+//! judges its JSON · [`score`] the judge's notes for `scripts/score` · [`skip`] what to do where the lab can't be had.
 
 // Every test binary that includes this uses a part of it. In a test, to panic is to report.
 #![allow(dead_code, clippy::expect_used, clippy::print_stdout)]
@@ -21,6 +21,7 @@ pub mod check;
 pub mod fault;
 pub mod plan;
 pub mod proof;
+pub mod score;
 pub mod service;
 pub mod skip;
 
