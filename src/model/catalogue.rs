@@ -5,9 +5,13 @@
 use super::finding::{Code, PlaceKind, Severity};
 
 mod http;
+mod local;
+mod service;
 mod tls;
 
 pub use http::HTTP_REDIRECT_LOOP;
+pub use local::LOCAL_CLOCK_WRONG;
+pub use service::BACKEND_DOWN;
 pub use tls::{
     TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
     TLS_REVOKED, TLS_WEAK_KEY, TLS_WEAK_SIGNATURE,
@@ -384,6 +388,8 @@ pub static CATALOGUE: &[Entry] = &[
         next: "look at the load and the back ends of the service; try a URL that needs no back end",
     },
     http::REDIRECT_LOOP,
+    service::DOWN,
+    local::CLOCK_WRONG,
     Entry {
         code: CONNECTION_RESET,
         place: PlaceKind::Endpoint,

@@ -1,5 +1,7 @@
 //! The rules, tested by stories: a window of observations goes in, findings come out.
 
+mod backend;
+mod clock;
 mod dns;
 mod firm;
 mod ledger;
