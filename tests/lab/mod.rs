@@ -10,7 +10,8 @@
 //! panic. Nothing outside the namespaces is changed: `resolv.conf`, `hosts` and the program under
 //! test are bind-mounted for the one command that runs in `src`.
 //!
-//! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`fault`] what can
+//! Files: [`plan`] names and addresses · [`service`] servers in the lab ·
+//! [`servers`] those that are broken · [`fault`] what can
 //! break, each proved with stock tools · [`proof`] those tools · [`check`] runs `warroom check` and
 //! judges its JSON · [`score`] the judge's notes for `scripts/score` · [`skip`] what to do where the lab can't be had.
 
@@ -22,6 +23,7 @@ pub mod fault;
 pub mod plan;
 pub mod proof;
 pub mod score;
+pub mod servers;
 pub mod service;
 pub mod skip;
 
