@@ -13,6 +13,7 @@ mod lab;
 use std::net::IpAddr;
 
 use lab::plan::{Family, NO_SUCH_NEIGHBOUR, RESOLVER, RESOLVER_2, Role, User, V4, V6, address};
+use lab::servers::BadTls;
 use lab::service::CLOSED_PORT;
 use lab::{Lab, on_each_user, on_users};
 
@@ -157,10 +158,7 @@ fn only_ping_is_answered() {
         lab.only_ping();
         let target = dst(V4).to_string();
         let seen = lab.check(&[&target]);
-        seen.that(
-            seen.alarms().is_empty() && seen.status == Some(0),
-            "no alarm, exit status 0",
-        );
+        seen.expect_no_alarm();
         seen.expect_state(&target, &["ok", "unknown"]);
     });
 }
@@ -228,12 +226,7 @@ fn a_dead_ipv6_gateway_is_no_fault_of_an_ipv4_target() {
         let target = dst(V4).to_string();
         let seen = lab.check(&[&target]);
         seen.expect_state(&target, &["ok"]);
-        let about = seen
-            .alarms()
-            .iter()
-            .filter(|a| a["subject"] == target.as_str())
-            .count();
-        seen.that(about == 0, "no alarm about the IPv4 target");
+        seen.expect_no_alarm_about(&target);
     });
 }
 
@@ -273,7 +266,7 @@ fn of_two_targets_only_the_dead_one_is_named() {
         let dead = lab.dead_host(V4).to_string();
         let port = format!("{}:80", dst(V4));
         let seen = lab.check(&[&port, &dead]);
-        seen.expect_only("host-down", &dead);
+        seen.expect_only("host-down", &dead).of_kind("endpoint");
         seen.expect_state(&port, &["ok"]);
         seen.expect_state(&dead, &["down"]);
     });
@@ -519,6 +512,102 @@ fn tls_untrusted_issuer() {
     });
 }
 
+fn bad_tls(lab: &mut Lab, what: BadTls, code: &str, severity: &str) {
+    lab.serve_bad_tls(what);
+    let ca = lab.ca().to_string_lossy().into_owned();
+    // The same at both addresses of the name is one finding, at the first.
+    let url = "https://www.lab.test/";
+    lab.check(&[url, "--ca", &ca])
+        .expect_only(code, url)
+        .severity(&[severity])
+        .at("endpoint", dst(V4))
+        .also(dst(V6));
+}
+
+#[test]
+fn tls_self_signed() {
+    on_each_user("TLS self-signed", |lab| {
+        bad_tls(lab, BadTls::SelfSigned, "tls-self-signed", "critical")
+    });
+}
+
+#[test]
+fn tls_chain_incomplete() {
+    on_each_user("TLS chain incomplete", |lab| {
+        bad_tls(
+            lab,
+            BadTls::ChainIncomplete,
+            "tls-chain-incomplete",
+            "critical",
+        )
+    });
+}
+
+#[test]
+fn tls_not_yet_valid() {
+    on_each_user("TLS not yet valid", |lab| {
+        bad_tls(lab, BadTls::NotYetValid, "tls-not-yet-valid", "critical")
+    });
+}
+
+#[test]
+fn tls_expiring() {
+    on_each_user("TLS expiring", |lab| {
+        bad_tls(lab, BadTls::Expiring(20), "tls-expiring", "warning")
+    });
+}
+
+#[test]
+fn tls_expiring_in_two_days() {
+    on_each_user("TLS expiring soon", |lab| {
+        bad_tls(lab, BadTls::Expiring(2), "tls-expiring", "critical")
+    });
+}
+
+#[test]
+fn tls_weak_key() {
+    on_each_user("TLS weak key", |lab| {
+        bad_tls(lab, BadTls::WeakKey, "tls-weak-key", "critical")
+    });
+}
+
+#[test]
+fn tls_protocol_old() {
+    on_each_user("TLS protocol old", |lab| {
+        bad_tls(lab, BadTls::OldProtocol, "tls-protocol-old", "critical")
+    });
+}
+
+#[test]
+fn tls_handshake_refused() {
+    on_each_user("TLS handshake refused", |lab| {
+        bad_tls(lab, BadTls::Refused, "tls-handshake-refused", "critical")
+    });
+}
+
+#[test]
+fn tls_handshake_stall() {
+    on_each_user("TLS handshake stall", |lab| {
+        lab.serve_hush(443);
+        let url = format!("https://{}/", dst(V4));
+        lab.check(&[&url])
+            .expect_only("tls-handshake-stall", &url)
+            .severity(&["critical"])
+            .at("endpoint", dst(V4));
+    });
+}
+
+/// The control: a certificate that has a month left is no alarm.
+#[test]
+fn a_certificate_with_a_month_left_is_no_alarm() {
+    on_each_user("TLS a month left", |lab| {
+        lab.serve_bad_tls(BadTls::Expiring(30));
+        let ca = lab.ca().to_string_lossy().into_owned();
+        let url = "https://www.lab.test/";
+        lab.check(&[url, "--ca", &ca]).expect_healthy(url);
+    });
+}
+
 #[test]
 fn http_server_error() {
     on_each_user("HTTP 503", |lab| {
@@ -543,6 +632,117 @@ fn http_server_error() {
             .severity(&["critical"])
             .of_kind("endpoint")
             .saying("503");
+    });
+}
+
+/// A circle, a cut, silence: the service is there and of no use.
+#[test]
+fn http_redirect_loop() {
+    on_each_user("HTTP redirect loop", |lab| {
+        lab.serve_circle();
+        let url = format!("http://{}/a", dst(V4));
+        lab.check(&[&url])
+            .expect_only("http-redirect-loop", &url)
+            .severity(&["critical"])
+            .at("endpoint", dst(V4))
+            .saying("/b");
+    });
+}
+
+#[test]
+fn connection_reset() {
+    on_each_user("connection reset", |lab| {
+        lab.serve_cut(80);
+        let url = format!("http://{}/", dst(V4));
+        lab.check(&[&url])
+            .expect_only("connection-reset", &url)
+            .severity(&["critical"])
+            .at("endpoint", dst(V4));
+    });
+}
+
+#[test]
+fn http_slow() {
+    on_each_user("HTTP without an answer", |lab| {
+        lab.serve_hush(80);
+        let url = format!("http://{}/", dst(V4));
+        lab.check(&[&url])
+            .expect_only("http-slow", &url)
+            .severity(&["warning"])
+            .at("endpoint", dst(V4));
+    });
+}
+
+#[test]
+fn one_backend_of_three_is_down() {
+    on_each_user("backend down", |lab| {
+        lab.serve_balanced();
+        let url = format!("http://{}/", dst(V4));
+        let seen = lab.check(&[&url]);
+        seen.expect_only("backend-down", &url)
+            .severity(&["warning"])
+            .at("backend", dst(V4))
+            .saying("requests answered 503")
+            .saying("answered 200");
+        seen.expect_state(&url, &["degraded"]);
+    });
+}
+
+// ---- this host's clock ----
+
+#[test]
+fn two_servers_say_that_the_clock_is_wrong() {
+    on_each_user("clock wrong", |lab| {
+        let urls = [Role::Dst, Role::Dns].map(|role| lab.serve_dated(role, 3600));
+        let seen = lab.check(&[&urls[0], &urls[1]]);
+        seen.expect_code("local-clock-wrong")
+            .severity(&["warning"])
+            .at_local()
+            .saying(" min behind");
+    });
+}
+
+/// The control: one server with a wrong clock is no alarm, beside one that is right or alone.
+#[test]
+fn one_server_with_a_wrong_clock_is_no_alarm() {
+    on_each_user("one wrong clock", |lab| {
+        let wrong = lab.serve_dated(Role::Dst, 3600);
+        lab.check(&[&wrong]).expect_healthy(&wrong);
+        let right = lab.serve_dated(Role::Dns, 0);
+        let seen = lab.check(&[&wrong, &right]);
+        seen.expect_healthy(&wrong);
+        seen.expect_healthy(&right);
+    });
+}
+
+// ---- two faults at once: both, and nothing else ----
+
+#[test]
+fn an_expired_certificate_and_a_dead_resolver() {
+    on_each_user("expired and resolver down", |lab| {
+        lab.serve_tls();
+        lab.second_resolver();
+        lab.dead_resolver();
+        lab.resolvers(&[RESOLVER_2, RESOLVER]);
+        let ca = lab.ca().to_string_lossy().into_owned();
+        let url = "https://expired.lab.test/";
+        let seen = lab.check(&[url, "--ca", &ca]);
+        let [expired, down] = seen.expect_codes(["tls-expired", "resolver-down"]);
+        expired.about(url).at("endpoint", dst(V4));
+        down.at("resolver", resolver(RESOLVER_2));
+    });
+}
+
+#[test]
+fn loss_and_a_failing_service() {
+    on_each_user("loss and HTTP 503", |lab| {
+        lab.serve_http();
+        lab.loss(2, 30);
+        let url = format!("http://{}/broken", dst(V4));
+        let seen = lab.check(&[&url]);
+        let [loss, failing] = seen.expect_codes(["packet-loss", "http-server-error"]);
+        loss.about(&url).between(Role::R1, Role::R2, V4);
+        failing.about(&url).at("endpoint", dst(V4));
     });
 }
 
@@ -639,6 +839,7 @@ mod controls {
     use serde_json::{Value, json};
 
     use super::lab::check::Report;
+    use super::lab::score::Sheet;
     use super::*;
 
     fn broken_after_r2() -> Value {
@@ -646,7 +847,7 @@ mod controls {
             "targets": [{"target": "t", "state": "down"}],
             "findings": [
                 {"code": "silent-hop", "severity": "info", "subject": "t"},
-                {"code": "path-broken", "severity": "critical", "subject": "t", "summary": "nothing beyond hop 2", "evidence": [],
+                {"code": "path-broken", "severity": "critical", "subject": "t", "opened_after_ms": 2500, "summary": "nothing beyond hop 2", "evidence": [],
                  "location": {"kind": "link", "hop": 2, "address": "10.71.2.2", "to_hop": 3, "to_address": null, "also": []}},
             ],
             "ruled_out": [],
@@ -710,5 +911,92 @@ mod controls {
             *json.pointer_mut(pointer).expect("a path in the report") = wrong;
             assert!(!accepts(&json, 0), "{pointer}");
         }
+    }
+
+    /// What `scripts/score` says of reports that were judged into a file of their own.
+    fn score(judge: impl FnOnce(&dyn Fn(i32, Value) -> Report)) -> (Option<i32>, String) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("score");
+        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            judge(&|status, json| Report::made_up_for(Sheet::at(&file), status, json));
+        }));
+        let out = std::process::Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/score"))
+            .arg("--judge")
+            .arg(&file)
+            .output()
+            .expect("python3");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        (out.status.code(), format!("{said}{judged:?}"))
+    }
+
+    #[test]
+    fn the_score_fails_with_a_wrong_place_a_wrong_code_or_an_extra_alarm() {
+        let of = |pointer: Option<(&str, Value)>| {
+            score(|made_up| {
+                let mut json = broken_after_r2();
+                if let Some((pointer, wrong)) = pointer {
+                    *json.pointer_mut(pointer).expect("a path in the report") = wrong;
+                }
+                made_up(1, json)
+                    .expect_only("path-broken", "t")
+                    .before_silence(Role::R2, V4);
+            })
+        };
+        let (status, said) = of(None);
+        assert_eq!(status, Some(0), "{said}");
+        for words in [
+            "class right   1 of 1",
+            "place right   1 of 1",
+            "false alarms  0",
+            "median 2.5 s",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        for (pointer, wrong, words) in [
+            (
+                "/findings/1/location/address",
+                json!("10.71.3.2"),
+                "place right   0 of 1",
+            ),
+            (
+                "/findings/1/subject",
+                json!("other"),
+                "place right   0 of 1",
+            ),
+            (
+                "/findings/1/code",
+                json!("host-down"),
+                "class right   0 of 1",
+            ),
+            ("/findings/0/severity", json!("warning"), "false alarms  1"),
+        ] {
+            let (status, said) = of(Some((pointer, wrong)));
+            assert_eq!(status, Some(1), "{pointer}: {said}");
+            assert!(said.contains(words), "{pointer}: {words}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_score_fails_with_a_false_alarm_and_counts_what_is_unknown() {
+        let of = |state: &str, severity: &str| {
+            score(|made_up| {
+                let json = json!({
+                    "targets": [{"target": "t", "state": state}],
+                    "findings": [{"code": "packet-loss", "severity": severity, "subject": "t"}],
+                    "ruled_out": [{"subject": "t", "what": "loss", "text": "0 of 20"}],
+                });
+                made_up(0, json).expect_quiet("t", state);
+            })
+        };
+        let (status, said) = of("ok", "info");
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("unknown       0"), "{said}");
+        let (status, said) = of("unknown", "info");
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("unknown       1"), "{said}");
+        let (status, said) = of("ok", "warning");
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains("false alarms  1"), "{said}");
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::answers::last_answer;
+use super::backend;
 use super::dns;
 use super::facts::Facts;
 use super::loss::judged_series;
@@ -205,7 +206,7 @@ fn address(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Finding]) -> V
     if !t.pmtu.contains_key(&addr) && !f.is_own(addr) {
         missing.push("mtu");
     }
-    missing.extend(services(t, addr));
+    missing.extend(services(f, t, addr));
     missing
 }
 
@@ -253,7 +254,7 @@ fn hops_are_pinged(t: &TargetWindow, addr: IpAddr) -> bool {
         })
 }
 
-fn services(t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
+fn services(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
     let mut missing = Vec::new();
     let asked: Vec<_> = t.tcp.iter().filter(|(a, _)| a.ip() == addr).collect();
     let traced = t
@@ -300,6 +301,8 @@ fn services(t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
             t.http
                 .iter()
                 .find(|(a, _)| a.ip() == addr && a.port() == port)
+                // Where some fail and some don't, two are not enough.
+                .filter(|(_, r)| !backend::undecided(r, f.thresholds))
                 .map(|(_, r)| r.total()),
         )
     {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::backend;
 use super::build::Build;
 use super::facts::{Facts, port_of};
 use super::reach::is_unreachable;
@@ -20,8 +21,11 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
             continue;
         }
-        out.extend(server_error(f, t, *dst, recent));
         out.extend(redirect_loop(f, t, *dst, recent));
+        if backend::explains(out, t, *dst) {
+            continue;
+        }
+        out.extend(server_error(f, t, *dst, recent));
         // A handshake that is cut or a path that swallows large packets is told already.
         let told = |which: &[Code], by: &str| {
             out.iter().any(|x| {
@@ -85,7 +89,8 @@ fn bare(
     )
 }
 
-fn host_of(t: &TargetWindow, dst: SocketAddr) -> String {
+/// The host as it was asked for.
+pub(super) fn host_of(t: &TargetWindow, dst: SocketAddr) -> String {
     t.target
         .host()
         .map_or_else(|| dst.ip().to_string(), ToString::to_string)
@@ -104,7 +109,13 @@ fn server_error(
     };
     let run: Vec<_> = recent.run_of(bad).collect();
     let response = run.first()?.value.outcome.ok()?;
-    if run.len() < f.thresholds.repeat as usize {
+    // Right after good ones it may be one backend of several: the next few say which.
+    let before = recent.iter().rev().skip(run.len());
+    let well = before
+        .take(f.thresholds.share_well as usize)
+        .any(|d| d.value.served() == Some(true));
+    let enough = f.thresholds.repeat * if well { 2 } else { 1 };
+    if run.len() < enough as usize {
         return None;
     }
     let server = response

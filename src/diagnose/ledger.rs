@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::changes::nearest;
 use super::reach::ANSWERS;
-use crate::model::finding::{Finding, FindingKey, Flap, Location, Severity, TargetState};
+use crate::model::catalogue as code;
+use crate::model::finding::{Code, Finding, FindingKey, Flap, Location, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Mono, Stamp};
@@ -40,6 +41,15 @@ pub enum Change {
     /// It ended.
     Cleared(Finding),
 }
+
+/// What fails of a service: the whole of it, or a share of its backends.
+const SERVICE: [Code; 3] = [
+    code::BACKEND_DOWN,
+    code::HTTP_SERVER_ERROR,
+    code::CONNECTION_RESET,
+];
+/// Questions with one answer at a time.
+const QUESTIONS: [&[Code]; 2] = [&ANSWERS, &SERVICE];
 
 struct Open {
     finding: Finding,
@@ -205,13 +215,11 @@ impl Ledger {
         key: &FindingKey,
         now: Stamp,
     ) -> Option<(FindingKey, bool)> {
-        if !ANSWERS.contains(&said.code) {
-            return None;
-        }
+        let question = QUESTIONS.iter().find(|q| q.contains(&said.code))?;
         let mut same = self.open.iter().filter(|(k, o)| {
             let f = &o.finding;
             *k != key
-                && ANSWERS.contains(&f.code)
+                && question.contains(&f.code)
                 && f.subject == said.subject
                 && f.discriminator == said.discriminator
                 && now.mono.since(o.seen.mono) < o.patience()

@@ -9,8 +9,10 @@
 //! ```
 
 mod answers;
+mod backend;
 mod build;
 mod changes;
+mod clock;
 mod device;
 mod dns;
 mod facts;
@@ -67,6 +69,7 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
     let mut findings = Vec::new();
     local::judge(&facts, &mut findings);
     dns::judge(&facts, &mut findings);
+    let clock = clock::judge(&facts, &mut findings);
     for id in &window.order {
         let Some(target) = window.targets.get(id) else {
             continue;
@@ -78,7 +81,8 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         quality::judge(&facts, target, &mut findings);
         let services = findings.len();
         port::judge(&facts, target, &mut findings);
-        tls::judge(&facts, target, &mut findings);
+        tls::judge(&facts, target, clock, &mut findings);
+        backend::judge(&facts, target, &mut findings);
         http::judge(&facts, target, &mut findings);
         fold(&mut findings, services);
         device::judge(&facts, target, &mut findings);

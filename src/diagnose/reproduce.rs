@@ -119,6 +119,15 @@ pub fn http(url: &str, host: &str, dst: SocketAddr) -> Vec<String> {
     vec![format!("curl -sv -o /dev/null {at} '{}'", quoted(url))]
 }
 
+/// The same a dozen times, with what came of each.
+pub fn http_often(url: &str, host: &str, dst: SocketAddr) -> Vec<String> {
+    let at = resolved(host, dst.port(), dst.ip());
+    vec![format!(
+        "for i in $(seq 12); do curl -s -o /dev/null -w '%{{http_code}}\\n' {at} '{}'; sleep 1; done",
+        quoted(url)
+    )]
+}
+
 /// Where redirects lead, at the address that was seen; the host is asked at these ports.
 pub fn redirects(url: &str, host: &str, addr: IpAddr, ports: &[u16]) -> Vec<String> {
     let at: Vec<_> = ports.iter().map(|p| resolved(host, *p, addr)).collect();

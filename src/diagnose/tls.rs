@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::build::Build;
+use super::clock::Clock;
 use super::facts::{Facts, port_of};
 use super::reach::is_unreachable;
 use super::reproduce;
@@ -17,7 +18,7 @@ use crate::model::window::{Dated, Recent, TargetWindow};
 const SHORT_LIVED: std::time::Duration = std::time::Duration::from_secs(7 * 86_400 + 3600);
 
 /// Pushes what is wrong with the chain, or with the handshake.
-pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
+pub fn judge(f: &Facts, t: &TargetWindow, clock: Option<Clock>, out: &mut Vec<Finding>) {
     for (dst, recent) in &t.tls {
         if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
             continue;
@@ -29,14 +30,24 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             // What was only tried, on a host given by address, has no name to be judged against.
             let judged = last.value.asked || t.target.host().is_some_and(|h| h.name().is_some());
             if judged && run.len() >= f.thresholds.repeat as usize {
-                for fault in &session.faults {
+                // What is wrong only by this host's clock is not the certificate's fault.
+                let real = |x: &&TlsFault| !clock.is_some_and(|c| c.explains(x, f.now.wall));
+                for fault in session.faults.iter().filter(real) {
                     // Several servers may share the address: only those that showed the fault.
                     let shown: Vec<_> = run.iter().copied().filter(|d| shows(d, fault)).collect();
                     if shown.len() >= f.thresholds.repeat as usize {
                         out.push(of_fault(f, t, *dst, last, &shown, fault, session));
                     }
                 }
-                out.extend(expiring(f, t, *dst, last, session));
+                let now = clock.and_then(|c| c.theirs(f.now.wall));
+                out.extend(expiring(
+                    f,
+                    t,
+                    *dst,
+                    last,
+                    session,
+                    now.unwrap_or(f.now.wall),
+                ));
             }
             continue;
         }
@@ -176,9 +187,10 @@ fn expiring(
     dst: SocketAddr,
     last: &Dated<TlsSample>,
     session: &TlsSession,
+    now: jiff::Timestamp,
 ) -> Option<Finding> {
     let leaf = session.chain.first()?;
-    let left = std::time::Duration::try_from(leaf.not_after.duration_since(f.now.wall))
+    let left = std::time::Duration::try_from(leaf.not_after.duration_since(now))
         .ok()
         .filter(|d| !d.is_zero())?;
     let life = std::time::Duration::try_from(leaf.not_after.duration_since(leaf.not_before))

@@ -7,7 +7,9 @@ use super::finding::{Code, PlaceKind, Severity};
 mod device;
 mod dns;
 mod http;
+mod local;
 mod quality;
+mod service;
 mod tls;
 
 pub use device::{
@@ -16,9 +18,11 @@ pub use device::{
 };
 pub use dns::{DNS_TCP_BLOCKED, DNSSEC_BOGUS, LAME_DELEGATION, RESOLVER_SLOW, RESOLVERS_DISAGREE};
 pub use http::HTTP_REDIRECT_LOOP;
+pub use local::LOCAL_CLOCK_WRONG;
 pub use quality::{
     BUFFERBLOAT, ECMP_MEMBER_LOSS, JITTER, LATENCY_HIGH, LATENCY_STEP, PATH_CHANGED,
 };
+pub use service::BACKEND_DOWN;
 pub use tls::{
     TLS_CHAIN_INCOMPLETE, TLS_CHAIN_INVALID, TLS_CHAIN_ORDER, TLS_CLOCK, TLS_PROTOCOL_OLD,
     TLS_REVOKED, TLS_WEAK_KEY, TLS_WEAK_SIGNATURE,
@@ -406,6 +410,8 @@ pub static CATALOGUE: &[Entry] = &[
         next: "look at the load and the back ends of the service; try a URL that needs no back end",
     },
     http::REDIRECT_LOOP,
+    service::DOWN,
+    local::CLOCK_WRONG,
     Entry {
         code: CONNECTION_RESET,
         place: PlaceKind::Endpoint,

@@ -17,6 +17,14 @@ pub struct Thresholds {
     pub path_min_span: Duration,
     /// Equal answers in a row before a single-shot probe (TCP, TLS, HTTP, DNS) is believed.
     pub repeat: u32,
+    /// The newest exchanges by which a share of failing ones is judged.
+    pub share_window: u32,
+    /// Successes in a row after which failing ones are over.
+    pub share_well: u32,
+    /// Failures in a row after which it is the whole service.
+    pub share_lost: u32,
+    /// Another clock is this far from this host's at least, before either is called wrong.
+    pub clock_off: Duration,
     /// Probes that must vanish at the first bad size, alternating with good ones.
     pub pmtu_min_bad: u32,
     /// How far back path quality looks.
@@ -78,6 +86,10 @@ impl Default for Thresholds {
             path_min_rounds: 3,
             path_min_span: Duration::from_secs(2),
             repeat: 2,
+            share_window: 24,
+            share_well: 12,
+            share_lost: 8,
+            clock_off: Duration::from_secs(120),
             pmtu_min_bad: 8,
             window: Duration::from_secs(60),
             arp_delay: Duration::from_millis(800),

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Lab;
 use super::plan::{Family, Role, User};
+use super::score::{self, Sheet};
 
 /// Fifteen seconds at most by its own account, and the last thing that was begun within them.
 const LIMIT: Duration = Duration::from_secs(16);
@@ -21,6 +22,7 @@ pub struct Report {
     /// Its JSON.
     pub json: Value,
     context: String,
+    sheet: Option<Sheet>,
 }
 
 impl Lab {
@@ -56,7 +58,9 @@ impl Lab {
             .stderr(Stdio::piped())
             .spawn()
             .expect("a program that starts");
+        let began = Instant::now();
         event();
+        let fault_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let out = program.wait_with_output().expect("a program that ends");
         let context = format!(
             "warroom check {} --json as {}: {}\nstderr: {}\nstdout: {}",
@@ -82,7 +86,9 @@ impl Lab {
             took,
             json,
             context,
+            sheet: Sheet::of_environment(),
         };
+        report.score_run(args, self.user, fault_ms);
         report.that(report.json.is_object(), "one JSON object");
         report.that(took <= limit, "a verdict in time");
         report
@@ -109,11 +115,34 @@ impl Report {
             took: Duration::ZERO,
             context: format!("made up: {json}"),
             json,
+            sheet: None,
+        }
+    }
+
+    /// The same, with a score of its own, to try that on.
+    pub fn made_up_for(sheet: Sheet, status: i32, json: Value) -> Self {
+        let mut report = Self::made_up(status, json);
+        report.sheet = Some(sheet);
+        report.score_run(&["made-up"], User::Root, 0);
+        report
+    }
+
+    fn score_run(&self, args: &[&str], user: User, fault_ms: u64) {
+        let line = score::run(&self.json, &self.alarms(), args, user.name(), fault_ms);
+        self.score("run", line);
+    }
+
+    fn score(&self, kind: &str, fields: Value) {
+        if let Some(sheet) = &self.sheet {
+            sheet.line(kind, fields);
         }
     }
 
     /// Panics with all that the program said unless `fact` holds.
     pub fn that(&self, fact: bool, expected: &str) {
+        if !fact {
+            self.score("failed", json!({ "expected": expected }));
+        }
         assert!(fact, "expected: {expected}\n{}", self.context);
     }
 
@@ -142,12 +171,25 @@ impl Report {
 
     /// No alarm, exit status 0, and that state of the target.
     pub fn expect_quiet(&self, target: &str, state: &str) {
+        self.expect_no_alarm();
+        self.expect_state(target, &[state]);
+    }
+
+    /// No alarm, exit status 0.
+    pub fn expect_no_alarm(&self) {
+        self.score("expect", json!({ "codes": [] }));
         self.that(
             self.alarms().is_empty(),
             "no finding of severity warning or critical",
         );
         self.that(self.status == Some(0), "exit status 0");
-        self.expect_state(target, &[state]);
+    }
+
+    /// No alarm about the target; there may be some about others.
+    pub fn expect_no_alarm_about(&self, target: &str) {
+        self.score("expect", json!({ "codes": [], "about": target }));
+        let about = self.alarms().iter().any(|a| a["subject"] == target);
+        self.that(!about, &format!("no alarm about {target}"));
     }
 
     /// No alarm, exit status 0, target ok.
@@ -178,28 +220,38 @@ impl Report {
 
     /// Exactly one alarm, of that code, exit status 1.
     pub fn expect_code(&self, code: &str) -> Found<'_> {
+        let [found] = self.expect_codes([code]);
+        found
+    }
+
+    /// Exactly these alarms, in the order given here, exit status 1.
+    pub fn expect_codes<const N: usize>(&self, codes: [&str; N]) -> [Found<'_>; N] {
+        self.score("expect", json!({ "codes": codes.as_slice() }));
         let alarms = self.alarms();
-        let fits = alarms.len() == 1 && alarms[0]["code"] == code;
-        let codes: Vec<&str> = alarms
+        let said: Vec<&str> = alarms
             .iter()
             .map(|a| a["code"].as_str().unwrap_or("?"))
             .collect();
-        self.that(fits, &format!("the one alarm {code}, not {codes:?}"));
+        let same = |code: &&str| {
+            let times = |all: &[&str]| all.iter().filter(|c| *c == code).count();
+            times(&said) == times(&codes)
+        };
+        let fits = said.len() == N && codes.iter().all(same);
+        self.that(fits, &format!("the alarms {codes:?} alone, not {said:?}"));
         self.that(self.status == Some(1), "exit status 1");
-        Found {
+        codes.map(|code| Found {
             report: self,
-            json: alarms[0],
-        }
+            json: alarms
+                .iter()
+                .find(|a| a["code"] == code)
+                .copied()
+                .unwrap_or(&Value::Null),
+        })
     }
 
     /// The same, about that target.
     pub fn expect_only(&self, code: &str, target: &str) -> Found<'_> {
-        let found = self.expect_code(code);
-        self.that(
-            found.json["subject"] == target,
-            &format!("subject {target}"),
-        );
-        found
+        self.expect_code(code).about(target)
     }
 
     /// All that every run prints, by name and type.
@@ -284,8 +336,35 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn place(&self, name: &str, expected: &Value, said: &Value) {
+        let code = self.json["code"].clone();
+        let right = expected == said;
+        self.report.score(
+            "place",
+            json!({ "code": code, "field": name, "expected": expected, "said": said, "right": right }),
+        );
+    }
+
+    /// About that target.
+    pub fn about(self, target: &str) -> Self {
+        let said = &self.json["subject"];
+        self.place("subject", &target.into(), said);
+        self.report
+            .that(said == target, &format!("subject {target}"));
+        self
+    }
+
+    /// Its time to the verdict is not counted, and why: by its nature it needs longer.
+    pub fn slow_by_nature(self, why: &str) -> Self {
+        let code = self.json["code"].clone();
+        self.report
+            .score("slow", json!({ "code": code, "why": why }));
+        self
+    }
+
     fn field(&self, name: &str, expected: &Value) {
         let said = &self.json["location"][name];
+        self.place(name, expected, said);
         self.report.that(
             said == expected,
             &format!("location.{name} {expected}, not {said}"),
@@ -365,6 +444,13 @@ impl Found<'_> {
         let named = self.json["location"]["also"]
             .as_array()
             .is_some_and(|a| a.contains(&router.to_string().into()));
+        let also = &self.json["location"]["also"];
+        let member = if named {
+            router.to_string().into()
+        } else {
+            also.clone()
+        };
+        self.place("also", &router.to_string().into(), &member);
         self.report
             .that(named, &format!("{router} in location.also"));
         self

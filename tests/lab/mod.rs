@@ -10,11 +10,11 @@
 //! panic. Nothing outside the namespaces is changed: `resolv.conf`, `hosts` and the program under
 //! test are bind-mounted for the one command that runs in `src`.
 //!
-//! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`fault`] what can
-//! break, each proved with stock tools · [`names`] the same for names and resolvers · [`relay`] a
-//! slow link · [`load`] traffic · [`parallel`] a second way · [`proof`] those tools · [`check`] runs
-//! `warroom check` and
-//! judges its JSON · [`skip`] what to do where the lab can't be had.
+//! Files: [`plan`] names and addresses · [`service`] servers in the lab · [`servers`] those that are
+//! broken · [`fault`] what can break, each proved with stock tools · [`names`] the same for names and
+//! resolvers · [`relay`] a slow link · [`load`] traffic · [`parallel`] a second way · [`proof`] those
+//! tools · [`check`] runs `warroom check` and judges its JSON · [`score`] the judge's notes for
+//! `scripts/score` · [`skip`] what to do where the lab can't be had.
 
 // Every test binary that includes this uses a part of it. In a test, to panic is to report.
 #![allow(dead_code, clippy::expect_used, clippy::print_stdout)]
@@ -27,6 +27,8 @@ pub mod parallel;
 pub mod plan;
 pub mod proof;
 pub mod relay;
+pub mod score;
+pub mod servers;
 pub mod service;
 pub mod skip;
 

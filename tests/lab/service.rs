@@ -157,7 +157,7 @@ impl Lab {
         }
     }
 
-    fn nginx(&mut self, name: &str, servers: &str) {
+    pub(super) fn nginx(&mut self, name: &str, servers: &str) {
         let dir = self.dir().to_string_lossy().into_owned();
         let servers = servers.replace(
             "LOCATIONS",

@@ -1,6 +1,8 @@
 //! The rules, tested by stories: a window of observations goes in, findings come out.
 
+mod backend;
 mod changes;
+mod clock;
 mod devices;
 mod dns;
 mod dns_differ;

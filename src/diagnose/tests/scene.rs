@@ -254,6 +254,24 @@ impl Scene {
         })
     }
 
+    /// HTTP exchanges whose `Date` is so many seconds ahead of this host; from a cache or not.
+    pub fn dated(self, dst: &str, n: u32, seconds: i64, aged: bool) -> Self {
+        let dst: SocketAddr = dst.parse().unwrap();
+        self.many(n, 800, Method::HttpRequest, || {
+            Body::Http(HttpSample {
+                url: "http://api.example.com/".into(),
+                dst,
+                asked: true,
+                outcome: status(200),
+                details: Some(Box::new(HttpDetails {
+                    date_offset_ms: Some(seconds * 1000),
+                    aged,
+                    ..HttpDetails::default()
+                })),
+            })
+        })
+    }
+
     /// HTTP exchanges with what came behind the first response.
     pub fn redirected(self, dst: &str, asked: bool, n: u32, way: &HttpRedirects) -> Self {
         let dst: SocketAddr = dst.parse().unwrap();

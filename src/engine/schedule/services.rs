@@ -69,6 +69,41 @@ impl Cadence {
     }
 }
 
+/// A service that fails after it had worked, or the other way round, is asked quickly for a while:
+/// whether it is the whole of it or a share of its backends is seen by the next dozen requests.
+#[derive(Debug, Default)]
+struct Turns {
+    last: Option<bool>,
+    /// Equal ones in a row.
+    run: u32,
+    /// Quick ones left.
+    left: u32,
+    /// It has turned before.
+    turned: bool,
+}
+
+impl Turns {
+    /// Quick requests after a turn.
+    const QUICK: u32 = 12;
+
+    fn take(&mut self, served: Option<bool>) {
+        self.left = self.left.saturating_sub(1);
+        let Some(served) = served else { return };
+        let turn = self.last.is_some_and(|l| l != served);
+        // One that goes on turning is known: only after a steady time is it news.
+        if turn && (!self.turned || self.run >= Self::QUICK) {
+            self.left = Self::QUICK;
+            self.turned = true;
+        }
+        self.run = if turn { 1 } else { self.run.saturating_add(1) };
+        self.last = Some(served);
+    }
+
+    fn is_curious(&self) -> bool {
+        self.left > 0
+    }
+}
+
 pub async fn local(world: &World) {
     for n in 1u32.. {
         let path = world.resolv_conf.clone();
@@ -183,6 +218,7 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
             path: "/".into(),
         },
     };
+    let mut turns = Turns::default();
     for n in 1u32.. {
         world.leave(dst.ip(), TALK.0, TALK.1).await;
         let net = Net {
@@ -197,8 +233,10 @@ pub async fn http(world: &World, id: &TargetId, dst: SocketAddr, asked: bool) {
             let (packets, now) = (more * TALK.0, world.clock.mono());
             let _ = world.budget.delay(dst.ip(), packets, more * TALK.1, now);
             let _ = world.budget.delay_in_all(packets, now);
+            turns.take(sample.served());
             world.tell(how, Body::Http(sample)).await;
         }
+        let n = if turns.is_curious() { 0 } else { n };
         Cadence::SERVICE.wait(world, n).await;
     }
 }
@@ -245,5 +283,36 @@ async fn one_device(world: World, device: Device, turns: Arc<Semaphore>) {
             world.tell(how, body).await;
         }
         Cadence::DEVICE.wait(&world, n).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Turns;
+
+    /// Which of the requests are followed quickly by the next.
+    fn quick(letters: &str) -> String {
+        let mut turns = Turns::default();
+        let mut seen = String::new();
+        for letter in letters.chars() {
+            turns.take(match letter {
+                '.' => Some(true),
+                'x' => Some(false),
+                _ => None,
+            });
+            seen.push(if turns.is_curious() { 'q' } else { '-' });
+        }
+        seen
+    }
+
+    #[test]
+    fn a_turn_is_looked_at_closely_once() {
+        assert_eq!(quick("...."), "----");
+        assert_eq!(quick("xxxx"), "----");
+        assert_eq!(quick("..?x............"), "---qqqqqqqqqqqq-");
+        // It goes on turning: that is known by then.
+        assert_eq!(quick(".x..x..x..x..x..x..x"), "-qqqqqqqqqqqq-------");
+        // After a steady time a turn is news again.
+        assert_eq!(quick(".x.............x."), "-qqqqqqqqqqqq--qq");
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::model::finding::Severity;
-use crate::model::observation::Outcome;
+use crate::model::observation::{Outcome, Refusal};
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
 use crate::model::tls::TlsFault;
@@ -24,6 +24,19 @@ pub struct HttpSample {
     /// How it went, also where no response came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<HttpDetails>>,
+}
+
+impl HttpSample {
+    /// Whether the service did its work: a gateway's failure (502, 503, 504) and a reset say that
+    /// it did not. Nothing else says so of one request among others: a 500 may be the request's.
+    pub fn served(&self) -> Option<bool> {
+        match &self.outcome {
+            Outcome::Ok(r) if (502..=504).contains(&r.status) => Some(false),
+            Outcome::Ok(r) => (r.status < 500).then_some(true),
+            Outcome::Refused { why, .. } => (*why == Refusal::TcpReset).then_some(false),
+            Outcome::Timeout { .. } | Outcome::CannotTry { .. } => None,
+        }
+    }
 }
 
 /// An HTTP response, whatever its status.
@@ -138,6 +151,9 @@ pub struct HttpDetails {
     /// seconds, so it is good to about half a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_offset_ms: Option<i64>,
+    /// The response says how old it is (`Age`): its `Date` is a cache's memory.
+    #[serde(skip_serializing_if = "is_false")]
+    pub aged: bool,
     /// Interim (1xx) responses before the final one.
     pub interim: u32,
     /// The response sets a cookie. Cookies are not kept.

@@ -135,6 +135,7 @@ async fn rest(
     let (parts, incoming) = response.into_parts();
     let headers = &parts.headers;
     d.date_offset_ms = date_offset(headers, Duration::from_nanos(d.phases.first_byte.0));
+    d.aged = headers.contains_key(header::AGE);
     d.sets_cookie = headers.contains_key(header::SET_COOKIE);
     if plan.keep_headers {
         d.headers = headers.iter().map(|(n, v)| shown(plan, n, v)).collect();

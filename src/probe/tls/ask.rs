@@ -171,10 +171,12 @@ async fn attempt(
             Err(e) if e.is_about_alpn() && ask.alpn.is_none() => last = e.into_outcome(dst),
             Err(e) if e.is_about_versions() => {
                 return match hello::old(ask, dst).await {
-                    Some(found) => {
+                    // Without a certificate (anonymous suites) nobody is served, and nothing can be
+                    // said to be trusted.
+                    Some(found) if found.0 < Version::Tls12 || !found.2.is_empty() => {
                         Outcome::Ok(old_session(ask, found, &e, roots, dialled.took, probed))
                     }
-                    None => e.into_outcome(dst),
+                    _ => e.into_outcome(dst),
                 };
             }
             Err(e) => return e.into_outcome(dst),
