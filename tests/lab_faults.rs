@@ -302,6 +302,33 @@ fn path_broken_for_a_port_and_a_url() {
 }
 
 #[test]
+fn a_link_that_targets_share_is_one_finding() {
+    on_each_user("shared link", |lab| {
+        lab.serve_http();
+        lab.swallow(Role::R2);
+        let host = dst(V4).to_string();
+        let (port, url) = (format!("{host}:80"), format!("http://{host}/"));
+        let seen = lab.check(&[&host, &port, &url]);
+        seen.expect_only("path-broken", &host)
+            .severity(&["critical"])
+            .before_silence(Role::R2, V4);
+        let said = seen.info("path-broken");
+        let summary = said["summary"].as_str().unwrap_or_default();
+        seen.that(
+            summary.starts_with("3 of 3 targets behind hop 2"),
+            "all that are behind the router are counted",
+        );
+        seen.that(
+            said["shared"] == serde_json::json!([port, url]),
+            "who else suffers",
+        );
+        for target in [&host, &port, &url] {
+            seen.expect_state(target, &["down"]);
+        }
+    });
+}
+
+#[test]
 fn route_unreachable_after_an_interface_went_down() {
     on_each_user("link down", |lab| {
         lab.link_down(3);

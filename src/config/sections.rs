@@ -208,6 +208,9 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("pmtu_min_bad", &mut t.pmtu_min_bad),
         ("quality_min_samples", &mut t.quality_min_samples),
         ("dns_tcp_failures", &mut t.dns_tcp_failures),
+        ("share_window", &mut t.share_window),
+        ("share_well", &mut t.share_well),
+        ("share_lost", &mut t.share_lost),
         ("dns_slow_samples", &mut t.dns_slow_samples),
         ("device_temperature", &mut t.device_temperature),
     ] {
@@ -243,6 +246,7 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("latency_limit", &mut t.latency_limit),
         ("jitter_limit", &mut t.jitter_limit),
         ("dns_tcp_span", &mut t.dns_tcp_span),
+        ("clock_off", &mut t.clock_off),
         ("dns_slow", &mut t.dns_slow),
         ("device_hold", &mut t.device_hold),
         ("device_reboot", &mut t.device_reboot),

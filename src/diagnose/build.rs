@@ -27,6 +27,7 @@ impl Build {
             severity,
             confidence: 0.9,
             subject: subject.clone(),
+            shared: Vec::new(),
             location,
             discriminator: SafeText::default(),
             since,

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 
 use super::changes::nearest;
 use super::reach::ANSWERS;
+use super::shared::gather;
 use crate::model::catalogue as code;
 use crate::model::finding::{Code, Finding, FindingKey, Flap, Location, Severity, TargetState};
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::{Mono, Stamp};
+use crate::model::window::Window;
 
 /// How long a rule must be silent about a fault before it is cleared.
 const CLEAR_AFTER: Duration = Duration::from_secs(6);
@@ -56,8 +58,15 @@ struct Open {
     seen: Stamp,
     /// When something was told about it last, and what.
     told: Mono,
-    told_as: (Severity, Location),
+    told_as: Told,
     spells: Spells,
+}
+
+/// What a change is measured against: severity, place, and how many share it.
+type Told = (Severity, Location, usize);
+
+fn told(f: &Finding) -> Told {
+    (f.severity, f.location.clone(), f.shared.len())
 }
 
 /// The times that a fault was there.
@@ -127,6 +136,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// What the rules say of each target, with what targets share put together ([`gather`]).
+    pub fn gather(&self, window: &Window, said: Vec<Finding>) -> Vec<Finding> {
+        gather(window, said, |key| self.open.contains_key(key))
+    }
+
     /// Takes what the rules say now; returns what changed.
     pub fn update(&mut self, said: Vec<Finding>, now: Stamp) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -152,14 +166,13 @@ impl Ledger {
                 finding.changes.append(&mut open.finding.changes);
                 finding.changes = nearest(finding.changes, finding.since);
                 // Against what was told last: a change that came too soon is told later.
-                let material =
-                    (finding.severity, &finding.location) != (open.told_as.0, &open.told_as.1);
+                let material = told(&finding) != open.told_as;
                 open.finding = finding;
                 open.seen = now;
                 // A fault that comes and goes is told each time that it is back.
                 if (material || returned) && now.mono.since(open.told) >= CHANGE_EVERY {
                     open.told = now.mono;
-                    open.told_as = (open.finding.severity, open.finding.location.clone());
+                    open.told_as = told(&open.finding);
                     changes.push(Change::Changed(open.finding.clone()));
                 }
                 continue;
@@ -176,7 +189,7 @@ impl Ledger {
             self.open.insert(
                 key,
                 Open {
-                    told_as: (finding.severity, finding.location.clone()),
+                    told_as: told(&finding),
                     finding,
                     seen: now,
                     told: now.mono,
@@ -243,7 +256,7 @@ impl Ledger {
                 continue;
             }
             let mine = self.open.values().map(|o| &o.finding);
-            let mine = mine.filter(|f| f.subject == *id && f.severity > Severity::Info);
+            let mine = mine.filter(|f| f.concerns(id) && f.severity > Severity::Info);
             if let Some(worst) = mine.max_by_key(|f| f.severity) {
                 let why = SafeText::new(worst.code.as_str());
                 *state = match worst.severity {

@@ -27,6 +27,7 @@ mod quality;
 mod reach;
 mod reproduce;
 mod ruled_out;
+mod shared;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;

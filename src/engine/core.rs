@@ -296,6 +296,7 @@ impl Core {
                 )
             })
             .collect();
+        judged.findings = self.ledger.gather(&window, judged.findings);
         drop(window);
         for change in self.ledger.update(judged.findings, now) {
             match change {

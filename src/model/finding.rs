@@ -67,7 +67,7 @@ impl fmt::Debug for Code {
 }
 
 /// What sort of place a fault is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlaceKind {
     /// This host.
@@ -247,6 +247,9 @@ pub struct Finding {
     pub confidence: f64,
     /// Whom it hurts: the target as typed.
     pub subject: TargetId,
+    /// Further targets that suffer from the same fault on their way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<TargetId>,
     /// Where.
     pub location: Location,
     /// Tells two findings of one code and subject apart (an address, a resolver, a name).
@@ -280,6 +283,10 @@ impl Finding {
             "{}|{}|{}",
             self.code, self.subject, self.discriminator
         ))
+    }
+    /// Whether it hurts that target, alone or with others.
+    pub fn concerns(&self, target: &TargetId) -> bool {
+        self.subject == *target || self.shared.contains(target)
     }
     /// Confidence in a word.
     pub fn confidence_word(&self) -> &'static str {

@@ -176,6 +176,7 @@ impl Redactor {
         location.to_name = location.to_name.map(|n| self.safe(&n));
         Finding {
             subject: self.target(&finding.subject),
+            shared: finding.shared.iter().map(|t| self.target(t)).collect(),
             location,
             discriminator: self.safe(&finding.discriminator),
             summary: self.safe(&finding.summary),

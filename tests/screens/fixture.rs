@@ -601,6 +601,7 @@ fn finding(
         opened_after_ms: 8400,
         summary: summary.into(),
         flap: None,
+        shared: Vec::new(),
         changes: Vec::new(),
         evidence: Vec::new(),
         reproduce: Vec::new(),

@@ -42,6 +42,7 @@ fn finding(f: &Finding) -> Value {
         "confidence": f.confidence,
         "confidence_word": f.confidence_word(),
         "subject": f.subject,
+        "shared": f.shared,
         "location": location(&f.location),
         "since": f.since.to_string(),
         "until": f.until.map(|t| t.to_string()),

@@ -35,16 +35,18 @@ fn page(report: &Report) -> String {
     );
     page.put("check_duration_seconds", &[], took.as_secs_f64());
     for f in &report.verdicts.findings {
-        page.put(
-            "finding",
-            &[
-                ("target", f.subject.as_str()),
-                ("code", f.code.as_str()),
-                ("severity", f.severity.label()),
-                ("where", &f.location.describe()),
-            ],
-            1.0,
-        );
+        for target in std::iter::once(&f.subject).chain(&f.shared) {
+            page.put(
+                "finding",
+                &[
+                    ("target", target.as_str()),
+                    ("code", f.code.as_str()),
+                    ("severity", f.severity.label()),
+                    ("where", &f.location.describe()),
+                ],
+                1.0,
+            );
+        }
     }
     for id in report.subjects() {
         if let Some(t) = report.window.targets.get(id) {

@@ -113,7 +113,7 @@ impl App {
         let target = self.current_id();
         let here = |f: &&Finding| match self.selected_finding() {
             Some(selected) => selected.key() == f.key(),
-            None => Some(&f.subject) == target,
+            None => target.is_some_and(|id| f.concerns(id)),
         };
         let named = |name: &SafeText| {
             let all = self.verdicts.findings.iter();

@@ -128,7 +128,7 @@ impl App {
 
     /// What the question about a removal says.
     pub(crate) fn removal(&self, id: &TargetId) -> (SafeText, usize) {
-        let open = self.verdicts.findings.iter().filter(|f| f.subject == *id);
+        let open = self.verdicts.findings.iter().filter(|f| f.concerns(id));
         (SafeText::new(facts::name(id)), open.count())
     }
 }

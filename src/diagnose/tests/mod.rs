@@ -22,5 +22,6 @@ mod rights;
 mod router;
 pub(crate) mod scene;
 mod services;
+mod shared;
 mod tls;
 mod world;

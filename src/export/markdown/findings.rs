@@ -61,6 +61,10 @@ fn one(view: &View<'_>, times: &[Stretch<'_>]) -> String {
         finding.confidence_word(),
         view.target(&finding.subject),
     ));
+    if !finding.shared.is_empty() {
+        let others: Vec<_> = finding.shared.iter().map(|t| view.target(t)).collect();
+        out.push_str(&format!("- The same for: {}\n", others.join(", ")));
+    }
     out.push_str(&seen(view, times));
     if !finding.runbooks.is_empty() {
         let names: Vec<_> = finding.runbooks.iter().map(code).collect();

@@ -58,7 +58,9 @@ pub(super) fn section(view: &View<'_>) -> String {
 /// Targets with a fault, or in another state than ok at some time.
 fn affected<'a>(view: &View<'a>) -> BTreeSet<&'a TargetId> {
     let faults = view.stretches.iter().filter(|s| s.is_fault());
-    let mut hurt: BTreeSet<_> = faults.map(|s| &s.finding.subject).collect();
+    let mut hurt: BTreeSet<_> = faults
+        .flat_map(|s| std::iter::once(&s.finding.subject).chain(&s.finding.shared))
+        .collect();
     for event in &view.incident.timeline {
         if let EventKind::TargetState { target, state, .. } = &event.kind
             && state.as_str() != "ok"
@@ -77,7 +79,7 @@ fn state(view: &View<'_>, target: &TargetId) -> String {
     let of_target = view
         .stretches
         .iter()
-        .filter(|s| s.is_fault() && s.finding.subject == *target);
+        .filter(|s| s.is_fault() && s.finding.concerns(target));
     let open: Vec<_> = of_target
         .filter(|s| matches!(s.end, End::Open(_)))
         .map(|s| s.finding.code.as_str())
@@ -86,7 +88,7 @@ fn state(view: &View<'_>, target: &TargetId) -> String {
         .incident
         .open
         .iter()
-        .any(|(key, f)| f.subject == *target && view.incident.unseen(key).is_some());
+        .any(|(key, f)| f.concerns(target) && view.incident.unseen(key).is_some());
     match (open.is_empty(), why.is_empty()) {
         (false, _) => format!("{}: {}", text(state), open.join(", ")),
         (true, _) if lost && state.as_str() != "ok" => {

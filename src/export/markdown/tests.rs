@@ -38,6 +38,7 @@ fn black_hole() -> Finding {
         opened_after_ms: 4100,
         summary: "packets over 1400 bytes towards api.example.com vanish after hop 2".into(),
         flap: None,
+        shared: Vec::new(),
         changes: Vec::new(),
         evidence: vec![
             Evidence::new([ObsId(4)], "1400-byte probes: 12 of 12 answered"),

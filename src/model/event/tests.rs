@@ -17,6 +17,7 @@ fn finding() -> Box<Finding> {
         opened_after_ms: 1200,
         summary: "black hole".into(),
         flap: None,
+        shared: Vec::new(),
         changes: Vec::new(),
         evidence: vec![Evidence::new([ObsId(7)], "0 of 12")],
         reproduce: vec!["ping -M do -s 1373 10.1.1.1".into()],

@@ -114,6 +114,7 @@ fn fault(since: i64) -> Box<Finding> {
         opened_after_ms: 0,
         summary: "api is down".into(),
         flap: None,
+        shared: Vec::new(),
         changes: Vec::new(),
         evidence: Vec::new(),
         reproduce: Vec::new(),

@@ -107,7 +107,7 @@ pub fn findings_of(app: &App, screen: Screen) -> Vec<&Finding> {
         .findings
         .iter()
         .filter(|f| screen_of(&f.code) == screen)
-        .filter(|f| !screen.of_target() || Some(&f.subject) == subject)
+        .filter(|f| !screen.of_target() || subject.is_some_and(|id| f.concerns(id)))
         .collect()
 }
 

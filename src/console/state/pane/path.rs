@@ -227,7 +227,7 @@ fn note(app: &App, ttl: u8, hop: &HopStats, path: &PathWindow) -> (Line, bool) {
             Some(to) => (Some(to), place.to_address),
             None => (place.hop, place.address),
         };
-        Some(&f.subject) == app.current_id()
+        app.current_id().is_some_and(|id| f.concerns(id))
             && at == Some(ttl)
             && address.is_none_or(|a| Some(a) == hop.address())
     };

@@ -361,7 +361,7 @@ fn beside(app: &App, left: Vec<Line>, room: Room) -> Vec<Line> {
     let open = app.runbooks.open.as_ref().map(|book| &book.name);
     let of_target = || {
         let all = app.verdicts.findings.iter();
-        all.filter(|f| Some(&f.subject) == subject)
+        all.filter(|f| subject.is_some_and(|id| f.concerns(id)))
     };
     // What the runbook is for, before what is worst.
     let screen = of_target()

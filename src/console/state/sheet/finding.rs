@@ -63,6 +63,10 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
     doc.lines(Line::of(Role::Title, f.summary.clone()).wrap(cols, 0));
     doc.gap();
     row(&mut doc, "target", Line::plain(f.subject.as_str()), cols);
+    if !f.shared.is_empty() {
+        let others: Vec<_> = f.shared.iter().map(ToString::to_string).collect();
+        row(&mut doc, "and", Line::plain(others.join(", ")), cols);
+    }
     row(&mut doc, "where", Line::plain(f.location.describe()), cols);
     if !f.location.also.is_empty() {
         let also: Vec<_> = f.location.also.iter().map(ToString::to_string).collect();
