@@ -106,6 +106,22 @@ fn a_target_that_ignores_ping_is_healthy() {
 }
 
 #[test]
+fn a_target_that_rations_ping_is_no_alarm() {
+    on_each_user("rations ping", |lab| {
+        lab.serve_http();
+        lab.ration_ping();
+        let host = dst(V4).to_string();
+        let seen = lab.check(&[&host, "--duration", "12s"]);
+        seen.expect_no_alarm();
+        // With echoes it takes longer to be sure of the rest.
+        seen.expect_state(&host, &["ok", "learning"]);
+        let beyond = seen.json["findings"].as_array().into_iter().flatten();
+        let mut beyond = beyond.filter(|f| f["location"]["hop"].as_u64() > Some(3));
+        seen.that(beyond.next().is_none(), "no hops beyond the target");
+    });
+}
+
+#[test]
 fn a_silent_hop_is_no_alarm() {
     on_each_user("silent hop", |lab| {
         lab.silent(Role::R2);

@@ -10,7 +10,7 @@ use super::answers::last_answer;
 use super::backend;
 use super::dns;
 use super::facts::Facts;
-use super::loss::judged_series;
+use super::loss::{is_rationed, judged_series};
 use super::{quality, reach};
 use crate::model::catalogue as code;
 use crate::model::finding::Finding;
@@ -218,6 +218,10 @@ fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Findi
         let rationed = t.best_ping_of(addr).map_or(0, |(_, s)| s.sent());
         return rationed >= RATIONED_PINGS;
     };
+    // What its answers are worth is known, by the other way.
+    if is_rationed(f, t, addr) {
+        return true;
+    }
     let (_, lost) = series.loss_since(f.horizon());
     // Since the start: what was firm stays firm when pings come slower than at the start.
     let sent = series.sent();

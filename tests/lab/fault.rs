@@ -240,6 +240,23 @@ impl Lab {
         self.must_not_answer(Role::Dst.addr(V4));
     }
 
+    /// The service host answers five pings a second, and everything else as it should.
+    pub fn ration_ping(&self) {
+        self.filter(
+            Role::Dst,
+            "rationed",
+            "input priority 0",
+            "icmp type echo-request limit rate 5/second burst 5 packets accept; \
+             icmp type echo-request drop;",
+        );
+        let seen = self.ping(Role::Dst.addr(V4), &["-c", "60", "-i", "0.02", "-W", "1"]);
+        assert!(
+            (1..40).contains(&seen.received),
+            "most should be swallowed: {}",
+            seen.said
+        );
+    }
+
     /// The service host answers ping and nothing else.
     pub fn only_ping(&self) {
         self.filter(

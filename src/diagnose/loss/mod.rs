@@ -45,6 +45,12 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the target only rations its answers to one way of pinging.
+pub(super) fn is_rationed(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
+    let loss = end_loss(f, t, addr);
+    loss.is_some_and(|l| matches!(doubt(f, t, addr, &l), Other::Denies(..)))
+}
+
 /// Whether another way of pinging speaks against loss on the way. Where the hops lose as well, or
 /// the ways may take different paths, there is nothing to doubt.
 fn doubt(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {

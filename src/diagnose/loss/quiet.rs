@@ -33,6 +33,11 @@ pub(super) fn judge(
         return;
     };
     let farthest = path.reached_ttl().or(path.farthest()).unwrap_or(0);
+    // A target that rations its answers may have answered a probe that could have gone farther:
+    // what another traceroute saw beyond its place are no hops.
+    let ways = t.paths.iter().filter(|((a, _), _)| *a == addr);
+    let nearest = ways.filter_map(|(_, p)| p.reached_ttl()).min();
+    let farthest = nearest.map_or(farthest, |n| n.min(farthest));
     let traced = Traced::of(f, path);
     let end_at_most = lossy.map_or(0.0, |l| wilson(l.lost, l.sent).1);
     for (ttl, stats) in path.hops().filter(|(ttl, _)| *ttl < farthest) {
