@@ -122,7 +122,10 @@ fn routers_that_quote_little_are_named_by_every_method() {
                         _ => None,
                     };
                     let said = short.map(|s| why.contains(s));
-                    assert_ne!(said, Some(false), "{why}");
+                    // A quote that comes when all others are answered belongs to what is left: of
+                    // one slow router nothing need be known.
+                    let alone = routers.len() == 1 && why.is_empty();
+                    assert!(said != Some(false) || alone, "{why}");
                     assert!(short.is_some() || !why.contains("8 bytes"), "{why}");
                 }
             }
