@@ -124,8 +124,8 @@ fn routers_that_quote_little_are_named_by_every_method() {
                     let said = short.map(|s| why.contains(s));
                     // A quote that comes when all others are answered belongs to what is left: of
                     // one slow router nothing need be known.
-                    let alone = routers.len() == 1 && why.is_empty();
-                    assert!(said != Some(false) || alone, "{why}");
+                    let may_be_alone = routers.len() == 1;
+                    assert!(said != Some(false) || may_be_alone, "{why}");
                     assert!(short.is_some() || !why.contains("8 bytes"), "{why}");
                 }
             }
