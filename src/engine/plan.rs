@@ -283,14 +283,9 @@ fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut Plan) {
     };
     tasks.want(Task::Trace { addr, via: first }, id);
     // Flows of ICMP all go one way; whether another one loses is seen by others.
-    if first == Via::Icmp && diagnose::is_uneven(t, addr) {
-        tasks.want(
-            Task::Trace {
-                addr,
-                via: Via::Udp,
-            },
-            id,
-        );
+    // Pings over UDP or TCP are flows of many kinds: they show by themselves that some are lost.
+    if first == Via::Icmp || diagnose::is_uneven(t, addr) {
+        tasks.want(Task::Ways { addr }, id);
     }
     // Where on the way does a filtered port end?
     if let Some(port) = t.target.tcp_port() {

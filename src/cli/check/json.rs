@@ -95,7 +95,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         "source_addresses": t.addresses().iter().map(|a| route_exists(*a).ok().flatten()).collect::<Vec<_>>(),
         "resolved_by": t.resolution.as_ref().map(|r| r.how.method.label()),
         "ping": pings(t),
-        "path": t.paths.iter().map(|((addr, _), p)| path(addr, p)).collect::<Vec<_>>(),
+        "path": t.paths.iter().filter(|(_, p)| p.rounds() > 0).map(|((addr, _), p)| path(addr, p)).collect::<Vec<_>>(),
         "mtu": mtu(t),
         "tcp": tcp(t),
         "dns": dns(t),

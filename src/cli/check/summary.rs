@@ -31,7 +31,8 @@ pub fn target(t: &TargetWindow) -> Lines {
     for addr in t.addresses() {
         lines.extend(ping(t, *addr));
     }
-    for ((addr, _), p) in &t.paths {
+    // Other flows that were sent only to see whether they arrive are no path.
+    for ((addr, _), p) in t.paths.iter().filter(|(_, p)| p.rounds() > 0) {
         path(&addr.to_string(), p, &mut lines);
     }
     lines.extend(mtu(t));

@@ -276,7 +276,11 @@ fn others(
     cols: usize,
 ) {
     let mut first = true;
-    for ((dst, by), path) in t.paths.iter().filter(|(k, _)| *k != shown) {
+    for ((dst, by), path) in t
+        .paths
+        .iter()
+        .filter(|(k, p)| *k != shown && p.rounds() > 0)
+    {
         if std::mem::take(&mut first) {
             doc.gap();
         }
