@@ -103,12 +103,17 @@ fn server_error(
     recent: &Recent<HttpSample>,
 ) -> Option<Finding> {
     let bad = |s: &HttpSample| {
-        s.outcome
-            .ok()
-            .is_some_and(|r| (500..600).contains(&r.status))
+        s.final_status()
+            .is_some_and(|(status, _)| (500..600).contains(&status))
     };
     let run: Vec<_> = recent.run_of(bad).collect();
     let response = run.first()?.value.outcome.ok()?;
+    let (status, url) = run.first()?.value.final_status()?;
+    let asked = &run.first()?.value.url;
+    let led = match url == asked {
+        true => String::new(),
+        false => format!(", where {asked} redirects to"),
+    };
     // Right after good ones it may be one backend of several: the next few say which.
     let before = recent.iter().rev().skip(run.len());
     let well = before
@@ -124,17 +129,12 @@ fn server_error(
         .map_or(String::new(), |s| format!(" (Server: {s})"));
     Some(
         start(t, dst, code::HTTP_SERVER_ERROR, &run)?
-            .summary(format!(
-                "{} answers HTTP {}{server}",
-                run.first()?.value.url,
-                response.status
-            ))
+            .summary(format!("{url} answers HTTP {status}{server}{led}"))
             .evidence(
                 run.iter().map(|d| d.id),
                 format!(
-                    "{} responses with status {} in a row, {} to the first byte",
+                    "{} responses with status {status} in a row, {} to the first byte",
                     run.len(),
-                    response.status,
                     response.phases.first_byte
                 ),
             )

@@ -348,7 +348,10 @@ fn redirects_text(r: &HttpRedirects) -> String {
             format!(" (in a circle of {n})")
         }
         RedirectEnd::TooMany => format!(" (and on, {} redirects without an end)", r.urls.len()),
-        RedirectEnd::Arrived => format!(" (and so to {})", last()),
+        RedirectEnd::Arrived => {
+            let status = r.status.map_or(String::new(), |s| format!(": {s}"));
+            format!(" (and so to {}{status})", last())
+        }
         RedirectEnd::Away | RedirectEnd::Unknown => String::new(),
     }
 }

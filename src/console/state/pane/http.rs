@@ -96,6 +96,7 @@ fn remarks(d: &HttpDetails, doc: &mut Doc, cols: usize) {
         let end = match (r.members(), r.end) {
             (Some([first, ..]), _) => format!(" -> {first}: a loop"),
             (_, RedirectEnd::TooMany) => " and on".to_owned(),
+            (_, RedirectEnd::Arrived) => r.status.map_or(String::new(), |s| format!(": {s}")),
             _ => String::new(),
         };
         say(format!("redirects: {}{end}", way.join(" -> ")));
