@@ -10,8 +10,9 @@ use crate::diagnose::loss::judged_series;
 use crate::diagnose::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::observation::{ObsId, Outcome, Refusal, TcpSample};
+use crate::model::observation::{ObsId, Outcome, Refusal, TcpSample, TraceRound};
 use crate::model::stats::wilson;
+use crate::model::time::{Mono, Stamp};
 use crate::model::window::{Balance, FlowPath, PathWindow, TargetWindow, flow_numbers};
 
 /// Probes that one member must have lost at least.
@@ -116,6 +117,9 @@ pub(super) fn judge(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<Finding
     paths.find_map(|(_, path)| {
         path.flows().nth(1)?;
         let end = path.flows().filter_map(|(_, p)| p.reached_ttl()).max()?;
+        // What is lost after anybody last arrived may be lost to all.
+        let until = path.flows().filter_map(|(_, p)| arrived(p)).max()?;
+        let f = &Looked { f, until };
         (1..end).find_map(|ttl| {
             // Flows that change their way can't be told apart.
             if matches!(path.balance(ttl), Balance::PerPacket | Balance::Changed) {
@@ -128,12 +132,26 @@ pub(super) fn judge(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<Finding
             if bad.is_none() && !part_here(f, path, ttl, end, &member.flows) {
                 return None;
             }
-            Some(finding(f, t, addr, ttl, bad, member, &members))
+            Some(finding(f.f, t, addr, ttl, bad, member, &members))
         })
     })
 }
 
-fn members(f: &Facts, path: &PathWindow, ttl: u8, end: u8) -> BTreeMap<Option<IpAddr>, Member> {
+/// The time that is looked at.
+struct Looked<'a> {
+    f: &'a Facts<'a>,
+    until: Mono,
+}
+
+/// When a flow last reached its end.
+fn arrived(flow: &FlowPath) -> Option<Mono> {
+    let mut rounds = flow.kept().rev();
+    rounds
+        .find(|(_, _, r)| r.reached().is_some())
+        .map(|(_, at, _)| at.mono)
+}
+
+fn members(f: &Looked, path: &PathWindow, ttl: u8, end: u8) -> BTreeMap<Option<IpAddr>, Member> {
     let mut members: BTreeMap<Option<IpAddr>, Member> = BTreeMap::new();
     for (n, flow) in path.flows() {
         let Some((who, seen)) = beyond(f, flow, ttl, end) else {
@@ -150,11 +168,14 @@ fn members(f: &Facts, path: &PathWindow, ttl: u8, end: u8) -> BTreeMap<Option<Ip
 
 /// Who answers one flow at a TTL, and what became of its probes beyond that; `None` if the TTL was
 /// not asked lately.
-fn beyond(f: &Facts, flow: &FlowPath, ttl: u8, end: u8) -> Option<(Option<IpAddr>, Member)> {
+fn beyond(f: &Looked, flow: &FlowPath, ttl: u8, end: u8) -> Option<(Option<IpAddr>, Member)> {
     let mut who: BTreeMap<IpAddr, u32> = BTreeMap::new();
     let mut asked = false;
     let mut seen = Member::default();
-    for (id, _, round) in flow.kept().filter(|(_, at, _)| at.mono >= f.horizon()) {
+    let within = |at: &Stamp, r: &TraceRound| {
+        at.mono >= f.f.horizon() && r.begun.unwrap_or(at.mono) <= f.until
+    };
+    for (id, _, round) in flow.kept().filter(|(_, at, r)| within(at, r)) {
         for hop in &round.hops {
             let from = hop.answer.from().map(|(from, _)| from);
             if hop.ttl == ttl {
@@ -176,7 +197,7 @@ fn beyond(f: &Facts, flow: &FlowPath, ttl: u8, end: u8) -> Option<(Option<IpAddr
 }
 
 /// Whether some flows of the silent member and some others come by the same hop before it.
-fn part_here(f: &Facts, path: &PathWindow, ttl: u8, end: u8, silent: &[u16]) -> bool {
+fn part_here(f: &Looked, path: &PathWindow, ttl: u8, end: u8, silent: &[u16]) -> bool {
     if ttl == 1 {
         return true;
     }
