@@ -27,7 +27,7 @@ const ON_THE_WAY: [Code; 11] = [
 const TOLD: usize = 8;
 
 /// What makes two findings one: the code, and both ends of the place.
-type Fault = (Code, PlaceKind, IpAddr, Option<IpAddr>);
+type Fault = (Code, PlaceKind, Option<IpAddr>, Option<IpAddr>);
 
 /// The findings with those that share a place put together, where the first one stood. Of those
 /// put together the one that leads is already open, if any is, so that it stays the same finding.
@@ -74,20 +74,23 @@ fn fault_of(x: &Finding) -> Option<Fault> {
     let place = &x.location;
     let on_the_way = matches!(place.kind, PlaceKind::Link | PlaceKind::Hop);
     (on_the_way && ON_THE_WAY.contains(&x.code)).then_some(())?;
-    let kind = place.kind;
-    Some((x.code.clone(), kind, place.address?, place.to_address))
+    // What begins at this host has no address at the near end.
+    let known = place.address.is_some() || (place.hop == Some(0) && place.to_address.is_some());
+    known.then(|| (x.code.clone(), place.kind, place.address, place.to_address))
 }
 
 fn together(window: &Window, lead: &Finding, others: &[&Finding]) -> Finding {
     let mut all = lead.clone();
     let (count, at) = (others.len() + 1, lead.location.address);
     let targets = window.targets.values();
-    let behind = targets.filter(|t| at.is_some_and(|a| is_behind(t, a)));
+    let through = at.or(lead.location.to_address);
+    let behind = targets.filter(|t| through.is_some_and(|a| is_behind(t, a)));
     // Who suffers is behind it, whatever its traceroutes of late show.
     let behind = behind.count().max(count);
     let name = match (lead.location.hop, at) {
         (Some(hop), Some(at)) => format!("hop {hop} ({at})"),
-        (_, at) => at.map_or_else(String::new, |a| a.to_string()),
+        (_, Some(at)) => at.to_string(),
+        (_, None) => "this host".to_owned(),
     };
     all.summary = SafeText::new(format!(
         "{count} of {behind} targets behind {name}: {}",

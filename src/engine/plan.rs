@@ -257,7 +257,8 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Pl
     if reach.icmp(addr) {
         want(Via::Icmp);
         // Who loses echoes may only ration them.
-        if silent(&ECHOES) || ignores_echoes(t, addr, now) || loses(t, addr, now) {
+        let doubtful = || loses(t, addr, now) || diagnose::tcp_is_doubtful(t, addr);
+        if silent(&ECHOES) || ignores_echoes(t, addr, now) || doubtful() {
             tcp.into_iter().for_each(|p| want(Via::Tcp(p)));
         }
         return;

@@ -96,6 +96,48 @@ pub(super) enum Other {
     Pending,
     /// It loses clearly less: how, pings, and of them lost.
     Denies(Method, u32, u32),
+    /// Of connections that were made one after the other none was lost, of so many: only those in
+    /// quick succession are.
+    Limits(u32),
+}
+
+/// Chance that so many calm handshakes succeed, below which a limit of the quick ones is likelier.
+const BY_CHANCE: f64 = 0.02;
+
+/// Whether the handshakes that were made at leisure speak against the loss of those that were
+/// made as pings: somebody limits new connections.
+pub(super) fn is_limited(t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Option<u32> {
+    let ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+    let calm = ports.map(|(_, r)| {
+        let all = r.iter().filter(|d| d.at.mono >= loss.begun);
+        all.fold((0u32, 0u32), |(n, bad), d| {
+            (n + 1, bad + u32::from(is_troubled(&d.value)))
+        })
+    });
+    let (n, bad) = calm.max()?;
+    let share = loss.share();
+    (bad == 0 && (1.0 - share).powi(i32::try_from(n).unwrap_or(i32::MAX)) < BY_CHANCE).then_some(n)
+}
+
+/// Whether a handshake was not answered, or only when the SYN was sent again.
+fn is_troubled(s: &TcpSample) -> bool {
+    let resent = s.details.as_ref().is_some_and(|d| d.syn_retransmits > 0);
+    matches!(s.outcome, Outcome::Timeout { .. }) || resent
+}
+
+fn is_answered(s: &TcpSample) -> bool {
+    let reset = Refusal::TcpReset;
+    matches!(&s.outcome, Outcome::Ok(_))
+        || matches!(&s.outcome, Outcome::Refused { why, .. } if *why == reset)
+}
+
+/// Whether some handshakes with a port that answers lost a packet: perhaps TCP is lost where
+/// echoes are not.
+pub fn tcp_is_doubtful(t: &TargetWindow, addr: IpAddr) -> bool {
+    let mut ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+    ports.any(|(_, r)| {
+        r.iter().any(|d| is_answered(&d.value)) && r.iter().any(|d| is_troubled(&d.value))
+    })
 }
 
 /// Asks the other [`ways`]. A target that rations its answers to echoes loses nothing else.
@@ -108,19 +150,9 @@ pub(super) fn other(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -
         (*m, points.len() as u32, lost)
     });
     let Some((method, sent, lost)) = counts.max_by_key(|(_, sent, _)| *sent) else {
-        let answered = |s: &TcpSample| {
-            matches!(
-                s.outcome,
-                Outcome::Ok(_)
-                    | Outcome::Refused {
-                        why: Refusal::TcpReset,
-                        ..
-                    }
-            )
-        };
         let mut ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
         let could = loss.method != Method::TcpConnect
-            && ports.any(|(_, r)| r.iter().any(|d| answered(&d.value)));
+            && ports.any(|(_, r)| r.iter().any(|d| is_answered(&d.value)));
         let waited = f.now.mono.since(loss.begun);
         return match could && waited < PATIENCE {
             true => Other::Pending,

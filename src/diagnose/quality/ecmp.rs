@@ -40,10 +40,6 @@ struct Member {
 /// Whether some of what was sent to an address came to nothing and some did not, so that it is
 /// worth looking at several flows: perhaps one of several ways loses.
 pub fn is_uneven(t: &TargetWindow, addr: IpAddr) -> bool {
-    let answered = |o: &Outcome<_>| {
-        let reset = Refusal::TcpReset;
-        matches!(o, Outcome::Ok(_)) || matches!(o, Outcome::Refused { why, .. } if *why == reset)
-    };
     let silent = |o: &Outcome<_>| matches!(o, Outcome::Timeout { .. });
     // One port that is silent beside others is filtered, and nothing else.
     let mut tcp = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
@@ -58,11 +54,18 @@ pub fn is_uneven(t: &TargetWindow, addr: IpAddr) -> bool {
     mixed || pinged || resent(t, addr) || flows_of(t, addr).any(|p| is_parted(p, SURELY))
 }
 
+fn answered<T>(o: &Outcome<T>) -> bool {
+    let reset = Refusal::TcpReset;
+    matches!(o, Outcome::Ok(_)) || matches!(o, Outcome::Refused { why, .. } if *why == reset)
+}
+
 /// Whether a handshake took a second SYN: the first, or its answer, was lost.
 fn resent(t: &TargetWindow, addr: IpAddr) -> bool {
     let mut tcp = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
     tcp.any(|(_, r)| {
-        let twice = |s: &TcpSample| s.details.as_ref().is_some_and(|d| d.syn_retransmits > 0);
+        let twice = |s: &TcpSample| {
+            answered(&s.outcome) && s.details.as_ref().is_some_and(|d| d.syn_retransmits > 0)
+        };
         r.iter().filter(|d| twice(&d.value)).count() >= 2
     })
 }

@@ -15,7 +15,7 @@ pub(super) use words::is_echo;
 use super::answers::last_answer;
 use super::build::Build;
 use super::facts::{Facts, address_of_hop, name_of};
-use super::local::gateway;
+use super::local::{self, gateway};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
@@ -90,6 +90,12 @@ pub fn is_unreachable(findings: &[Finding], t: &TargetWindow, addr: IpAddr) -> b
 /// before the last resort had its chance.
 pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
     let case = Case::of(f, t, addr)?;
+    if is_only_a_neighbour(f, t, addr) {
+        return Some(format!(
+            "answers {} on this host's own link, and neither ICMP nor UDP nor TCP: it is there and drops them",
+            arp(addr)
+        ));
+    }
     let open = case.needs_echo()
         && case.echo_is_hopeless(f)
         && words::judge(f, &case).is_none()
@@ -108,6 +114,7 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
     let case = Case::of(f, t, addr);
     // First whether there is anything to explain: of a thousand targets most are well.
     if refused.is_none() && case.is_none()
+        || local::is_behind_dead_interface(f, addr, so_far)
         || explaining(f, addr, so_far).is_some()
         || gateway_in_doubt(f, addr)
     {
@@ -126,7 +133,7 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
             return found.is_sure().then(|| looped(&case, &found));
         }
     }
-    if case.needs_echo() {
+    if case.needs_echo() || is_only_a_neighbour(f, t, addr) {
         return None;
     }
     Some(silent(f, &case))
@@ -182,6 +189,18 @@ pub fn explaining<'a>(f: &Facts, addr: IpAddr, so_far: &'a [Finding]) -> Option<
             || (x.code == code::LOCAL_INTERFACE_DOWN && critical)
     })?;
     (!f.is_on_link(addr)).then_some(fault)
+}
+
+/// Whether an address on an own link is known to the neighbour table as alive, and nothing else: it
+/// drops what it is asked, or serves nothing.
+fn is_only_a_neighbour(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
+    let Some(local) = &f.window.local else {
+        return false;
+    };
+    let mut known = local.value.neighbours.iter().filter(|n| n.addr == addr);
+    last_answer(t, addr).is_none()
+        && f.is_on_link(addr)
+        && known.any(|n| n.state == NeighbourState::Reachable)
 }
 
 /// Whether a router that looks for the address by ARP or ND may still say that it is not there:
@@ -270,7 +289,9 @@ fn silent(f: &Facts, case: &Case) -> Finding {
     };
     if let Some((how, confidence)) = host {
         return host_down(case, since, confidence)
-            .summary(format!("{target} is down: {how}, the target does not"))
+            .summary(format!(
+                "{target} is down: {how}, the target answers nothing"
+            ))
             .evidence(case.silence.ids.clone(), case.attempts())
             .done();
     }

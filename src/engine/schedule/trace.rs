@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{World, ways};
+use crate::diagnose;
 use crate::engine::plan::Via;
 use crate::model::observation::{Body, HopAnswer, How, TraceRound};
 use crate::probe::trace::{Ask, TraceVia, Tracer};
@@ -40,6 +41,8 @@ const SPREAD: Duration = Duration::from_millis(2010);
 const OTHER_EVERY: u32 = 4;
 /// Flows looked at besides the first.
 const OTHER_FLOWS: u16 = 3;
+/// Time without any answer of a target that used to answer.
+const SILENCE: Duration = Duration::from_millis(1500);
 /// Packets with which the search for the target begins.
 const WAVE: usize = 12;
 /// Deepest TTL.
@@ -232,16 +235,24 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
 }
 
 /// TTLs whose owners can still afford an ICMP error; the others are left out of the round, which
-/// is not the same as silence. With TCP and ICMP the target's own answer costs it nothing.
+/// is not the same as silence. With TCP and ICMP the target's own answer costs it nothing; and who
+/// has ceased to answer spends nothing, but must be asked, or its silence is never seen.
 fn affordable(world: &World, path: &Path, ttls: Vec<u8>, dst: IpAddr, via: TraceVia) -> Vec<u8> {
     let now = world.clock.mono();
+    let free = via != TraceVia::Udp || is_silent(world, dst);
     ttls.into_iter()
         .filter(|ttl| match path.by_ttl.get(ttl) {
-            Some(owner) if *owner == dst && via != TraceVia::Udp => true,
+            Some(owner) if *owner == dst && free => true,
             Some(owner) => world.budget.take(*owner, now),
             None => true,
         })
         .collect()
+}
+
+/// Whether the target answered something, and nothing for a while.
+fn is_silent(world: &World, dst: IpAddr) -> bool {
+    let last = world.of_audience(|t| diagnose::last_answer(t, dst).map(|(at, _)| at.mono));
+    last.is_some_and(|at| world.clock.mono().since(at) >= SILENCE)
 }
 
 /// Outward until the target answers, somebody says that it ends here, or the deepest TTL is
