@@ -6,6 +6,7 @@ use super::app::App;
 use super::doc::{Line, Role};
 use crate::model::finding::TargetState;
 use crate::model::observation::{DnsSample, HopAnswer, Outcome, PmtuHow, Refusal};
+pub use crate::model::stats::percent;
 use crate::model::target::TargetId;
 use crate::model::time::{Rtt, Stamp, human};
 use crate::model::tls::{TlsFault, TlsSession};
@@ -15,16 +16,6 @@ use crate::model::window::{PathWindow, PingKey, PingSeries, TargetWindow};
 const LOSS_WINDOW: Duration = Duration::from_secs(60);
 /// Silence of the probes themselves after which data counts as stale.
 const STALE: Duration = Duration::from_secs(30);
-
-/// A share as people read it: `0 %`, `4.2 %`, `42 %`.
-pub fn percent(share: f64) -> String {
-    let p = share * 100.0;
-    if p > 0.0 && p < 9.95 {
-        format!("{p:.1} %")
-    } else {
-        format!("{p:.0} %")
-    }
-}
 
 /// Milliseconds for a column of numbers: three digits, no unit.
 pub fn ms(rtt: Rtt) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a terminal: columns and rows are numbers, the view places what it gets.
 
+pub mod change;
 pub mod devices;
 pub mod dns;
 pub mod http;
