@@ -287,6 +287,7 @@ fn keys(app: &App, cols: usize) -> Line {
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
                 (Action::Change, _) if comparing => "end compare",
+                (Action::Dismiss, _) if app.restores_here() => "restore",
                 (Action::Next, _) if place == Place::Chart => "hop",
                 (Action::Next, Screen::Runbook) => "command",
                 (Action::Next, _) => "target",
