@@ -212,6 +212,7 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("share_well", &mut t.share_well),
         ("share_lost", &mut t.share_lost),
         ("dns_slow_samples", &mut t.dns_slow_samples),
+        ("compare_samples", &mut t.compare_samples),
         ("device_temperature", &mut t.device_temperature),
     ] {
         if let Some(at) = s.count(key, problems) {
@@ -248,6 +249,8 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("dns_tcp_span", &mut t.dns_tcp_span),
         ("clock_off", &mut t.clock_off),
         ("dns_slow", &mut t.dns_slow),
+        ("compare_span", &mut t.compare_span),
+        ("compare_rtt", &mut t.compare_rtt),
         ("device_hold", &mut t.device_hold),
         ("device_reboot", &mut t.device_reboot),
     ] {

@@ -13,6 +13,7 @@ mod backend;
 mod build;
 mod changes;
 mod clock;
+pub mod compare;
 mod device;
 mod dns;
 mod facts;

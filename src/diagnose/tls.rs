@@ -67,7 +67,7 @@ fn shows(d: &Dated<TlsSample>, fault: &TlsFault) -> bool {
 }
 
 /// Of one code the leaf's fault comes first; those of its issuers are told apart.
-fn which(dst: SocketAddr, index: usize) -> String {
+pub(super) fn which(dst: SocketAddr, index: usize) -> String {
     match index {
         0 => port_of(dst),
         i => format!("{} certificate {i}", port_of(dst)),

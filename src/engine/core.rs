@@ -1,6 +1,7 @@
 //! The engine's loop: facts in, verdicts and batches out. It never waits on a probe, a disk or a
 //! console.
 
+mod change;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use super::origins::Owners;
 use super::plan::{self, Reach, Task};
 use super::schedule::{self, Fact, World};
 use super::seen::Keeper;
+use super::trial::Trials;
 use crate::diagnose::{self, Change, Facts, Ledger};
 use crate::model::command::{Batch, Command, Verdicts};
 use crate::model::event::EventKind;
@@ -26,6 +28,7 @@ use crate::model::observation::{Afterwards, Body, HopAnswer, ObsId, Observation}
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::thresholds::Thresholds;
+use crate::model::time::Stamp;
 
 /// Time between two looks at plan and verdicts while nothing is heard: silence is news as well.
 const IDLE: Duration = Duration::from_secs(1);
@@ -67,6 +70,9 @@ pub struct Core {
     lively_until: Instant,
     /// Whether something came in since the last look that may change a verdict.
     stirred: bool,
+    trials: Trials,
+    /// When this session began.
+    started: Stamp,
     /// What the last looks took; the least counts, since a stall of the host is no cost of ours.
     costs: [Duration; 3],
 }
@@ -86,6 +92,7 @@ impl Core {
         thresholds: Thresholds,
         owners: Option<Owners>,
     ) -> Self {
+        let started = world.clock.now();
         Self {
             world,
             window,
@@ -101,6 +108,8 @@ impl Core {
             untold: true,
             lively_until: Instant::now() + LIVELY_FOR,
             stirred: true,
+            trials: Trials::default(),
+            started,
             costs: [Duration::ZERO; 3],
         }
     }
@@ -138,9 +147,20 @@ impl Core {
                     Some(Command::RemoveTarget { ticket, target }) => {
                         self.remove(target, ticket, &mut desk);
                     }
-                    Some(command) => desk.take(command, &self.world.seen).await,
+                    Some(Command::MarkChange { ticket, label }) => {
+                        self.mark_change(ticket, label, &mut desk);
+                    }
+                    Some(Command::EndComparison { ticket }) => {
+                        self.end_comparison(ticket, &mut desk);
+                    }
+                    Some(command) => {
+                        if matches!(command, Command::Export { .. }) {
+                            self.record_comparison(&mut desk);
+                        }
+                        desk.take(command, &self.world.seen).await;
+                    }
                 },
-                () = desk.work() => {}
+                () = desk.work() => self.hear_marks(&mut desk),
                 () = sleep_until(next) => {
                     self.look(&mut desk);
                     (looked, news, self.stirred) = (Instant::now(), false, false);
@@ -164,6 +184,7 @@ impl Core {
         for probe in self.running.values() {
             probe.stop.cancel();
         }
+        self.record_comparison(&mut desk);
         let last = desk.leave(&self.world.seen).await;
         let mut batch = self.next_batch(last);
         batch.events.extend(desk.events());
@@ -228,6 +249,7 @@ impl Core {
         let begun = Instant::now();
         self.replan();
         self.judge(desk);
+        self.look_at_change(desk);
         let now = self.world.clock.mono();
         if let Some(owners) = &mut self.owners {
             desk.tell(owners.news(&self.window.borrow(), now));
@@ -340,6 +362,7 @@ impl Core {
             states: judged.states,
             ruled_out: judged.ruled_out,
             pending,
+            comparison: self.verdicts.comparison.clone(),
         };
         self.untold |= verdicts != self.verdicts;
         self.verdicts = verdicts;

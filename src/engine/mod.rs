@@ -13,6 +13,7 @@ pub mod plan;
 pub mod recorder;
 pub mod schedule;
 pub mod seen;
+mod trial;
 
 pub use desk::Recording;
 

@@ -4,9 +4,11 @@
 //! other.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::Comparison;
 use super::event::{Event, EventKind, Milestone, NoteKind, StepMark};
 use super::finding::{Finding, FindingKey, RuledOut, TargetState};
 use super::observation::Observation;
@@ -80,6 +82,18 @@ pub enum Command {
         title: SafeText,
         /// Its lines.
         lines: Vec<SafeText>,
+    },
+    /// Something is changed now: compare what is measured before and after.
+    MarkChange {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// What is changed; may be empty.
+        label: SafeText,
+    },
+    /// End the comparison and put its verdict on record.
+    EndComparison {
+        /// To recognise the answer.
+        ticket: Ticket,
     },
     /// Write the postmortem draft.
     Export {
@@ -172,6 +186,8 @@ pub struct Verdicts {
     pub ruled_out: Vec<RuledOut>,
     /// What is still to be learned of each target before its state is firm.
     pub pending: Vec<(TargetId, Vec<&'static str>)>,
+    /// What a change brought so far, while one is compared.
+    pub comparison: Option<Arc<Comparison>>,
 }
 
 /// Something the engine tells the console once.

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod command;
+pub mod compare;
 pub mod device;
 pub mod dns;
 pub mod event;

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::model::compare::Figures;
 use crate::model::event::{EventKind, TargetNumbers};
 use crate::model::finding::{Evidence, Finding, FindingKey, NearbyChange};
 use crate::model::target::TargetId;
@@ -88,6 +89,28 @@ impl Redactor {
                 title: self.safe(&title),
                 lines: self.safe_lines(&lines),
             },
+            EventKind::ChangeMarked {
+                label,
+                before,
+                open,
+            } => EventKind::ChangeMarked {
+                label: self.safe(&label),
+                before: self.figures(before),
+                open: self.safe_lines(&open),
+            },
+            EventKind::ChangeJudged {
+                mark,
+                verdict,
+                sentence,
+                after,
+                ended,
+            } => EventKind::ChangeJudged {
+                mark,
+                verdict,
+                sentence: self.safe(&sentence),
+                after: self.figures(after),
+                ended,
+            },
             EventKind::RunbookStarted {
                 title,
                 source,
@@ -168,6 +191,16 @@ impl Redactor {
             | EventKind::TargetState { .. }
             | EventKind::TargetNumbers { .. }) => kind,
         })
+    }
+
+    fn figures(&self, all: Vec<Figures>) -> Vec<Figures> {
+        all.into_iter()
+            .map(|f| Figures {
+                target: self.target(&f.target),
+                how: self.safe(&f.how),
+                ..f
+            })
+            .collect()
     }
 
     fn finding(&self, finding: Finding) -> Finding {

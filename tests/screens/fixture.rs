@@ -718,6 +718,7 @@ pub fn verdicts() -> Verdicts {
             state(SWITCH, TargetState::Unknown("only SNMP asked".into())),
         ],
         pending: vec![state_pending()],
+        comparison: None,
         ruled_out: vec![
             ours,
             out(API, "loss", "0 of 58 pings lost"),

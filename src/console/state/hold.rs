@@ -32,6 +32,11 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// Verdicts that are not shown yet, if there are newer ones.
+    pub(super) fn verdicts(&self) -> Option<&Verdicts> {
+        self.verdicts.as_ref()
+    }
+
     /// Takes verdicts in that are not shown yet.
     fn learn(&mut self, verdicts: Verdicts) {
         for finding in verdicts

@@ -86,6 +86,7 @@ impl App {
             Action::Severity => self.layers.push(Layer::Severity {
                 at: usize::from(self.incident.severity.unwrap_or(2).saturating_sub(1)),
             }),
+            Action::Change => return self.change_here(),
             Action::Dismiss => return self.dismiss_here(),
             Action::Pin => return self.pin(),
             Action::Runbook => return self.runbook_here(),
@@ -201,6 +202,7 @@ impl App {
                 }
                 self.mark_step(step, mark, Some(SafeText::new(reason)))
             }
+            Some(Layer::Change(input)) => self.mark_change(input.text()),
             Some(Layer::Dismiss { key, input }) => self.dismiss(key, input),
             Some(Layer::ConfirmLeave { .. }) => self.leave_now(),
             Some(Layer::ConfirmRemove { target, .. }) => self.remove_target(target),

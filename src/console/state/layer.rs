@@ -68,6 +68,8 @@ pub enum Layer {
         /// The words.
         input: Input,
     },
+    /// What is changed now.
+    Change(Input),
     /// Why a finding is to raise no alarm.
     Dismiss {
         /// Which.
@@ -173,6 +175,7 @@ impl Layer {
             Layer::ConfirmRun(_) => Place::Confirm,
             Layer::ConfirmLeave { .. } | Layer::ConfirmRemove { .. } => Place::Leave,
             Layer::Note(_)
+            | Layer::Change(_)
             | Layer::Parameter { .. }
             | Layer::Reason { .. }
             | Layer::Dismiss { .. }
@@ -196,6 +199,7 @@ impl Layer {
     pub fn input(&mut self) -> Option<&mut Input> {
         match self {
             Layer::Note(input)
+            | Layer::Change(input)
             | Layer::Filter(input)
             | Layer::AddTarget(input)
             | Layer::Parameter { input, .. }

@@ -10,6 +10,7 @@
 
 pub mod action;
 pub mod app;
+mod change;
 mod dismiss;
 pub mod doc;
 pub mod facts;
@@ -30,7 +31,8 @@ pub mod runbooks;
 pub mod screen;
 mod sends;
 pub mod sheet;
-pub mod symbols;
+pub mod standing;
+mod symbols;
 pub mod table;
 mod targets;
 pub mod veil;

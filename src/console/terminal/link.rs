@@ -113,6 +113,8 @@ fn ticket(command: &Command) -> Option<Ticket> {
         | Command::Pin { ticket, .. }
         | Command::Dismiss { ticket, .. }
         | Command::Restore { ticket, .. }
+        | Command::MarkChange { ticket, .. }
+        | Command::EndComparison { ticket }
         | Command::Export { ticket }
         | Command::AddTarget { ticket, .. }
         | Command::RemoveTarget { ticket, .. }

@@ -275,6 +275,7 @@ fn keys(app: &App, cols: usize) -> Line {
         Screen::Timeline => "detail",
         _ => "finding",
     };
+    let comparing = app.compares();
     let at_home = place == Place::On(Screen::Overview);
     let items: Vec<(u8, Action, Line)> = footer(place)
         .into_iter()
@@ -285,6 +286,8 @@ fn keys(app: &App, cols: usize) -> Line {
             let key = app.key_of(e.action);
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
+                (Action::Change, _) if comparing => "end compare",
+                (Action::Dismiss, _) if app.restores_here() => "restore",
                 (Action::Next, _) if place == Place::Chart => "hop",
                 (Action::Next, Screen::Runbook) => "command",
                 (Action::Next, _) => "target",
@@ -296,7 +299,12 @@ fn keys(app: &App, cols: usize) -> Line {
                 key
             };
             let item = Line::of(Role::Key, key).with(Role::Muted, format!(" {name}"));
-            (e.footer, e.action, item)
+            let rank = match e.action {
+                // What is under way, and how it ends, is not left to be guessed.
+                Action::Change if comparing => e.footer.min(8),
+                _ => e.footer,
+            };
+            (rank, e.action, item)
         })
         .filter(|(_, action, _)| *action != Action::Previous)
         .collect();

@@ -304,8 +304,12 @@ fn silent(f: &Facts, case: &Case) -> Finding {
         None => (0, "this host".to_owned()),
     };
     place.hop = Some(ttl);
-    place.to_hop = Some(ttl.saturating_add(1));
-    place.to_address = address_of_hop(t, addr, ttl.saturating_add(1));
+    // Beyond the last that answers there may be another router, or the target: a hop is named only
+    // where one was seen, or where the target was farther away.
+    let next = ttl.saturating_add(1);
+    place.to_address = address_of_hop(t, addr, next);
+    let farther = case.known_distance.is_some_and(|d| d >= next);
+    place.to_hop = (place.to_address.is_some() || farther).then_some(next);
     let (unsure, confidence) = match case.known_distance {
         None => (
             "; if that is the target's last router, the target itself is down",

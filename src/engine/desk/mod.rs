@@ -45,6 +45,8 @@ pub struct Desk {
     draft: Draft,
     events: Vec<Event>,
     notices: Vec<Notice>,
+    /// Marks of changes, and what became of them, that were read back.
+    marks: Vec<Event>,
     numbers_at: Mono,
     ended: Option<tokio::sync::oneshot::Sender<Leave>>,
 }
@@ -63,6 +65,7 @@ impl Desk {
             draft: Draft::default(),
             events: Vec::new(),
             notices: Vec::new(),
+            marks: Vec::new(),
             numbers_at: Mono::default(),
             ended,
         }
@@ -96,7 +99,16 @@ impl Desk {
 
     fn hear(&mut self, news: News) {
         match news {
-            News::Events(events) => self.events.extend(events),
+            News::Events(events) => {
+                let of_changes = |e: &&Event| {
+                    matches!(
+                        e.kind,
+                        EventKind::ChangeMarked { .. } | EventKind::ChangeJudged { .. }
+                    )
+                };
+                self.marks.extend(events.iter().filter(of_changes).cloned());
+                self.events.extend(events);
+            }
             News::Notice(notice) => {
                 let about = match &notice {
                     Notice::Saved { ticket, .. } | Notice::NotSaved { ticket, .. } => Some(*ticket),
@@ -259,6 +271,8 @@ impl Desk {
             Command::StopRun => self.runs.stop(),
             // The engine's own.
             Command::Flows { .. }
+            | Command::MarkChange { .. }
+            | Command::EndComparison { .. }
             | Command::AddTarget { .. }
             | Command::RemoveTarget { .. }
             | Command::Leave => {}
@@ -364,6 +378,11 @@ impl Desk {
     /// Events read back, once.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// Marks of changes and their verdicts that were read back, once.
+    pub fn marks(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.marks)
     }
 
     /// Ends the running command, writes the last figures, and lets the recorder finish.

@@ -440,6 +440,9 @@ pub(super) fn describe(kind: &EventKind) -> SafeText {
         EventKind::FindingRestored { summary, .. } => format!("alarms again: {summary}"),
         EventKind::TargetAdded { target } => format!("now watched: {target}"),
         EventKind::TargetRemoved { target } => format!("no longer watched: {target}"),
+        EventKind::ChangeMarked { label, .. } if label.is_empty() => "change marked".into(),
+        EventKind::ChangeMarked { label, .. } => format!("change marked: {label}"),
+        EventKind::ChangeJudged { verdict, .. } => format!("change: {}", verdict.label()),
         EventKind::Exported { path } => format!("exported: {path}"),
         other => other.name().to_string(),
     };

@@ -1,7 +1,8 @@
 //! Every kind there and back, and what hostile or newer lines become.
 
 use super::*;
-use crate::model::finding::{Code, Evidence, Location, PlaceKind};
+use crate::model::compare::{Figures, Measure, Middle, Verdict};
+use crate::model::finding::{Code, Evidence, Finding, Location, PlaceKind, Severity};
 use crate::model::observation::ObsId;
 
 fn finding() -> Box<Finding> {
@@ -23,6 +24,17 @@ fn finding() -> Box<Finding> {
         reproduce: vec!["ping -M do -s 1373 10.1.1.1".into()],
         runbooks: vec!["mtu-black-hole".into()],
     })
+}
+
+fn figures() -> Figures {
+    Figures {
+        target: TargetId("api".into()),
+        measure: Measure::Dns("10.0.0.53".into()),
+        how: "10.0.0.53".into(),
+        asked: 12,
+        failed: Some(1),
+        time: Middle::of((0..11).map(crate::model::time::Rtt)),
+    }
 }
 
 /// One event of every kind that this version writes.
@@ -72,6 +84,18 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::Pinned {
             title: "Path".into(),
             lines: vec!["1 gw".into(), "2 ???".into()],
+        },
+        EventKind::ChangeMarked {
+            label: "rolled back 31".into(),
+            before: vec![figures()],
+            open: vec!["pmtu-black-hole of api".into()],
+        },
+        EventKind::ChangeJudged {
+            mark: EventId("ana@jump1-3f2c:4".into()),
+            verdict: Verdict::Better,
+            sentence: "better: loss".into(),
+            after: vec![figures()],
+            ended: true,
         },
         EventKind::RunbookStarted {
             title: "MTU".into(),

@@ -64,6 +64,7 @@ pub fn of(app: &App) -> Option<Sheet> {
             sheet("WATCH IT NO MORE?", menu::remove(app, target, cols), 0)
         }
         Layer::Note(_)
+        | Layer::Change(_)
         | Layer::Parameter { .. }
         | Layer::Reason { .. }
         | Layer::Dismiss { .. }
@@ -79,6 +80,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             "note".into(),
             input,
             "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
+        ),
+        Layer::Change(input) => (
+            "change".into(),
+            input,
+            "what is changed, or nothing; Enter marks now: what was before ends here",
         ),
         Layer::AddTarget(input) => (
             "add target".into(),
