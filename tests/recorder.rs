@@ -13,6 +13,8 @@ mod folder;
 mod kills;
 #[path = "recorder/rig.rs"]
 mod rig;
+#[path = "recorder/samples.rs"]
+mod samples;
 #[path = "recorder/session.rs"]
 mod session;
 #[path = "recorder/trouble.rs"]

@@ -14,6 +14,7 @@ use crate::console::terminal::{
 };
 use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
 use crate::engine::{self, Adopt, Recording};
+use crate::incident::samples::Limits;
 use crate::incident::{Folder, Store};
 use crate::inventory;
 use crate::model::incident::Incident;
@@ -76,7 +77,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         rights,
     )?;
     setup.adopt = adopt(&config, &secrets);
-    let (handle, news) = Recorder::start(place, clock, secrets, who);
+    let (handle, news) = Recorder::start(place, clock, secrets, who, limits(&config));
     let (name, dir) = folder_name(&handle);
     setup.origins = Some(config.address_origin.clone());
     setup.recording = Some(Recording { handle, news });
@@ -120,6 +121,14 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     });
     runtime.shutdown_timeout(Duration::from_millis(50));
     farewell(exit, leave)
+}
+
+/// How long samples are kept, if they are.
+fn limits(config: &Config) -> Option<Limits> {
+    config.record.samples.then(|| Limits {
+        size: config.record.samples_size,
+        age: i64::try_from(config.record.samples_raw.as_millis()).unwrap_or(i64::MAX),
+    })
 }
 
 /// A target that is added later has the devices and communities that it would have had from the

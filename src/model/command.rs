@@ -3,6 +3,7 @@
 //! Pure data, so that the console's state and the engine can each know it without knowing the
 //! other.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -171,7 +172,23 @@ pub struct Verdicts {
     /// What was tested and found clean.
     pub ruled_out: Vec<RuledOut>,
     /// What is still to be learned of each target before its state is firm.
-    pub pending: Vec<(TargetId, Vec<&'static str>)>,
+    pub pending: Vec<(TargetId, Vec<Cow<'static, str>>)>,
+}
+
+impl Verdicts {
+    /// Whether findings and states are the same, whatever their figures are.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let findings = |v: &Self| -> Vec<_> {
+            let all = v.findings.iter();
+            all.map(|f| (f.key(), f.severity)).collect()
+        };
+        let same = |((x, s), (y, t)): (&(_, TargetState), &(_, TargetState))| {
+            x == y && s.label() == t.label()
+        };
+        self.states.len() == other.states.len()
+            && self.states.iter().zip(&other.states).all(same)
+            && findings(self) == findings(other)
+    }
 }
 
 /// Something the engine tells the console once.

@@ -3,21 +3,7 @@
 use super::app::{App, Pick, Recorder};
 use super::outbox::Fate;
 use super::pane;
-use crate::model::command::{Batch, Command, Notice, Verdicts};
-use crate::model::finding::TargetState;
-
-/// Whether findings and states are the same, whatever their figures are.
-fn says_the_same(a: &Verdicts, b: &Verdicts) -> bool {
-    let findings = |v: &Verdicts| -> Vec<_> {
-        let all = v.findings.iter();
-        all.map(|f| (f.key(), f.severity)).collect()
-    };
-    let same =
-        |((x, s), (y, t)): (&(_, TargetState), &(_, TargetState))| x == y && s.label() == t.label();
-    a.states.len() == b.states.len()
-        && a.states.iter().zip(&b.states).all(same)
-        && findings(a) == findings(b)
-}
+use crate::model::command::{Batch, Command, Notice};
 
 impl App {
     /// Takes a batch in: facts, events, verdicts, notices, and the time.
@@ -41,7 +27,7 @@ impl App {
         }
         self.incident.absorb(batch.events);
         if let Some(verdicts) = batch.verdicts {
-            self.stirred |= !says_the_same(&verdicts, &self.verdicts);
+            self.stirred |= !verdicts.says_the_same(&self.verdicts);
             self.judged(verdicts);
         }
         self.keep_pick();

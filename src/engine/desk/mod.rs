@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::recorder::{Leave, News, RecorderHandle};
+use super::recorder::{Leave, News, RecorderHandle, Sample};
 use crate::engine::seen::Seen;
 use crate::model::command::{Command, Entry, Notice, Ticket};
 use crate::model::event::{Basis, Event, EventKind, TargetNumbers};
@@ -117,6 +117,19 @@ impl Desk {
                 }
                 self.notices.push(notice);
             }
+        }
+    }
+
+    /// Whether samples go on record.
+    pub fn keeps_samples(&self) -> bool {
+        let recording = self.recording.as_ref();
+        recording.is_some_and(|r| r.handle.keeps_samples())
+    }
+
+    /// Puts samples on record.
+    pub fn samples(&self, samples: impl ExactSizeIterator<Item = Sample>) {
+        if let Some(recording) = &self.recording {
+            recording.handle.samples(samples);
         }
     }
 
