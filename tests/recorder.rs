@@ -11,6 +11,8 @@ mod chain;
 mod folder;
 #[path = "recorder/kills.rs"]
 mod kills;
+#[path = "recorder/replay.rs"]
+mod replay;
 #[path = "recorder/rig.rs"]
 mod rig;
 #[path = "recorder/samples.rs"]

@@ -16,6 +16,7 @@ use super::runbook::Runbook;
 use super::target::{Target, TargetId};
 use super::text::SafeText;
 use super::time::Stamp;
+use super::travel::{Past, Travel};
 
 /// Number by which the console recognises the answer to one of its commands.
 #[derive(
@@ -143,8 +144,35 @@ pub enum Command {
         /// How many.
         flows: u16,
     },
+    /// Look at another instant; answered by [`Notice::Past`] or [`Notice::NoPast`].
+    Travel(Travel),
     /// Leave: finish writing, then end.
     Leave,
+}
+
+impl Command {
+    /// By which the answer is recognised, where there will be one.
+    pub const fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Command::Note { ticket, .. }
+            | Command::Milestone { ticket, .. }
+            | Command::Severity { ticket, .. }
+            | Command::Pin { ticket, .. }
+            | Command::Dismiss { ticket, .. }
+            | Command::Restore { ticket, .. }
+            | Command::Export { ticket }
+            | Command::AddTarget { ticket, .. }
+            | Command::RemoveTarget { ticket, .. }
+            | Command::MarkStep { ticket, .. }
+            | Command::Run { ticket, .. } => Some(*ticket),
+            Command::ListRunbooks
+            | Command::OpenRunbook { .. }
+            | Command::StopRun
+            | Command::Flows { .. }
+            | Command::Travel(_)
+            | Command::Leave => None,
+        }
+    }
 }
 
 /// What the engine has for whoever watches.
@@ -229,6 +257,10 @@ pub enum Notice {
     TargetRemoved(TargetId),
     /// Who these addresses belong to, as far as it is known now.
     Origins(Vec<(IpAddr, Origin)>),
+    /// A part of another instant.
+    Past(Box<Past>),
+    /// Another instant can't be shown; says why.
+    NoPast(SafeText),
     /// Something could not be done; says what, on what, and what to try.
     Failed(SafeText),
     /// Something worth a line on the screen.

@@ -496,5 +496,6 @@ pub fn finding_severity(kind: &EventKind) -> Option<Severity> {
     }
 }
 
+mod line;
 #[cfg(test)]
 mod tests;

@@ -98,6 +98,8 @@ pub enum Layer {
     },
     /// Words that timeline lines must hold.
     Filter(Input),
+    /// An instant to look at.
+    GoTo(Input),
     /// Find an action by name.
     Palette {
         /// What was typed.
@@ -177,6 +179,7 @@ impl Layer {
             | Layer::Reason { .. }
             | Layer::Dismiss { .. }
             | Layer::AddTarget(_)
+            | Layer::GoTo(_)
             | Layer::Filter(_) => Place::Input,
             Layer::Palette { .. } => Place::Palette,
         }
@@ -197,6 +200,7 @@ impl Layer {
         match self {
             Layer::Note(input)
             | Layer::Filter(input)
+            | Layer::GoTo(input)
             | Layer::AddTarget(input)
             | Layer::Parameter { input, .. }
             | Layer::Reason { input, .. }

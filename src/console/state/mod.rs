@@ -25,6 +25,7 @@ pub mod moves;
 mod news;
 pub mod outbox;
 pub mod pane;
+pub mod past;
 pub mod room;
 pub mod runbooks;
 pub mod screen;

@@ -7,13 +7,27 @@ use crate::model::command::{Batch, Command, Notice};
 
 impl App {
     /// Takes a batch in: facts, events, verdicts, notices, and the time.
-    pub(super) fn news(&mut self, batch: Batch) -> Vec<Command> {
+    pub(super) fn news(&mut self, mut batch: Batch) -> Vec<Command> {
         self.clock(batch.at);
         self.dirty |= !batch.observations.is_empty()
             || !batch.events.is_empty()
             || !batch.notices.is_empty()
             || batch.verdicts.is_some();
         self.stirred |= !batch.events.is_empty() || !batch.notices.is_empty();
+        let (past, notices): (Vec<_>, Vec<_>) = batch
+            .notices
+            .into_iter()
+            .partition(|n| matches!(n, Notice::Past(_) | Notice::NoPast(_)));
+        batch.notices = notices;
+        self.with_live(|app| app.live(batch));
+        for notice in past {
+            self.notice(notice);
+        }
+        Vec::new()
+    }
+
+    /// What is new, where now is shown or will be again.
+    fn live(&mut self, batch: Batch) {
         // Who is watched comes first: what was seen of a new target would be dropped else.
         let (targets, notices): (Vec<_>, Vec<_>) = batch
             .notices
@@ -30,14 +44,15 @@ impl App {
             self.stirred |= !verdicts.says_the_same(&self.verdicts);
             self.judged(verdicts);
         }
-        self.keep_pick();
+        if self.past_at().is_none() {
+            self.keep_pick();
+        }
         for notice in notices {
             self.notice(notice);
         }
         let before = self.outbox.entries().len();
         self.outbox.settle(&self.incident.timeline, self.now);
         self.dirty |= self.outbox.entries().len() != before;
-        Vec::new()
     }
 
     /// A finding that has cleared leaves the selection with its target, not with whatever moved
@@ -86,6 +101,8 @@ impl App {
                 }
                 self.say(format!("command ended: {how}"), false);
             }
+            Notice::Past(part) => self.past_part(*part),
+            Notice::NoPast(why) => self.no_past(why),
             Notice::Failed(what) => {
                 self.runbooks.opening = None;
                 self.say(what, true);

@@ -26,6 +26,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const LOOK_BACK: Duration = Duration::from_secs(60);
 /// How often what is ruled out is told in full: its counts always change, and nobody needs each.
 const RULED_OUT: Duration = Duration::from_secs(300);
+/// So many lines cost little, and are told whenever they change.
+const FEW_RULED_OUT: usize = 64;
 /// Samples that wait for a folder; older ones are lost, and counted.
 const WITHOUT_FOLDER: usize = 32_768;
 
@@ -117,7 +119,9 @@ impl Sampler {
                     let now = self.redactor.verdicts(&verdicts);
                     let before = self.verdicts.as_ref().map(Redacted::get);
                     let count = before.map_or(0, |b| b.ruled_out.len());
-                    let ruled_out = count != now.get().ruled_out.len()
+                    let lines = now.get().ruled_out.len();
+                    let ruled_out = count != lines
+                        || lines <= FEW_RULED_OUT
                         || self.ruled_out.is_none_or(|t| t.elapsed() >= RULED_OUT);
                     if ruled_out {
                         self.ruled_out = Some(Instant::now());
