@@ -70,10 +70,8 @@ pub(super) fn read(
         config.runbooks.folder = path("runbooks.folder", folder, source, around, config, p);
         section.finish(elsewhere, p);
     }
-    if let Some(mut section) = root.section("record", p) {
-        let state = section.string("state", p);
-        config.record.state = path("record.state", state, source, around, config, p);
-        section.finish(elsewhere, p);
+    if let Some(section) = root.section("record", p) {
+        super::record::section(section, source, around, config, p);
     }
     if let Some(section) = root.section("display", p) {
         display(section, config, p);
@@ -96,7 +94,7 @@ pub(super) fn read(
 pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
     Some(match key {
         "theme" | "time" | "hide_hops" => "[display]",
-        "state" => "[record]",
+        "state" | "samples" | "samples_size" | "samples_raw" => "[record]",
         "folder" => "[runbooks]",
         "flows" => "[probing]",
         "asn" | "geo" | "reverse_names" | "dns_asn" => "[origin]",
@@ -142,7 +140,7 @@ fn target(typed: &At<String>, problems: &mut Problems) -> Option<Sourced<Target>
 }
 
 /// A path relative to the file's folder, or to the home folder after `~/`.
-fn path(
+pub(super) fn path(
     key: &str,
     written: Option<At<String>>,
     source: &Source,

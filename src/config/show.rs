@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use super::record::write_size;
 use super::{Config, ConfiguredDevice, Origin, Sourced, duration};
 use crate::model::secret::MASK;
 use crate::model::target::Target;
@@ -74,6 +75,19 @@ pub fn lines(config: &Config) -> Vec<String> {
         config,
         &mut out,
     );
+    for (key, shown) in [
+        ("record.samples", config.record.samples.to_string()),
+        (
+            "record.samples_size",
+            quoted(write_size(config.record.samples_size)),
+        ),
+        (
+            "record.samples_raw",
+            quoted(duration::write(config.record.samples_raw)),
+        ),
+    ] {
+        value(key, &shown, config, &mut out);
+    }
     for device in &config.devices {
         one_device(device, &mut out);
     }

@@ -2,8 +2,10 @@
 //! console.
 
 mod change;
+mod samples;
 mod targets;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::samples::Samples;
 use super::Adopt;
 use super::desk::Desk;
 use super::origins::Owners;
@@ -67,6 +70,8 @@ pub struct Core {
     verdicts: Verdicts,
     /// Whether they are others than the console knows.
     untold: bool,
+    /// What is kept beside the events and was not handed to the recorder yet.
+    samples: Samples,
     lively_until: Instant,
     /// Whether something came in since the last look that may change a verdict.
     stirred: bool,
@@ -106,6 +111,7 @@ impl Core {
             batch: Vec::new(),
             verdicts: Verdicts::default(),
             untold: true,
+            samples: Samples::default(),
             lively_until: Instant::now() + LIVELY_FOR,
             stirred: true,
             trials: Trials::default(),
@@ -126,6 +132,7 @@ impl Core {
         let mut looked = Instant::now();
         let mut taken = looked;
         let mut news = true;
+        self.samples.keep(desk.keeps_samples());
         loop {
             let next = looked + self.gap(news);
             // One waking serves all the facts of a moment.
@@ -172,6 +179,7 @@ impl Core {
                         self.take(fact);
                     }
                     self.window.tell();
+                    self.samples.hand_over(&desk);
                     (taken, news) = (Instant::now(), true);
                     // What changes nothing waits for the look.
                     if self.is_calm() && !desk.has_news() {
@@ -185,6 +193,8 @@ impl Core {
             probe.stop.cancel();
         }
         self.record_comparison(&mut desk);
+        self.samples.last(self.world.clock.now(), &self.verdicts);
+        self.samples.hand_over(&desk);
         let last = desk.leave(&self.world.seen).await;
         let mut batch = self.next_batch(last);
         batch.events.extend(desk.events());
@@ -209,6 +219,7 @@ impl Core {
             };
             self.next_id += 1;
             window.take(&obs);
+            self.samples.seen(&obs);
             if self.batch.len() >= HELD {
                 self.batch.drain(..HELD / 2);
             }
@@ -252,9 +263,12 @@ impl Core {
         self.look_at_change(desk);
         let now = self.world.clock.mono();
         if let Some(owners) = &mut self.owners {
-            desk.tell(owners.news(&self.window.borrow(), now));
+            let news = owners.news(&self.window.borrow(), now);
+            self.samples.owners(self.world.clock.now(), &news);
+            desk.tell(news);
         }
         desk.tick(&self.window.borrow(), now);
+        self.samples.hand_over(desk);
         self.costs.rotate_right(1);
         self.costs[0] = begun.elapsed();
     }
@@ -314,6 +328,7 @@ impl Core {
                     missing
                         .into_iter()
                         .filter(|what| self.world.probes.can_tell(what))
+                        .map(Cow::Borrowed)
                         .collect(),
                 )
             })
@@ -365,6 +380,7 @@ impl Core {
             comparison: self.verdicts.comparison.clone(),
         };
         self.untold |= verdicts != self.verdicts;
+        self.samples.judged(now, &verdicts);
         self.verdicts = verdicts;
     }
 

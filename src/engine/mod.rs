@@ -11,6 +11,7 @@ mod desk;
 mod origins;
 pub mod plan;
 pub mod recorder;
+pub mod replay;
 pub mod schedule;
 pub mod seen;
 mod trial;

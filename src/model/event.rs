@@ -14,6 +14,7 @@ use super::text::SafeText;
 use super::time::Mono;
 
 mod kind;
+mod line;
 mod words;
 
 pub use kind::{EventKind, finding_severity};

@@ -25,4 +25,5 @@ pub mod text;
 pub mod thresholds;
 pub mod time;
 pub mod tls;
+pub mod travel;
 pub mod window;

@@ -203,7 +203,7 @@ impl Redactor {
             .collect()
     }
 
-    fn finding(&self, finding: Finding) -> Finding {
+    pub(super) fn finding(&self, finding: Finding) -> Finding {
         let mut location = finding.location;
         location.name = location.name.map(|n| self.safe(&n));
         location.to_name = location.to_name.map(|n| self.safe(&n));
@@ -245,7 +245,7 @@ impl Redactor {
         FindingKey(text.as_str().to_owned())
     }
 
-    fn target(&self, target: &TargetId) -> TargetId {
+    pub(super) fn target(&self, target: &TargetId) -> TargetId {
         let text = self.safe(&SafeText::capped(target.as_str(), usize::MAX));
         TargetId(text.as_str().into())
     }

@@ -636,8 +636,11 @@ pub fn black_hole() -> Finding {
     f
 }
 
-fn state_pending() -> (TargetId, Vec<&'static str>) {
-    (Target::parse(API).unwrap().id, vec!["path", "mtu"])
+fn state_pending() -> (TargetId, Vec<std::borrow::Cow<'static, str>>) {
+    (
+        Target::parse(API).unwrap().id,
+        vec!["path".into(), "mtu".into()],
+    )
 }
 
 pub fn verdicts() -> Verdicts {

@@ -84,7 +84,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         .pending
         .iter()
         .find(|(i, _)| i == id)
-        .map_or_else(Vec::new, |(_, p)| p.clone());
+        .map_or_else(Vec::new, |(_, p)| p.iter().map(|w| &**w).collect());
     Some(json!({
         "target": id,
         "kind": kind(&t.target.kind),

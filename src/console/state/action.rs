@@ -103,6 +103,7 @@ pub(super) const READING: Places =
 const MENU: Places = Places::one(Place::Menu);
 const CONFIRM: Places = Places::one(Place::Confirm);
 const QUESTION: Places = CONFIRM.and(Places::one(Place::Leave));
+const TRAVEL: Places = SCREENS.and(READING);
 pub(super) const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
 const MOVES: Places = SCREENS.and(READING).and(MENU).and(CONFIRM);
 const EVERYWHERE: Places = MOVES.and(QUESTION).and(TYPING);
@@ -194,12 +195,53 @@ pub enum Action {
     ZoomIn,
     /// Look at a longer time.
     ZoomOut,
+    /// Show another instant, or now again.
+    Past,
+    /// The event before.
+    EventBack,
+    /// The next event.
+    EventOn,
+    /// A minute back.
+    MinuteBack,
+    /// A minute on.
+    MinuteOn,
+    /// The finding before.
+    FindingBack,
+    /// The next finding.
+    FindingOn,
+    /// Go on by itself, or stand still.
+    Play,
+    /// Go on faster.
+    Faster,
+    /// Go on slower.
+    Slower,
+    /// Show an instant by its time.
+    GoTo,
     /// Find an action by name.
     Palette,
     /// All keys.
     Help,
     /// Leave.
     Leave,
+}
+
+impl Action {
+    /// Whether it leads from one instant that is over to another.
+    pub const fn travels(self) -> bool {
+        matches!(
+            self,
+            Action::EventBack
+                | Action::EventOn
+                | Action::MinuteBack
+                | Action::MinuteOn
+                | Action::FindingBack
+                | Action::FindingOn
+                | Action::Play
+                | Action::Faster
+                | Action::Slower
+                | Action::GoTo
+        )
+    }
 }
 
 /// One action.
@@ -295,6 +337,17 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Chart, &[Char('c')], FIGURES, 14, "chart", "answer times of the target or a hop over time"),
     entry(A::ZoomIn, &[Char('+'), Char('=')], CHART, 1, "zoom in", "on a chart: a shorter time"),
     entry(A::ZoomOut, &[Char('-'), Char('_')], CHART, 2, "zoom out", "on a chart: a longer time, up to the whole session"),
+    entry(A::Past, &[Char('T')], TRAVEL, 20, "past", "show another instant on every screen; again: back to now"),
+    entry(A::EventBack, &[Char('<')], TRAVEL, 3, "event", "the screen as it was at the event before"),
+    entry(A::EventOn, &[Char('>')], TRAVEL, 4, "next event", "the same at the next event"),
+    entry(A::MinuteBack, &[Char(',')], TRAVEL, 5, "minute", "the screen as it was a minute earlier"),
+    entry(A::MinuteOn, &[Char('.')], TRAVEL, 6, "minute on", "a minute later"),
+    entry(A::FindingBack, &[Char('{')], TRAVEL, 7, "finding", "where the finding before opened or cleared"),
+    entry(A::FindingOn, &[Char('}')], TRAVEL, 8, "next finding", "where the next one did"),
+    entry(A::Play, &[Char(' ')], TRAVEL, 2, "play", "in the past: let it go on, or stand still"),
+    entry(A::Faster, &[Char(')')], TRAVEL, 9, "faster", "play faster, up to 100 times"),
+    entry(A::Slower, &[Char('(')], TRAVEL, 10, "slower", "play slower, down to as it was"),
+    entry(A::GoTo, &[Char('t')], TRAVEL, 1, "time", "show an instant: 14:05, -10m, +10m, start, end"),
     entry(A::Palette, &[Char(':')], SCREENS, 16, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),

@@ -100,6 +100,8 @@ pub enum Layer {
     },
     /// Words that timeline lines must hold.
     Filter(Input),
+    /// An instant to look at.
+    GoTo(Input),
     /// Find an action by name.
     Palette {
         /// What was typed.
@@ -180,6 +182,7 @@ impl Layer {
             | Layer::Reason { .. }
             | Layer::Dismiss { .. }
             | Layer::AddTarget(_)
+            | Layer::GoTo(_)
             | Layer::Filter(_) => Place::Input,
             Layer::Palette { .. } => Place::Palette,
         }
@@ -201,6 +204,7 @@ impl Layer {
             Layer::Note(input)
             | Layer::Change(input)
             | Layer::Filter(input)
+            | Layer::GoTo(input)
             | Layer::AddTarget(input)
             | Layer::Parameter { input, .. }
             | Layer::Reason { input, .. }

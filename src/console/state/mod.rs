@@ -26,6 +26,7 @@ pub mod moves;
 mod news;
 pub mod outbox;
 pub mod pane;
+pub mod past;
 pub mod room;
 pub mod runbooks;
 pub mod screen;

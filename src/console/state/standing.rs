@@ -166,7 +166,7 @@ pub fn short_state(app: &App, id: &TargetId) -> Line {
 fn learning(app: &App, id: &TargetId) -> Line {
     let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));
     let missing = app.verdict_of(&app.verdicts.pending, id);
-    let words: Vec<_> = missing.into_iter().flatten().copied().collect();
+    let words: Vec<_> = missing.into_iter().flatten().map(|w| &**w).collect();
     line.with(Role::Muted, format!(" {}", words.join(", ")).trim_end())
 }
 

@@ -69,6 +69,7 @@ pub fn of(app: &App) -> Option<Sheet> {
         | Layer::Reason { .. }
         | Layer::Dismiss { .. }
         | Layer::AddTarget(_)
+        | Layer::GoTo(_)
         | Layer::Filter(_) => None,
     }
 }
@@ -95,6 +96,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             "filter".into(),
             input,
             "lines that hold these words; empty shows all",
+        ),
+        Layer::GoTo(input) => (
+            "time (UTC)".into(),
+            input,
+            "14:05  14:05:30  2026-11-22 14:05  -10m  +10m  start  end",
         ),
         Layer::Parameter { plan, nth, input } => {
             let name = plan.needs.get(*nth).map(|(n, _)| n.as_str());
