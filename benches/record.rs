@@ -3,6 +3,9 @@
 //! `WARROOM_BENCH_HOURS=24` makes the samples of a day (43 million), `WARROOM_BENCH_LARGE=1` adds
 //! an incident of a million events.
 
+// What is not a time is printed: sizes belong to the same run.
+#![allow(clippy::print_stdout)]
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::OnceLock;

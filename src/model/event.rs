@@ -5,8 +5,7 @@
 //! for word.
 
 use jiff::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::target::TargetId;
@@ -104,7 +103,7 @@ fn field<T: serde::de::DeserializeOwned>(
 }
 
 /// Makes every string in `value` safe to show, keys excepted.
-fn make_safe(value: &mut Value) {
+pub fn make_safe(value: &mut Value) {
     match value {
         Value::String(s) => {
             let safe = SafeText::capped(s, usize::MAX);

@@ -143,6 +143,7 @@ impl Scene {
                 states: judged.states,
                 ruled_out: judged.ruled_out,
                 pending: Vec::new(),
+                comparison: None,
             };
             let changed = verdicts != told;
             told = verdicts.clone();

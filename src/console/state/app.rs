@@ -409,7 +409,7 @@ impl App {
     /// Age of the incident; of this console where nothing is on record.
     pub fn age(&self) -> std::time::Duration {
         match self.incident.opened {
-            Some(_) => self.incident.age(self.shown_at().wall),
+            Some(_) => self.incident.age(self.past_at().unwrap_or(self.now).wall),
             None => self.now.mono.since(self.init.started.mono),
         }
     }

@@ -272,6 +272,11 @@ impl App {
         let Some(mut past) = self.past.take() else {
             return;
         };
+        if part.restart.is_none() && past.at.is_none() && past.coming.is_none() {
+            // The rest of something that was asked for before the last return to now.
+            self.past = Some(past);
+            return;
+        }
         if let Some(restart) = part.restart.take() {
             past.coming = Some(Box::new(Content {
                 window: Window::for_screen(restart.targets),

@@ -284,7 +284,13 @@ fn connects_lost(calm: u32, resent: u32, lost_as_pings: impl Fn(u32) -> Outcome<
 
 #[test]
 fn what_connections_lose_is_lost_unless_they_are_only_limited() {
-    let nine_in_ten = |i: u32| if i % 10 == 0 { echo(4) } else { lost() };
+    let nine_in_ten = |i: u32| {
+        if i.is_multiple_of(10) {
+            echo(4)
+        } else {
+            lost()
+        }
+    };
     let j = connects_lost(5, 0, nine_in_ten).judge();
     j.quiet();
     let said = j.get(code::ICMP_RATE_LIMITED).unwrap();

@@ -29,7 +29,7 @@ const RULED_OUT: Duration = Duration::from_secs(300);
 /// So many lines cost little, and are told whenever they change.
 const FEW_RULED_OUT: usize = 64;
 /// Samples that wait for a folder; older ones are lost, and counted.
-const WITHOUT_FOLDER: usize = 32_768;
+const WITHOUT_FOLDER: usize = 8192;
 
 /// Keeps the samples of one session.
 #[derive(Debug)]

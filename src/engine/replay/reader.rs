@@ -99,6 +99,13 @@ impl Reading {
 
     /// Takes over blocks that were added meanwhile.
     pub(super) fn refresh(&mut self, session: Session) {
+        let same = |a: &Found, b: &Found| a.place == b.place;
+        let ends = (self.blocks.last(), session.blocks.last());
+        if self.blocks.len() == session.blocks.len()
+            && matches!(ends, (Some(a), Some(b)) if same(a, b))
+        {
+            return;
+        }
         let before = self
             .next
             .checked_sub(1)

@@ -10,6 +10,7 @@ use super::frame::{self, Header};
 use super::rows::{At, Rows, Series};
 use super::table::Used;
 use super::{Gap, Judged, Minute, Owners, pings, rounds};
+use crate::model::event::make_safe;
 use crate::model::observation::{ObsId, Observation};
 
 /// Kind of a block that holds sections.
@@ -303,5 +304,17 @@ fn text(section: &mut In<'_>) -> Option<String> {
 fn lines<T: DeserializeOwned>(section: &mut In<'_>) -> Option<Vec<T>> {
     let text = text(section)?;
     let lines = text.lines().filter(|l| !l.is_empty());
-    lines.map(|l| serde_json::from_str(l).ok()).collect()
+    lines.map(line).collect()
+}
+
+/// A line as what it says. A copied record is hostile input: what could steer a terminal is made
+/// safe again, in names as well.
+fn line<T: DeserializeOwned>(line: &str) -> Option<T> {
+    let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'\\';
+    if line.bytes().all(plain) {
+        return serde_json::from_str(line).ok();
+    }
+    let mut value = serde_json::from_str(line).ok()?;
+    make_safe(&mut value);
+    serde_json::from_value(value).ok()
 }

@@ -46,8 +46,9 @@ use crate::model::origin::Origin;
 use crate::model::target::TargetId;
 use crate::model::time::{Rtt, Stamp};
 
-/// Most rows of a kind in a block that is read.
-const MOST_ROWS: usize = 4 << 20;
+/// Most rows of a kind in a block that is read; a writer stays below a hundred thousand. Few bytes
+/// may claim to be many rows.
+const MOST_ROWS: usize = 1 << 18;
 
 /// Who addresses belong to, as it became known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

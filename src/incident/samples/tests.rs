@@ -365,3 +365,20 @@ fn verdicts_come_back_from_their_changes() {
     let same = Judged::between(at, &before, &before.clone(), true);
     assert!(same.states.is_empty() && same.pending.is_empty() && same.ruled_out.is_none());
 }
+
+#[test]
+fn names_of_a_copied_record_are_made_safe_again() {
+    let mut obs = stream(1, 1).remove(0);
+    obs.target = TargetId("db\u{1b}[2J\u{202e}".into());
+    let mut fact = obs.clone();
+    fact.body = Body::Resolve(Resolution {
+        name: "x".into(),
+        outcome: Outcome::Ok(vec![]),
+    });
+    let bytes = written(&[obs, fact], Effort::Lasting);
+    let (_, content, _) = read_frame(&bytes).unwrap();
+    assert_eq!(content.observations.len(), 2);
+    for obs in content.observations {
+        assert_eq!(obs.target.as_str(), "db\\e[2J\\u{202e}");
+    }
+}
