@@ -51,9 +51,32 @@ pub const ANSWERS: [Code; 7] = [
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for addr in t.addresses() {
         if let Some(finding) = of_address(f, t, *addr, out) {
+            let finding = one_of_several(f, t, *addr, finding);
             out.push(one_family(f, t, *addr, finding));
         }
     }
+}
+
+/// A name with another address of the family that answers is not down: who is given the dead one
+/// suffers.
+fn one_of_several(f: &Facts, t: &TargetWindow, addr: IpAddr, mut finding: Finding) -> Finding {
+    let same = || {
+        t.addresses()
+            .iter()
+            .filter(|a| a.is_ipv6() == addr.is_ipv6())
+    };
+    let lives = |a: &&IpAddr| last_answer(t, **a).is_some() && Case::of(f, t, **a).is_none();
+    let living = same().filter(|a| **a != addr).filter(lives).count();
+    if living > 0 {
+        let text = format!(
+            "one of {} addresses, of which {living} still answer: {}",
+            same().count(),
+            finding.summary
+        );
+        finding.severity = Severity::Warning;
+        finding.summary = text.into();
+    }
+    finding
 }
 
 /// A target that still answers over the other family is not cut off: the family is broken, at
