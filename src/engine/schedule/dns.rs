@@ -70,11 +70,11 @@ pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &st
 
 /// Once, and again only while that fails or the server seems slow.
 pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
-    let options = Options {
+    let mut options = Options {
         transport: Transport::Tcp,
         cd_retry: false,
         source: world.sockets.source().clone(),
-        ..Options::within(PATIENT)
+        ..Options::within(TIMEOUT)
     };
     let mut failed = 0u32;
     loop {
@@ -84,6 +84,8 @@ pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
             continue;
         };
         world.leave(server.ip(), OVER_TCP.0, OVER_TCP.1).await;
+        // One patient question tells slow from blocked; the verdict must not wait for more.
+        options.timeout = if failed == 1 { PATIENT } else { TIMEOUT };
         let (how, sample) = ask(server, role(named), &name, &rtype, &options).await;
         failed = match sample.outcome.ok() {
             Some(_) => 0,
