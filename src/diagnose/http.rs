@@ -102,11 +102,12 @@ fn server_error(
     dst: SocketAddr,
     recent: &Recent<HttpSample>,
 ) -> Option<Finding> {
-    let bad = |s: &HttpSample| {
-        s.final_status()
-            .is_some_and(|(status, _)| (500..600).contains(&status))
-    };
-    let run: Vec<_> = recent.run_of(bad).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| {
+            let bad = |(status, _): (u16, _)| (500..600).contains(&status);
+            (!s.outcome.is_mute()).then(|| s.final_status().is_some_and(bad))
+        })
+        .collect();
     let response = run.first()?.value.outcome.ok()?;
     let (status, url) = run.first()?.value.final_status()?;
     let asked = &run.first()?.value.url;
@@ -115,7 +116,8 @@ fn server_error(
         false => format!(", where {asked} redirects to"),
     };
     // Right after good ones it may be one backend of several: the next few say which.
-    let before = recent.iter().rev().skip(run.len());
+    let first = run.last()?.at.mono;
+    let before = recent.iter().rev().filter(|d| d.at.mono < first);
     let well = before
         .take(f.thresholds.share_well as usize)
         .any(|d| d.value.served() == Some(true));
@@ -150,7 +152,9 @@ fn redirect_loop(
     dst: SocketAddr,
     recent: &Recent<HttpSample>,
 ) -> Option<Finding> {
-    let run: Vec<_> = recent.run_of(|s| members(s).is_some()).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| (!s.outcome.is_mute()).then(|| members(s).is_some()))
+        .collect();
     if run.len() < f.thresholds.repeat as usize {
         return None;
     }
@@ -225,7 +229,9 @@ fn reset(
             }
         )
     };
-    let run: Vec<_> = recent.run_of(cut).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| (!s.outcome.is_mute()).then(|| cut(s)))
+        .collect();
     if run.len() < f.thresholds.repeat as usize || !is_open(t, dst, &run) {
         return None;
     }

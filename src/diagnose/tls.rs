@@ -23,7 +23,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, clock: Option<Clock>, out: &mut Vec<Fi
         if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
             continue;
         }
-        let run: Vec<_> = recent.run_of(|s| s.outcome.ok().is_some()).collect();
+        let run: Vec<_> = recent
+            .run_through(|s| (!s.outcome.is_mute()).then(|| s.outcome.ok().is_some()))
+            .collect();
         if let Some(last) = run.first()
             && let Some(session) = last.value.outcome.ok()
         {
@@ -49,7 +51,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, clock: Option<Clock>, out: &mut Vec<Fi
                     now.unwrap_or(f.now.wall),
                 ));
             }
-            continue;
+            if recent.last().is_some_and(|d| !d.value.outcome.is_mute()) {
+                continue;
+            }
         }
         if recent.last().is_some_and(|d| d.value.asked) {
             out.extend(refused(f, t, *dst, recent));
@@ -249,14 +253,15 @@ fn refused(
     recent: &Recent<TlsSample>,
 ) -> Option<Finding> {
     let run: Vec<_> = recent
-        .run_of(|s| {
-            matches!(
+        .run_through(|s| {
+            let refused = matches!(
                 &s.outcome,
                 Outcome::Refused {
                     why: Refusal::Protocol(_),
                     ..
                 }
-            )
+            );
+            (!s.outcome.is_mute()).then_some(refused)
         })
         .collect();
     let last = run.first()?;
@@ -308,7 +313,9 @@ fn reset(
             }
         )
     };
-    let run: Vec<_> = recent.run_of(cut).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| (!s.outcome.is_mute()).then(|| cut(s)))
+        .collect();
     let (last, first) = (run.first()?, run.last()?);
     // A RST to the SYN itself is a closed port.
     let open = t

@@ -136,6 +136,28 @@ fn http_server_error() {
 }
 
 #[test]
+fn attempts_that_were_lost_on_the_way_take_no_failure_back() {
+    let web = |letters: &str| {
+        let mut s = alive(URL).tcp(WEB, true, 2, &open());
+        for letter in letters.chars() {
+            s = match letter {
+                'x' => s.http(WEB, true, 1, &status(503)),
+                '.' => s.http(WEB, true, 1, &status(200)),
+                _ => s.http(WEB, true, 1, &Outcome::CannotTry { need: "?".into() }),
+            };
+        }
+        s.judge()
+    };
+    for letters in ["x?x", "xx?", "xx??", "?x?x?"] {
+        web(letters).only(code::HTTP_SERVER_ERROR);
+    }
+    // One failure is not enough, a success takes it back, and so do too many that say nothing.
+    for letters in ["?x?", "x?.?", "xx?.", "xx???"] {
+        web(letters).quiet();
+    }
+}
+
+#[test]
 fn one_trouble_at_two_addresses_is_one_finding() {
     let six = "[fd00:5::2]:80";
     let s = Scene::of(&["http://api.example.com/"])
