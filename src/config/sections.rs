@@ -247,6 +247,7 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("dns_tcp_span", &mut t.dns_tcp_span),
         ("clock_off", &mut t.clock_off),
         ("dns_slow", &mut t.dns_slow),
+        ("http_slow", &mut t.http_slow),
         ("compare_span", &mut t.compare_span),
         ("compare_rtt", &mut t.compare_rtt),
         ("device_hold", &mut t.device_hold),

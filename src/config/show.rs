@@ -183,6 +183,7 @@ fn thresholds(config: &Config, out: &mut Vec<String>) {
         ("dns_tcp_span", quoted(duration::write(t.dns_tcp_span))),
         ("dns_slow", quoted(duration::write(t.dns_slow))),
         ("dns_slow_samples", t.dns_slow_samples.to_string()),
+        ("http_slow", quoted(duration::write(t.http_slow))),
         ("compare_samples", t.compare_samples.to_string()),
         ("compare_span", quoted(duration::write(t.compare_span))),
         ("compare_rtt", quoted(duration::write(t.compare_rtt))),

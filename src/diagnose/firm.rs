@@ -10,6 +10,7 @@ use super::answers::last_answer;
 use super::backend;
 use super::dns;
 use super::facts::Facts;
+use super::http;
 use super::loss::{is_rationed, judged_series, tcp_is_doubtful};
 use super::{quality, reach};
 use crate::model::catalogue as code;
@@ -316,6 +317,7 @@ fn services(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
                 .find(|(a, _)| a.ip() == addr && a.port() == port)
                 // Where some fail and some don't, two are not enough.
                 .filter(|(_, r)| !backend::undecided(r, f.thresholds))
+                .filter(|(_, r)| !http::slow::is_in_doubt(f.thresholds, r))
                 .map(|(_, r)| r.total()),
         )
     {

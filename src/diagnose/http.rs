@@ -1,5 +1,7 @@
 //! HTTP: the service answers with its own failure, or cuts the connection.
 
+pub(super) mod slow;
+
 use std::net::SocketAddr;
 
 use super::backend;
@@ -39,6 +41,19 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             told(&tls, &port_of(*dst)) || told(&[code::PMTU_BLACK_HOLE], &dst.ip().to_string());
         if !explained {
             out.extend(reset(f, t, *dst, recent).or_else(|| unanswered(f, t, *dst, recent)));
+        }
+        // What is sent again takes its time: loss makes every exchange slow.
+        let by_loss = out
+            .iter()
+            .any(|x| x.code == code::PACKET_LOSS && x.subject == t.target.id);
+        let hangs = out.iter().any(|x| {
+            x.code == code::HTTP_SLOW
+                && x.subject == t.target.id
+                && x.discriminator.as_str() == port_of(*dst)
+                && x.location.address == Some(dst.ip())
+        });
+        if !explained && !by_loss && !hangs {
+            out.extend(slow::judge(f, t, *dst, recent));
         }
     }
 }

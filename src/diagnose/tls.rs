@@ -148,6 +148,10 @@ fn of_fault(
         TlsFault::OldProtocol { version } => start(t, dst, code::TLS_PROTOCOL_OLD, last, since)
             .summary(format!("{name} ({dst}) speaks nothing newer than {version}, which current clients refuse"))
             .evidence(ids, format!("TLS 1.2 and 1.3 were refused, a ClientHello of {version} was answered")),
+        TlsFault::OldCiphers { cipher } => start(t, dst, code::TLS_PROTOCOL_OLD, last, since)
+            .severity(Severity::Warning)
+            .summary(format!("{name} ({dst}) speaks TLS 1.2 with old cipher suites only ({cipher}): current clients refuse, some others still agree"))
+            .evidence(ids, format!("the suites of current clients were refused, a ClientHello with old ones was answered with {cipher}")),
         TlsFault::Clock { why } => clock(t, dst, last, since, why).evidence(ids, why.clone()),
         other => start(t, dst, other.finding(), last, since)
             .which(match other.index() {

@@ -235,7 +235,7 @@ pub const fn fault_word(fault: &TlsFault) -> &'static str {
         TlsFault::Expiring { .. } => "expiring",
         TlsFault::Clock { .. } => "clock?",
         TlsFault::Revoked { .. } => "revoked",
-        TlsFault::OldProtocol { .. } => "old TLS",
+        TlsFault::OldProtocol { .. } | TlsFault::OldCiphers { .. } => "old TLS",
         _ => "invalid",
     }
 }
