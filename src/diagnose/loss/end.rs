@@ -39,6 +39,11 @@ impl EndLoss {
         f64::from(self.lost) / f64::from(self.sent.max(1))
     }
 
+    /// What the share is at most, with 95 % confidence.
+    pub fn at_most(&self) -> f64 {
+        wilson(self.lost, self.sent).1
+    }
+
     /// What the share is at least, with 95 % confidence.
     pub(super) fn at_least(&self) -> f64 {
         wilson(self.lost, self.sent).0
@@ -96,17 +101,17 @@ pub(super) enum Other {
     Pending,
     /// It loses clearly less: how, pings, and of them lost.
     Denies(Method, u32, u32),
-    /// Of connections that were made one after the other none was lost, of so many: only those in
-    /// quick succession are.
+    /// Of connections that were made at leisure none was lost, of so many: only those in quick
+    /// succession are.
     Limits(u32),
 }
 
 /// Chance that so many calm handshakes succeed, below which a limit of the quick ones is likelier.
 const BY_CHANCE: f64 = 0.02;
 
-/// Whether the handshakes that were made at leisure speak against the loss of those that were
-/// made as pings: somebody limits new connections.
-pub(super) fn is_limited(t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Option<u32> {
+/// Whether the connections that were made at leisure speak against the loss of those that were
+/// made in quick succession: somebody limits new connections.
+pub(super) fn is_limited(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
     let ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
     let calm = ports.map(|(_, r)| {
         let all = r.iter().filter(|d| d.at.mono >= loss.begun);
@@ -114,9 +119,67 @@ pub(super) fn is_limited(t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Opti
             (n + 1, bad + u32::from(is_troubled(&d.value)))
         })
     });
-    let (n, bad) = calm.max()?;
-    let share = loss.share();
-    (bad == 0 && (1.0 - share).powi(i32::try_from(n).unwrap_or(i32::MAX)) < BY_CHANCE).then_some(n)
+    let by_chance =
+        |share: f64, n: u32| (1.0 - share).powi(i32::try_from(n).unwrap_or(i32::MAX)) < BY_CHANCE;
+    if let Some((n, 0)) = calm.max()
+        && by_chance(loss.share(), n)
+    {
+        return Other::Limits(n);
+    }
+    let waited = f.now.mono.since(loss.begun);
+    match trial(t, addr) {
+        Some(x) if by_chance(x.share, x.calm) => Other::Limits(x.calm),
+        Some(x) if x.calm > 0 && waited < PATIENCE * 3 => Other::Pending,
+        Some(_) if waited < PATIENCE => Other::Pending,
+        _ => Other::Agrees,
+    }
+}
+
+/// Time between two pings from which a connection is made at leisure.
+const CALM: Duration = Duration::from_millis(800);
+/// Pings that are looked at, and of them those in quick succession that are needed.
+const TRIED: usize = 60;
+const TRIED_QUICK: usize = 20;
+/// Share of them lost from which calm ones are tried: of less, too many would be needed.
+const WORTH_A_TRIAL: f64 = 0.3;
+
+/// Many connections in quick succession were lost, and of those at leisure none as yet.
+struct Trial {
+    /// Share of the quick ones lost.
+    share: f64,
+    /// Answered at leisure.
+    calm: u32,
+}
+
+fn trial(t: &TargetWindow, addr: IpAddr) -> Option<Trial> {
+    let tcp = Method::TcpConnect;
+    let series = t
+        .pings
+        .iter()
+        .filter(|((a, m, _), _)| *a == addr && *m == tcp);
+    let series = series.map(|(_, s)| s).max_by_key(|s| s.answered())?;
+    let mut points: Vec<_> = series.points().rev().take(TRIED).collect();
+    points.sort_by_key(|p| p.sent);
+    let (mut quick, mut lost, mut calm) = (0usize, 0usize, 0u32);
+    for (before, p) in points.iter().zip(points.iter().skip(1)) {
+        match (p.sent.since(before.sent) >= CALM, p.rtt.is_some()) {
+            (true, true) => calm += 1,
+            (true, false) => return None,
+            (false, answered) => {
+                quick += 1;
+                lost += usize::from(!answered);
+            }
+        }
+    }
+    let share = lost as f64 / quick.max(1) as f64;
+    let worth = quick >= TRIED_QUICK && lost < quick && share >= WORTH_A_TRIAL;
+    worth.then_some(Trial { share, calm })
+}
+
+/// Whether connections to an address should be made at leisure for a while: many of those in quick
+/// succession are lost, which may be a limit to their number.
+pub fn wants_calm(t: &TargetWindow, addr: IpAddr) -> bool {
+    trial(t, addr).is_some()
 }
 
 /// Whether a handshake was not answered, or only when the SYN was sent again.

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use end::Other;
 pub(super) use end::{EndLoss, end_loss};
-pub use end::{judged_series, tcp_is_doubtful};
+pub use end::{judged_series, tcp_is_doubtful, wants_calm};
 
 use super::build::Build;
 use super::facts::{Facts, name_of};
@@ -61,7 +61,7 @@ pub(super) fn is_rationed(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
 /// say, unless only their number is limited.
 fn doubt(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
     if loss.method == Method::TcpConnect {
-        return end::is_limited(t, addr, loss).map_or(Other::Agrees, Other::Limits);
+        return end::is_limited(f, t, addr, loss);
     }
     let Some(path) = best_path(t, addr) else {
         return end::other(f, t, addr, loss);

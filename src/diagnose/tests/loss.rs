@@ -279,7 +279,8 @@ fn connects_lost(calm: u32, resent: u32, lost_as_pings: impl Fn(u32) -> Outcome<
     for n in 0..calm {
         s = s.tcp_resent(&port, u32::from(n < resent));
     }
-    s
+    // The last ping is known to be lost by then.
+    s.at(7_500)
 }
 
 #[test]
@@ -304,6 +305,32 @@ fn what_connections_lose_is_lost_unless_they_are_only_limited() {
         .only(code::PACKET_LOSS);
     // Echoes lose nothing, connections do.
     connects_lost(5, 2, one_in(3))
+        .judge()
+        .only(code::PACKET_LOSS);
+}
+
+#[test]
+fn connections_made_at_leisure_tell_a_limit_from_loss() {
+    // Half of the quick ones are lost, then they are made one by one.
+    let then = |calm: u32, lost_calm: Option<u32>| {
+        Scene::host(T)
+            .trace(T, 4, 400, &arrives())
+            .at(0)
+            .pings(Method::TcpConnect, T, 50, 100, one_in(2))
+            .pings(Method::TcpConnect, T, calm, 1000, |i| match Some(i) {
+                i if i == lost_calm => lost(),
+                _ => echo(4),
+            })
+    };
+    let j = then(7, None).judge();
+    j.quiet();
+    assert!(j.get(code::ICMP_RATE_LIMITED).is_some());
+    // Not yet enough of them: nothing is said either way.
+    assert!(then(3, None).judge().findings.is_empty());
+    // The controls: one of the calm ones is lost as well, and nobody tries.
+    then(7, Some(3)).judge().only(code::PACKET_LOSS);
+    then(0, None)
+        .pings(Method::TcpConnect, T, 30, 100, one_in(2))
         .judge()
         .only(code::PACKET_LOSS);
 }

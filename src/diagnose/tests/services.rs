@@ -84,11 +84,11 @@ fn heavy_loss_is_no_filter() {
             .ping(T, 100, 100, |i| if i % 5 < 3 { lost() } else { echo(3) })
             .at(1000)
             .tcp(PORT, true, tries, &lost())
-            .at(10_500)
+            .at(12_500)
             .judge()
     };
     assert!(s(4).get(code::PORT_FILTERED).is_none());
-    assert!(s(11).get(code::PORT_FILTERED).is_some());
+    assert!(s(14).get(code::PORT_FILTERED).is_some());
 }
 
 #[test]
