@@ -128,58 +128,76 @@ pub(super) fn is_limited(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLo
     }
     let waited = f.now.mono.since(loss.begun);
     match trial(t, addr) {
-        Some(x) if by_chance(x.share, x.calm) => Other::Limits(x.calm),
-        Some(x) if x.calm > 0 && waited < PATIENCE * 3 => Other::Pending,
-        Some(_) if waited < PATIENCE => Other::Pending,
+        Trial::Runs { share, calm } if by_chance(share, calm) => Other::Limits(calm),
+        Trial::Runs { .. } if waited < PATIENCE * 3 => Other::Pending,
+        Trial::Wanted if waited < PATIENCE => Other::Pending,
+        // Too few to know whether it is worth a trial.
+        Trial::None if loss.sent < TRIED_QUICK && loss.share() >= WORTH_A_TRIAL => Other::Pending,
         _ => Other::Agrees,
     }
 }
 
 /// Time between two pings from which a connection is made at leisure.
 const CALM: Duration = Duration::from_millis(800);
-/// Pings that are looked at, and of them those in quick succession that are needed.
+/// Time after those in quick succession for which their SYNs are sent again (RFC 6298 5.7), and
+/// count with the calm ones.
+const AFTERMATH: Duration = Duration::from_millis(1400);
+/// Pings that are looked at.
 const TRIED: usize = 60;
-const TRIED_QUICK: usize = 20;
+/// Of them those in quick succession that are needed.
+const TRIED_QUICK: u32 = 20;
 /// Share of them lost from which calm ones are tried: of less, too many would be needed.
 const WORTH_A_TRIAL: f64 = 0.3;
 
-/// Many connections in quick succession were lost, and of those at leisure none as yet.
-struct Trial {
-    /// Share of the quick ones lost.
-    share: f64,
-    /// Answered at leisure.
-    calm: u32,
+/// Whether a limit to connections is looked for by making them at leisure.
+enum Trial {
+    /// There is no reason to, or some were lost at leisure as well.
+    None,
+    /// Many in quick succession are lost.
+    Wanted,
+    /// The same, of which share; and so many were answered at leisure, and none lost.
+    Runs { share: f64, calm: u32 },
 }
 
-fn trial(t: &TargetWindow, addr: IpAddr) -> Option<Trial> {
+fn trial(t: &TargetWindow, addr: IpAddr) -> Trial {
     let tcp = Method::TcpConnect;
     let series = t
         .pings
         .iter()
         .filter(|((a, m, _), _)| *a == addr && *m == tcp);
-    let series = series.map(|(_, s)| s).max_by_key(|s| s.answered())?;
+    let Some(series) = series.map(|(_, s)| s).max_by_key(|s| s.answered()) else {
+        return Trial::None;
+    };
     let mut points: Vec<_> = series.points().rev().take(TRIED).collect();
     points.sort_by_key(|p| p.sent);
-    let (mut quick, mut lost, mut calm) = (0usize, 0usize, 0u32);
+    let (mut quick, mut lost, mut calm) = (0u32, 0u32, 0u32);
+    let mut last_quick = None;
     for (before, p) in points.iter().zip(points.iter().skip(1)) {
-        match (p.sent.since(before.sent) >= CALM, p.rtt.is_some()) {
-            (true, true) => calm += 1,
-            (true, false) => return None,
-            (false, answered) => {
-                quick += 1;
-                lost += usize::from(!answered);
+        if p.sent.since(before.sent) < CALM {
+            quick += 1;
+            lost += u32::from(p.rtt.is_none());
+            last_quick = Some(p.sent);
+        } else if last_quick.is_none_or(|q| p.sent.since(q) >= AFTERMATH) {
+            if p.rtt.is_none() {
+                return Trial::None;
             }
+            calm += 1;
         }
     }
-    let share = lost as f64 / quick.max(1) as f64;
-    let worth = quick >= TRIED_QUICK && lost < quick && share >= WORTH_A_TRIAL;
-    worth.then_some(Trial { share, calm })
+    let share = f64::from(lost) / f64::from(quick.max(1));
+    if quick < TRIED_QUICK || lost == quick || share < WORTH_A_TRIAL {
+        return Trial::None;
+    }
+    match calm {
+        0 => Trial::Wanted,
+        calm => Trial::Runs { share, calm },
+    }
 }
 
 /// Whether connections to an address should be made at leisure for a while: many of those in quick
 /// succession are lost, which may be a limit to their number.
 pub fn wants_calm(t: &TargetWindow, addr: IpAddr) -> bool {
-    trial(t, addr).is_some()
+    !matches!(trial(t, addr), Trial::None)
 }
 
 /// Whether a handshake was not answered, or only when the SYN was sent again.

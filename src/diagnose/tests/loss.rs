@@ -322,13 +322,13 @@ fn connections_made_at_leisure_tell_a_limit_from_loss() {
                 _ => echo(4),
             })
     };
-    let j = then(7, None).judge();
+    let j = then(8, None).judge();
     j.quiet();
     assert!(j.get(code::ICMP_RATE_LIMITED).is_some());
     // Not yet enough of them: nothing is said either way.
     assert!(then(3, None).judge().findings.is_empty());
     // The controls: one of the calm ones is lost as well, and nobody tries.
-    then(7, Some(3)).judge().only(code::PACKET_LOSS);
+    then(8, Some(4)).judge().only(code::PACKET_LOSS);
     then(0, None)
         .pings(Method::TcpConnect, T, 30, 100, one_in(2))
         .judge()
