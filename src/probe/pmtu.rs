@@ -22,9 +22,10 @@ mod volley;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::observation::{How, Method, Outcome, Pmtu, PmtuSample};
+use crate::model::observation::{How, Method, Outcome, Pmtu, PmtuHow, PmtuSample};
 use crate::model::text::SafeText;
 use crate::model::time::{Mono, Rtt};
 use crate::net::exchange::{Exchange, Shot};
@@ -44,6 +45,8 @@ use volley::Gunner;
 
 /// The most that one measurement may take.
 const MOST_TIME: Duration = Duration::from_secs(12);
+/// How long another kind of packet is tried where large echoes vanish: what passes does so at once.
+const SECOND_OPINION: Duration = Duration::from_millis(2500);
 /// Head start of each method before the next is tried as well.
 const HEAD_START: Duration = Duration::from_millis(250);
 /// Longest wait for a TCP port where nothing else was answered, and least where something was.
@@ -95,6 +98,11 @@ pub async fn measure(
     let clock = sockets.clock();
     let begun = clock.mono();
     let mut found = search(dst, sockets, rights, budget, ask).await;
+    if ask.via.is_none()
+        && let Some(other) = contradiction(dst, sockets, rights, budget, ask, &found).await
+    {
+        found = other;
+    }
     let patience = match found.sample.outcome {
         Outcome::Ok(_) => TCP_WAITS.1.max(found.patience),
         _ => TCP_WAITS.0,
@@ -103,6 +111,46 @@ pub async fn measure(
     found.sample.tcp = tcp::ask(dst, &ask.ports, patience, clock, sockets.source()).await;
     found.sample.took = Rtt::from_duration(clock.mono().since(begun));
     (found.how, found.sample)
+}
+
+/// Where large echoes vanish: what another kind of packet says, if those pass. Many hosts and
+/// filters drop large echoes and nothing else, which is no black hole.
+async fn contradiction(
+    dst: IpAddr,
+    sockets: &Sockets,
+    rights: &Rights,
+    budget: &Budget,
+    ask: &Ask,
+    found: &Found,
+) -> Option<Found> {
+    let pmtu = found.sample.outcome.ok()?;
+    let PmtuHow::Silent { first_bad, .. } = pmtu.how else {
+        return None;
+    };
+    let echo = [Method::IcmpRaw, Method::IcmpDatagram, Method::SystemPing];
+    if !echo.contains(&found.how.method) {
+        return None;
+    }
+    let by = |via| Ask {
+        via: Some(via),
+        ..ask.clone()
+    };
+    let (udp, tcp) = (by(MtuVia::Udp), by(MtuVia::Tcp));
+    let (udp, tcp) = tokio::join!(
+        timeout(SECOND_OPINION, search(dst, sockets, rights, budget, &udp)),
+        timeout(SECOND_OPINION, search(dst, sockets, rights, budget, &tcp)),
+    );
+    let passes = |other: &Found| {
+        let theirs = other.sample.outcome.ok();
+        theirs.is_some_and(|p| p.mtu >= first_bad && !matches!(p.how, PmtuHow::Silent { .. }))
+    };
+    let mut other = [udp.ok(), tcp.ok()].into_iter().flatten().find(passes)?;
+    other.how.why_not_better = Some(SafeText::new(format!(
+        "{dst} answers no {} packets above {} bytes",
+        found.how.method.label(),
+        pmtu.mtu
+    )));
+    Some(other)
 }
 
 struct Found {

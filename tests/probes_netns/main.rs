@@ -6,6 +6,7 @@
 mod lab;
 mod ping;
 mod pmtu;
+mod pmtu_echo;
 mod pmtu_tcp;
 mod quality;
 mod rights;

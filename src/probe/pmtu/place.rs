@@ -108,16 +108,9 @@ impl Gunner<'_> {
         }
         for look in 0..LOOKS {
             let missing = seen.missing();
-            let beyond = seen.beyond();
-            if let (Some(b), 0) = (beyond, look) {
-                // Once more, lest one lost packet move the place.
-                self.ask(&mut seen, bad, vec![b.ttl, b.ttl], false).await;
-                if seen.missing().is_empty() && seen.beyond() == beyond {
-                    break;
-                }
-            }
             // A hop that is silent for ever is waited for once if others tell the place.
-            if missing.is_empty() || self.out_of_time() || (beyond.is_some() && look > 1) {
+            let told = seen.beyond().is_some() && look > 1;
+            if missing.is_empty() || self.out_of_time() || told {
                 break;
             }
             if look > 0 {
@@ -125,7 +118,33 @@ impl Gunner<'_> {
             }
             self.ask(&mut seen, bad, missing, true).await;
         }
-        (seen.last(), seen.beyond())
+        // Once more, lest one lost packet or a spent budget move the place.
+        while let Some(b) = seen.beyond() {
+            let sure = self.hears_small_only(&mut seen, bad, b.ttl).await;
+            if seen.beyond() == Some(b) {
+                return (seen.last(), Some(b).filter(|_| sure));
+            }
+        }
+        (seen.last(), None)
+    }
+
+    /// Whether a hop answers a small packet right after it was silent to large ones: then it had an
+    /// answer left, and the large ones did not come so far.
+    async fn hears_small_only(&mut self, seen: &mut Seen, bad: u32, ttl: u8) -> bool {
+        for look in 0..LOOKS {
+            if look > 0 {
+                self.rest(REFILL).await;
+            }
+            self.ask(seen, bad, vec![ttl, ttl], false).await;
+            if seen.last().is_some_and(|h| h.ttl >= ttl) || self.out_of_time() {
+                break;
+            }
+            let heard = self.fire(&[(SMALL, Some(ttl))], Pace::Together).await;
+            if heard.first().is_some_and(|h| self.who(*h).is_some()) {
+                return true;
+            }
+        }
+        false
     }
 
     async fn ask(&mut self, seen: &mut Seen, bad: u32, ttls: Vec<u8>, small_too: bool) {
