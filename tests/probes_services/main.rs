@@ -28,6 +28,8 @@ mod serve;
 #[path = "../lab/skip.rs"]
 #[allow(dead_code)]
 mod skip;
+#[path = "../lab/steady.rs"]
+mod steady;
 mod tls;
 mod tls_chains;
 mod tls_live;
