@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::local::Interface;
 use crate::model::observation::ServerRole;
-use crate::model::target::Host;
+use crate::model::target::{Host, TargetKind};
 use crate::model::thresholds::Thresholds;
 use crate::model::time::{Mono, Stamp};
 use crate::model::window::{PathWindow, TargetWindow, Window};
@@ -92,6 +92,7 @@ pub fn same_prefix(a: IpAddr, b: IpAddr, len: u8) -> bool {
 pub fn name_of(t: &TargetWindow, addr: IpAddr) -> String {
     let id = t.target.id.as_str();
     match t.target.host() {
+        None if t.target.kind == TargetKind::Local => format!("the gateway {addr}"),
         Some(Host::Addr(a)) if *a == addr => id.to_owned(),
         _ => format!("{id} ({addr})"),
     }

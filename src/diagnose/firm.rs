@@ -15,6 +15,7 @@ use super::loss::{is_rationed, judged_series, tcp_is_doubtful};
 use super::{quality, reach};
 use crate::model::catalogue as code;
 use crate::model::finding::Finding;
+use crate::model::local::DefaultRoute;
 use crate::model::observation::{DnsSample, Method, Outcome};
 use crate::model::service::speaks_tls;
 use crate::model::target::{Host, TargetKind};
@@ -28,6 +29,9 @@ const RATIONED_PINGS: u32 = 6;
 const PROGRAM_PINGS: u32 = 6;
 /// Pings after which a single loss is judged to be chance.
 const PINGS_AFTER_LOSS: u32 = 120;
+
+/// Pings of a gateway after which its link is no longer waited for, while none was lost.
+const LINK_PINGS: u32 = 20;
 
 /// Looks at the local tables after which a gateway of unknown state is no longer waited for.
 const LOOKS_FOR_GATEWAY: u32 = 12;
@@ -73,6 +77,9 @@ fn local(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str>
         missing.push("gateway");
     }
     if f.window.order.len() == 1 && !broken {
+        if !first_link_is_known(f, t, local.value.default_routes.iter(), findings) {
+            missing.push("loss");
+        }
         let servers = local.value.resolvers.servers.iter();
         if servers
             .clone()
@@ -82,6 +89,32 @@ fn local(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> Vec<&'static str>
         }
     }
     missing
+}
+
+/// Whether each gateway that answers pings was sent enough of them, or loses as is told.
+fn first_link_is_known<'a>(
+    f: &Facts,
+    t: &TargetWindow,
+    mut routes: impl Iterator<Item = &'a DefaultRoute>,
+    findings: &[Finding],
+) -> bool {
+    routes.all(|r| {
+        let series = r.gateway.and_then(|gw| judged_series(t, gw));
+        let Some((gw, series)) = r.gateway.zip(series) else {
+            return true;
+        };
+        let told = findings.iter().any(|x| {
+            [code::PACKET_LOSS, code::ICMP_RATE_LIMITED].contains(&x.code)
+                && x.location.address.or(x.location.to_address) == Some(gw)
+        });
+        let (sent, lost) = series.loss_since(f.horizon());
+        let needed = if lost > 0 {
+            PINGS_AFTER_LOSS
+        } else {
+            LINK_PINGS
+        };
+        told || sent >= needed
+    })
 }
 
 fn asked_enough(r: &Recent<DnsSample>) -> bool {

@@ -70,6 +70,7 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
     };
     let mut findings = Vec::new();
     local::judge(&facts, &mut findings);
+    loss::first_link(&facts, &mut findings);
     dns::judge(&facts, &mut findings);
     let clock = clock::judge(&facts, &mut findings);
     for id in &window.order {

@@ -8,6 +8,7 @@ use super::{quality, reach};
 use crate::model::finding::{Finding, RuledOut, Severity};
 use crate::model::observation::{PmtuHow, TlsSample};
 use crate::model::stats::{at_most, wilson};
+use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::window::{Recent, TargetWindow};
 
@@ -32,6 +33,15 @@ pub fn ruled_out(f: &Facts, findings: &[Finding]) -> Vec<RuledOut> {
                 text: SafeText::new(text),
             });
         };
+        if f.window.order.len() == 1
+            && let Some(local) = f.window.local.as_ref().filter(|_| *id == TargetId::local())
+        {
+            for gw in local.value.default_routes.iter().filter_map(|r| r.gateway) {
+                if let Some(text) = loss(f, t, gw).filter(|_| !alarmed(&["packet-loss"])) {
+                    push("loss", text);
+                }
+            }
+        }
         for addr in t.addresses() {
             if reach::is_cut_off(f, t, *addr, findings) {
                 continue;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::answers::last_answer;
 use super::facts::Facts;
 use super::{dns, firm, reach};
+use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Severity, TargetState};
 use crate::model::target::{Host, Target, TargetId, TargetKind};
 use crate::model::text::SafeText;
@@ -23,7 +24,11 @@ pub fn states(f: &Facts, findings: &[Finding]) -> Vec<(TargetId, TargetState)> {
 fn of(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> TargetState {
     let mine = || findings.iter().filter(|x| x.subject == t.target.id);
     if let Some(x) = mine().find(|x| x.severity == Severity::Critical) {
-        return TargetState::Down(SafeText::new(x.code.as_str()));
+        let why = SafeText::new(x.code.as_str());
+        return match spares_it(f, t, x) {
+            true => TargetState::Degraded(why),
+            false => TargetState::Down(why),
+        };
     }
     if let Some(x) = root_cause(f, t, findings) {
         return TargetState::Down(SafeText::new(format!("explained by {}", x.code)));
@@ -39,6 +44,14 @@ fn of(f: &Facts, t: &TargetWindow, findings: &[Finding]) -> TargetState {
     } else {
         TargetState::Learning
     }
+}
+
+/// Whether a fault of this host lets the target be: a dead gateway of the other family, where it
+/// still answers over one.
+fn spares_it(f: &Facts, t: &TargetWindow, x: &Finding) -> bool {
+    let of_this_host = [code::GATEWAY_UNREACHABLE, code::NO_DEFAULT_ROUTE].contains(&x.code);
+    let mut all = t.addresses().iter();
+    of_this_host && all.any(|a| reach::heard_lately(f, t, *a))
 }
 
 /// A fault elsewhere that explains why the target does not answer: of this host, or of the

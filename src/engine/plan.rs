@@ -73,7 +73,8 @@ fn local(window: &Window, t: &TargetWindow, reach: Reach, tasks: &mut Plan) {
             Task::Ping {
                 addr: gw,
                 via,
-                slow: true,
+                // With no other target the first link is the question.
+                slow: window.order.len() > 1,
             },
             id,
         );

@@ -21,7 +21,7 @@ use super::facts::Facts;
 use super::{reach, reproduce};
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::observation::{DnsSample, IcmpError, Outcome, Refusal, ServerRole};
+use crate::model::observation::{DnsSample, IcmpError, ObsId, Outcome, Refusal, ServerRole};
 use crate::model::target::TargetId;
 use crate::model::thresholds::Thresholds;
 use crate::model::time::Mono;
@@ -65,7 +65,7 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
                 reach::explaining(f, server.ip(), out).is_some()
             };
             if !explained {
-                out.push(resolver_down(*server, seen, run, only_one));
+                out.push(resolver_down(f, *server, seen, run, only_one));
             }
             continue;
         }
@@ -304,7 +304,15 @@ fn is_closed(run: &[&Dated<DnsSample>]) -> bool {
     })
 }
 
+/// The newest answer over TCP, if it came after the first of these questions.
+fn by_tcp(f: &Facts, server: SocketAddr, run: &[&Dated<DnsSample>]) -> Option<ObsId> {
+    let first = run.last()?.at.mono;
+    let last = f.window.dns_tcp.get(&server)?.last()?;
+    (last.at.mono >= first && last.value.outcome.ok().is_some()).then_some(last.id)
+}
+
 fn resolver_down(
+    f: &Facts,
     server: SocketAddr,
     seen: &Server,
     run: &[&Dated<DnsSample>],
@@ -344,10 +352,11 @@ fn resolver_down(
     } else {
         Severity::Warning
     };
-    let how = if closed {
-        "its port 53 is closed"
-    } else {
-        "no answer at all"
+    let over_tcp = by_tcp(f, server, run);
+    let how = match (closed, over_tcp) {
+        (_, Some(_)) => "it answers over TCP, and over UDP nothing",
+        (true, None) => "its port 53 is closed",
+        (false, None) => "no answer at all",
     };
     let (name, rtype) = run.first().map_or(("", ""), |d| {
         (d.value.name.as_str(), d.value.rtype.as_str())
@@ -357,7 +366,7 @@ fn resolver_down(
     } else {
         "; another resolver answers"
     };
-    Build::new(
+    let mut b = Build::new(
         code::RESOLVER_DOWN,
         severity,
         &subject,
@@ -374,7 +383,12 @@ fn resolver_down(
     .evidence(
         run.iter().map(|d| d.id),
         format!("0 of the last {} questions answered ({how})", run.len()),
-    )
-    .reproduce(reproduce::dns(server, name, rtype))
-    .done()
+    );
+    if let Some(id) = over_tcp {
+        b = b.evidence(
+            [id],
+            "a question over TCP was answered meanwhile: the server, or something on the way, drops UDP port 53",
+        );
+    }
+    b.reproduce(reproduce::dns(server, name, rtype)).done()
 }

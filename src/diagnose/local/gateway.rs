@@ -21,8 +21,14 @@ use crate::model::window::{Dated, PingPoint};
 
 /// Looks in a row with a failed gateway entry before it is believed.
 const FAILED_LOOKS: usize = 3;
-/// Pings in a row that a gateway which used to answer must miss.
+/// Time after which a look-up that goes on has failed before: three questions, a second apart
+/// (`mcast_solicit` and `retrans_time_ms`, arp(7)).
+const RESOLVES: Duration = Duration::from_millis(3500);
+/// Pings in a row that a gateway which used to answer must miss, at least: the more it missed
+/// before, the more.
 const MISSED: usize = 3;
+/// Chance that so many are lost on a link that loses some, below which it is the gateway.
+const BY_CHANCE: f64 = 1e-4;
 
 /// Why a gateway is thought to be gone.
 struct Gone {
@@ -111,7 +117,11 @@ fn by_table(f: &Facts, route: &DefaultRoute, gw: IpAddr) -> Option<Gone> {
     let answered = pings(f, gw)
         .filter(|p| p.sent >= f.now.mono.minus(Duration::from_secs(3)))
         .any(|p| p.rtt.is_some());
-    if run.len() < FAILED_LOOKS || !ever_failed || answered {
+    // While packets go on leaving, the kernel begins again as soon as it has failed: the entry is
+    // incomplete at each look.
+    let (newest, oldest) = (run.first()?, run.last()?);
+    let in_vain = newest.at.mono.since(oldest.at.mono) >= RESOLVES;
+    if run.len() < FAILED_LOOKS || !(ever_failed || in_vain) || answered {
         return None;
     }
     let what = if gw.is_ipv6() {
@@ -136,7 +146,7 @@ fn by_table(f: &Facts, route: &DefaultRoute, gw: IpAddr) -> Option<Gone> {
 fn by_silence(f: &Facts, gw: IpAddr) -> Option<Gone> {
     let missed = missed(f, gw);
     let (newest, oldest) = (missed.first()?, missed.last()?);
-    if missed.len() < MISSED || heard_beyond(f, gw.is_ipv6(), oldest.sent) {
+    if missed.len() < needed(f, gw, missed.len()) || heard_beyond(f, gw.is_ipv6(), oldest.sent) {
         return None;
     }
     Some(Gone {
@@ -155,10 +165,22 @@ fn by_silence(f: &Facts, gw: IpAddr) -> Option<Gone> {
 /// Whether the gateway has begun to miss pings while all is silent, too few to say so.
 pub(in crate::diagnose) fn in_doubt(f: &Facts, gw: IpAddr) -> bool {
     let missed = missed(f, gw);
-    missed.len() < MISSED
+    missed.len() < needed(f, gw, missed.len())
         && missed
             .last()
             .is_some_and(|oldest| !heard_beyond(f, gw.is_ipv6(), oldest.sent))
+}
+
+/// How many pings in a row must be missed, where some were lost before the newest run of so many.
+fn needed(f: &Facts, gw: IpAddr, run: usize) -> usize {
+    let lost = pings(f, gw).filter(|p| p.rtt.is_none()).count();
+    let answered = pings(f, gw).filter(|p| p.rtt.is_some()).count();
+    let before = lost.saturating_sub(run);
+    if before == 0 {
+        return MISSED;
+    }
+    let share = (before + 1) as f64 / (before + answered + 2) as f64;
+    MISSED.max((BY_CHANCE.ln() / share.ln()).ceil() as usize)
 }
 
 /// The newest pings of a gateway that once answered, as far as they were all missed; newest first.

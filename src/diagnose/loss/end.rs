@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::diagnose::facts::Facts;
 use crate::model::observation::{Method, ObsId, Outcome, Refusal, TcpSample};
 use crate::model::stats::wilson;
+use crate::model::target::TargetKind;
 use crate::model::time::Mono;
 use crate::model::window::{PingPoint, PingSeries, TargetWindow};
 
@@ -109,8 +110,8 @@ pub(super) enum Other {
 /// Chance that so many calm handshakes succeed, below which a limit of the quick ones is likelier.
 const BY_CHANCE: f64 = 0.02;
 
-/// Whether the connections that were made at leisure speak against the loss of those that were
-/// made in quick succession: somebody limits new connections.
+/// Whether the connections that were made at leisure, or the pings, speak against the loss of those
+/// in quick succession: somebody limits their number.
 pub(super) fn is_limited(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
     let ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
     let calm = ports.map(|(_, r)| {
@@ -127,7 +128,7 @@ pub(super) fn is_limited(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLo
         return Other::Limits(n);
     }
     let waited = f.now.mono.since(loss.begun);
-    match trial(t, addr) {
+    match trial(t, addr, loss.method) {
         Trial::Runs { share, calm } if by_chance(share, calm) => Other::Limits(calm),
         Trial::Runs { .. } if waited < PATIENCE * 3 => Other::Pending,
         Trial::Wanted if waited < PATIENCE => Other::Pending,
@@ -159,12 +160,11 @@ enum Trial {
     Runs { share: f64, calm: u32 },
 }
 
-fn trial(t: &TargetWindow, addr: IpAddr) -> Trial {
-    let tcp = Method::TcpConnect;
+fn trial(t: &TargetWindow, addr: IpAddr, method: Method) -> Trial {
     let series = t
         .pings
         .iter()
-        .filter(|((a, m, _), _)| *a == addr && *m == tcp);
+        .filter(|((a, m, _), _)| *a == addr && *m == method);
     let Some(series) = series.map(|(_, s)| s).max_by_key(|s| s.answered()) else {
         return Trial::None;
     };
@@ -194,10 +194,12 @@ fn trial(t: &TargetWindow, addr: IpAddr) -> Trial {
     }
 }
 
-/// Whether connections to an address should be made at leisure for a while: many of those in quick
-/// succession are lost, which may be a limit to their number.
-pub fn wants_calm(t: &TargetWindow, addr: IpAddr) -> bool {
-    !matches!(trial(t, addr), Trial::None)
+/// Whether an address should be pinged by this method at leisure for a while: many of the pings in
+/// quick succession are lost, which may be a limit to their number. Of echoes only where nothing
+/// else could tell, at a gateway that is looked at alone.
+pub fn wants_calm(t: &TargetWindow, addr: IpAddr, method: Method) -> bool {
+    let alone = t.target.kind == TargetKind::Local;
+    (method == Method::TcpConnect || alone) && !matches!(trial(t, addr, method), Trial::None)
 }
 
 /// Whether a handshake was not answered, or only when the SYN was sent again.

@@ -23,6 +23,7 @@ use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::observation::Method;
 use crate::model::stats::wilson;
+use crate::model::target::{TargetId, TargetKind};
 use crate::model::window::{PathWindow, TargetWindow};
 
 /// Pushes `packet-loss`, `icmp-rate-limited` and `silent-hop`.
@@ -47,6 +48,30 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             }
         }
         quiet::judge(f, t, *addr, lossy.as_ref(), out);
+    }
+}
+
+/// Pushes `packet-loss` of the first link, where nothing but this host is asked about: its gateways
+/// are all there is to judge it by.
+pub fn first_link(f: &Facts, out: &mut Vec<Finding>) {
+    let (Some(local), Some(t)) = (&f.window.local, f.window.targets.get(&TargetId::local())) else {
+        return;
+    };
+    if f.window.order.len() > 1 {
+        return;
+    }
+    for gw in local.value.default_routes.iter().filter_map(|r| r.gateway) {
+        let gone = out
+            .iter()
+            .any(|x| x.code == code::GATEWAY_UNREACHABLE && x.location.address == Some(gw));
+        let Some(loss) = end_loss(f, t, gw).filter(|_| !gone) else {
+            continue;
+        };
+        match end::is_limited(f, t, gw, &loss) {
+            Other::Limits(calm) => out.push(quiet::limited_end(t, gw, &loss, calm)),
+            Other::Agrees => out.push(packet_loss(f, t, gw, &loss)),
+            Other::Pending | Other::Denies(..) => {}
+        }
     }
 }
 
@@ -156,6 +181,9 @@ fn packet_loss(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Fin
         }
     } else {
         place.to_address = Some(addr);
+        if t.target.kind == TargetKind::Local {
+            (place.hop, place.to_hop) = (Some(0), Some(1));
+        }
     }
     let (low, high) = wilson(loss.lost, loss.sent);
     let begins = place.describe();

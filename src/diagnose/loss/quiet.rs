@@ -160,22 +160,23 @@ pub(super) fn limited_end(t: &TargetWindow, addr: IpAddr, loss: &EndLoss, calm: 
     )
     .which(format!("{addr} end"))
     .confidence(0.8)
-    .summary(format!(
-        "new connections to {} are limited: those in quick succession vanish, those made one by \
-         one all succeed",
-        name_of(t, addr)
-    ))
+    .summary(match loss.method {
+        Method::TcpConnect => format!(
+            "new connections to {} are limited: those in quick succession vanish, those made one \
+             by one all succeed",
+            name_of(t, addr)
+        ),
+        _ => format!(
+            "{} rations its answers to pings: those in quick succession vanish, those sent one by \
+             one are all answered",
+            name_of(t, addr)
+        ),
+    })
     .evidence(
         loss.ids.clone(),
-        format!(
-            "{} of {} handshakes made as pings lost",
-            loss.lost, loss.sent
-        ),
+        format!("{} of {} pings lost", loss.lost, loss.sent),
     )
-    .evidence(
-        [],
-        format!("{calm} of {calm} handshakes at leisure answered at once"),
-    )
+    .evidence([], format!("{calm} of {calm} at leisure answered at once"))
     .done()
 }
 

@@ -27,8 +27,9 @@ const LAST_RESORT: Duration = Duration::from_secs(8);
 
 /// Rounds after which a loop that only one of them shows is no longer expected.
 const HALF_PROOF: u32 = 6;
-/// Looks after which a gateway is no longer in doubt: it has a finding, or answers all the same.
-const DOUBT: usize = 5;
+/// Looks after which a gateway is no longer in doubt: it has a finding, or answers all the same. At
+/// two a second more than a look-up takes to fail.
+const DOUBT: usize = 10;
 
 /// An answer so long ago does not speak against a fault of now.
 const RECENTLY: Duration = Duration::from_secs(3);

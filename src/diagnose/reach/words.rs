@@ -268,7 +268,7 @@ fn start(
 /// without ARP, a local firewall. Then nothing leaves, and there are no traceroute rounds.
 pub(super) fn refused_here(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<Finding> {
     let after = last_answer(t, addr).map_or(Mono(0), |(at, _)| at.mono);
-    let mut newest: Vec<(Mono, Stamp, ObsId, Option<String>)> = t
+    let mut newest: Vec<(Mono, Stamp, ObsId, Option<String>, bool)> = t
         .pings
         .iter()
         .filter(|((a, ..), _)| *a == addr)
@@ -280,7 +280,11 @@ pub(super) fn refused_here(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<
                 Some((Some(by), Refusal::Icmp(e), _)) if f.is_own(*by) => Some(e.label()),
                 _ => None,
             };
-            (p.sent, p.at, p.id, words)
+            let asked_in_vain = matches!(
+                p.refusal,
+                Some((_, Refusal::Icmp(IcmpError::HostUnreachable), _))
+            );
+            (p.sent, p.at, p.id, words, asked_in_vain)
         })
         .collect();
     newest.sort_by_key(|(sent, ..)| std::cmp::Reverse(*sent));
@@ -307,9 +311,13 @@ pub(super) fn refused_here(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<
     } else {
         let mut place = Location::of(PlaceKind::Local);
         place.hop = Some(0);
-        start(code::ROUTE_UNREACHABLE, t, addr, place, since, 0.9).summary(format!(
-            "no route to {target} on this host itself: its kernel says \"{words}\""
-        ))
+        let why = match last.4 {
+            // Where a route was missing the kernel would not have sent for the next hop.
+            true => format!("the next hop towards it does not answer {}", arp(addr)),
+            false => format!("its kernel says \"{words}\""),
+        };
+        start(code::ROUTE_UNREACHABLE, t, addr, place, since, 0.9)
+            .summary(format!("no route to {target} on this host itself: {why}"))
     };
     let ids = run.iter().map(|p| p.2);
     Some(

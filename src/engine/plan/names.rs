@@ -11,6 +11,9 @@ use crate::model::target::{TargetId, TargetKind};
 use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
 
+/// Unanswered questions after which a server is asked over TCP as well.
+const SILENT: usize = 3;
+
 pub(super) fn dns_target(window: &Window, t: &TargetWindow, name: &str, tasks: &mut Plan) {
     let id = &t.target.id;
     if let TargetKind::Dns {
@@ -68,7 +71,7 @@ pub(super) fn over_tcp(window: &Window, tasks: &mut Plan) {
         }
         let known = |id: &&TargetId| {
             let t = window.targets.get(*id);
-            t.is_some_and(|t| answers(t, server.0))
+            t.is_some_and(|t| answers(t, server.0) || is_silent(t, server.0))
         };
         if let Some(id) = ids.iter().find(known) {
             heard.insert(server, id);
@@ -122,6 +125,16 @@ fn answers(t: &TargetWindow, server: SocketAddr) -> bool {
         r.iter()
             .any(|d| d.value.outcome.ok().is_some() || d.value.is_cut_off(d.how.method))
     })
+}
+
+/// Whether the server left several questions of this target unanswered and answered none: whether it
+/// answers over TCP tells a dead one from a filter.
+fn is_silent(t: &TargetWindow, server: SocketAddr) -> bool {
+    let asked = t.dns.iter().filter(|(k, _)| k.server == server);
+    let lost = asked.flat_map(|(_, r)| r.iter());
+    lost.filter(|d| matches!(d.value.outcome, Outcome::Timeout { .. }))
+        .count()
+        >= SILENT
 }
 
 /// Role of a server in the sample that a DNS task makes.

@@ -14,7 +14,7 @@ use crate::diagnose;
 use crate::engine::plan::Via;
 use crate::model::observation::{Afterwards, Body, How, Method, Outcome, PingSample};
 use crate::model::time::Rtt;
-use crate::model::window::PingSeries;
+use crate::model::window::{PingSeries, TargetWindow};
 use crate::probe::ping::{CLOSED_UDP_PORT, PingVia, Pinger};
 
 /// Spacing while the verdict is not firm: at most ten a second to one target.
@@ -118,7 +118,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
             _ if seq >= IN_VAIN && history.is_answered_otherwise(world, addr, via) => STEADY,
             // Its answers are rationed anyway.
             Via::Udp => spacing(&history, via, slow, fast.max(FAST), starting),
-            Via::Tcp(_) if wants_calm(world, addr) => STEADY,
+            Via::Tcp(_) | Via::Icmp if wants_calm(world, addr, via) => STEADY,
             _ => spacing(&history, via, slow, fast, starting),
         };
         // After a stall the pace is taken up again; what was missed is not made up for, since no
@@ -234,9 +234,17 @@ impl History {
     }
 }
 
-/// Whether connections should be made at leisure, to see whether only their number is limited.
-fn wants_calm(world: &World, addr: IpAddr) -> bool {
-    world.of_audience(|t| Some(diagnose::wants_calm(t, addr))) == Some(true)
+/// Whether pings should be sent at leisure, to see whether only their number is limited.
+fn wants_calm(world: &World, addr: IpAddr, via: Via) -> bool {
+    let methods: &[Method] = match via {
+        Via::Tcp(_) => &[Method::TcpConnect],
+        _ => &[Method::IcmpRaw, Method::IcmpDatagram],
+    };
+    let wants = |t: &TargetWindow| {
+        let mut each = methods.iter();
+        each.any(|m| diagnose::wants_calm(t, addr, *m))
+    };
+    world.of_audience(|t| Some(wants(t))) == Some(true)
 }
 
 /// The slowest answer of the routers on the way.
