@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod command;
+pub mod condition;
 pub mod device;
 pub mod dns;
 pub mod event;

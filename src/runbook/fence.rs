@@ -75,7 +75,9 @@ pub(super) fn read(info: Option<&str>, content: &str, line: u32) -> Read {
         not_runnable: None,
         timeout_s: info_read.timeout_s.unwrap_or(DEFAULT_TIMEOUT_S),
         risk: info_read.risk.unwrap_or(Risk::Change),
+        checks: Vec::new(),
     };
+    let mut warnings = info_read.warnings;
     let mut placeholders = Vec::new();
     if is_shell(language) || language == "probe" {
         placeholders = list_placeholders(&content, line);
@@ -97,12 +99,15 @@ pub(super) fn read(info: Option<&str>, content: &str, line: u32) -> Read {
         fence.not_runnable = why_not(language, info.is_some());
         if language == "probe" {
             fence.risk = Risk::Read;
+            let (checks, wrong) = super::checks::read(&lines, line);
+            fence.checks = checks;
+            warnings.extend(wrong);
         }
     }
     Read {
         fence,
         placeholders,
-        warnings: info_read.warnings,
+        warnings,
     }
 }
 

@@ -74,6 +74,12 @@ fn link_problem(
 }
 
 fn check_step(step: &Step, document: &Document, problems: &mut Vec<Problem>) {
+    if !step.choices.is_empty() && step.choices.iter().all(|c| c.when.is_some()) {
+        problems.push(problem(
+            step.line,
+            "a decision without a default: end its list with an option that has no condition",
+        ));
+    }
     let words = step_words(step);
     let says = |any: &[&str]| any.iter().any(|w| words.contains(w));
     let same_phase = |any: &[&str]| {
@@ -257,6 +263,21 @@ mod tests {
                 "Verify.\n\n```sh\nx --token=abcd1234efgh\n```\n",
                 "Verify.\n\n```sh\nx --token=<TOKEN>\n```\n",
                 "placeholder",
+            ),
+            (
+                "# A\n\nDecision: x?\n\n- [a](#a) <!-- when: tls.ok -->\n",
+                "# A\n\nDecision: x?\n\n- [a](#a) <!-- when: tls.ok -->\n- else [a](#a)\n",
+                "without a default",
+            ),
+            (
+                "# A\n\nDecision: x?\n\n- [a](#a) <!-- when: tls.okay -->\n- [a](#a)\n",
+                "# A\n\nDecision: x?\n\n- [a](#a)\n  <!-- when: tls.ok -->\n- [a](#a)\n",
+                "condition not understood",
+            ),
+            (
+                "```probe\nping {{target}}\nexpect: los < 1\n```\n",
+                "```probe\nping {{target}}\nexpect: loss < 1 %\n```\n",
+                "expectation not understood",
             ),
             (
                 "Decision: a or b?\n\n- a\n- b\n",

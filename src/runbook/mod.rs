@@ -4,6 +4,7 @@
 //! one confirmed script. Opening, listing and linting execute nothing. A value never becomes
 //! part of a command's text: see [`placeholder`].
 
+mod checks;
 pub mod environment;
 pub mod execute;
 pub mod fence;
