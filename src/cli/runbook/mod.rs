@@ -1,4 +1,8 @@
-//! `warroom runbook list|show|lint`: how a file was understood. Nothing of a runbook is run here.
+//! `warroom runbook list|show|lint|test`: how a file was understood, and which way it leads.
+//! Nothing of a runbook is run here.
+
+mod recording;
+mod test;
 
 use std::io::Write;
 
@@ -33,6 +37,13 @@ pub enum RunbookCommand {
         /// Names or paths; all that are listed if none is given.
         names: Vec<String>,
     },
+    /// Test runbooks against recorded observations, without a network: which branch is taken.
+    ///
+    /// The cases of NAME.md are in NAME.test.toml beside it; docs/runbooks.md describes them.
+    Test {
+        /// Names or paths; all that are listed and have cases if none is given.
+        names: Vec<String>,
+    },
 }
 
 /// Runs a subcommand and prints to `out`. Exit code 1 if `lint` found problems.
@@ -49,6 +60,7 @@ pub fn run(command: &RunbookCommand, out: &mut dyn Write) -> anyhow::Result<u8> 
             }
         }
         RunbookCommand::Lint { names } => return lint_all(&library, names, out),
+        RunbookCommand::Test { names } => return test::run(&library, names, out),
     }
     Ok(0)
 }
@@ -133,13 +145,13 @@ fn front_json(document: &Document) -> Value {
 fn step_json(step: &Step) -> Value {
     let commands: Vec<Value> = step.fences().map(command_json).collect();
     json!({"id": step.id, "line": step.line, "end_line": step.end_line, "phase": step.phase, "kind": step.kind,
-           "title": step.title, "commands": commands})
+           "title": step.title, "commands": commands, "choices": step.choices})
 }
 
 fn command_json(f: &Fence) -> Value {
     json!({"line": f.line, "language": f.language, "text": fence::stripped(f.language.as_str(), &f.text),
            "risk": f.risk, "runnable": f.command.is_some(), "why_not": f.not_runnable, "timeout_s": f.timeout_s,
-           "script": f.command.as_ref().map(|c| &c.script)})
+           "script": f.command.as_ref().map(|c| &c.script), "checks": f.checks})
 }
 
 fn show(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -171,6 +183,11 @@ fn show(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
         writeln!(out, "\n {number:>3}. [{}] line {}", kind(step), step.line)?;
         for block in &step.blocks {
             show_block(block, out)?;
+        }
+        for choice in &step.choices {
+            if let Some(when) = &choice.when {
+                writeln!(out, "      {} when {}", choice.link, when.text())?;
+            }
         }
     }
     Ok(())
