@@ -4,6 +4,8 @@
 
 #[path = "screens/chart.rs"]
 mod chart;
+#[path = "screens/decisions.rs"]
+mod decisions;
 #[path = "screens/fixture.rs"]
 mod fixture;
 #[path = "screens/flows.rs"]

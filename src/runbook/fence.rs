@@ -121,7 +121,7 @@ fn overall(declared: Option<Risk>, computed: Risk) -> Risk {
 
 fn why_not(language: &str, fenced: bool) -> Option<SafeText> {
     match language {
-        "probe" => Some(SafeText::new("shown beside the live panes")),
+        "probe" => Some(SafeText::new("the console's own probes answer it")),
         "" if fenced => Some(SafeText::new(
             "the block names no language: it can be copied, but is not run as shell",
         )),

@@ -10,6 +10,7 @@
 
 pub mod action;
 pub mod app;
+pub mod decision;
 mod dismiss;
 pub mod doc;
 pub mod facts;

@@ -271,6 +271,7 @@ fn keys(app: &App, cols: usize) -> Line {
         _ if matches!(place, Place::Input | Place::Palette | Place::Menu) => "accept",
         Screen::Overview => "open",
         Screen::Runbook if app.shows_runbook_list() => "open",
+        Screen::Runbook if app.decided().is_some() => "take",
         Screen::Runbook => "run",
         Screen::Timeline => "detail",
         _ => "finding",
@@ -286,6 +287,7 @@ fn keys(app: &App, cols: usize) -> Line {
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
                 (Action::Next, _) if place == Place::Chart => "hop",
+                (Action::Next, Screen::Runbook) if app.decided().is_some() => "option",
                 (Action::Next, Screen::Runbook) => "command",
                 (Action::Next, _) => "target",
                 _ => e.name,

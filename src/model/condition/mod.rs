@@ -22,6 +22,9 @@ use super::catalogue;
 use super::finding::{Code, PlaceKind};
 use super::text::SafeText;
 
+/// Most codes of a list that are told by name.
+const NAMED: usize = 3;
+
 /// What is known of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,9 +223,13 @@ impl Condition {
     }
 }
 
+/// The first codes by name, how many others.
 fn listed(codes: &[Code]) -> String {
-    let names: Vec<&str> = codes.iter().map(Code::as_str).collect();
-    names.join(", ")
+    let names: Vec<&str> = codes.iter().map(Code::as_str).take(NAMED).collect();
+    match codes.len() - names.len() {
+        0 => names.join(", "),
+        others => format!("{} and {others} others", names.join(", ")),
+    }
 }
 
 fn walk<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Node)) {
