@@ -154,6 +154,7 @@ fn draw(bencher: Bencher, count: u32) {
             states: judged.states,
             ruled_out: judged.ruled_out,
             pending: Vec::new(),
+            comparison: None,
         }),
         notices: Vec::new(),
     })));

@@ -4,6 +4,8 @@
 
 #[path = "console/bad_input.rs"]
 mod bad_input;
+#[path = "console/change.rs"]
+mod change;
 #[path = "console/disk.rs"]
 mod disk;
 #[path = "console/ending.rs"]

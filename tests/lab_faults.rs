@@ -622,6 +622,13 @@ fn tls_protocol_old() {
 }
 
 #[test]
+fn tls_ciphers_old() {
+    on_each_user("TLS ciphers old", |lab| {
+        bad_tls(lab, BadTls::OldCiphers, "tls-protocol-old", "warning")
+    });
+}
+
+#[test]
 fn tls_handshake_refused() {
     on_each_user("TLS handshake refused", |lab| {
         bad_tls(lab, BadTls::Refused, "tls-handshake-refused", "critical")
@@ -713,6 +720,20 @@ fn http_slow() {
             .expect_only("http-slow", &url)
             .severity(&["warning"])
             .at("endpoint", dst(V4));
+    });
+}
+
+#[test]
+fn http_answers_late() {
+    on_each_user("HTTP with late answers", |lab| {
+        lab.serve_late(2);
+        let url = format!("http://{}/", dst(V4));
+        let seen = lab.check(&[&url]);
+        seen.expect_only("http-slow", &url)
+            .severity(&["warning"])
+            .at("endpoint", dst(V4))
+            .saying("until the first byte");
+        seen.expect_state(&url, &["degraded"]);
     });
 }
 

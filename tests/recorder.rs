@@ -11,8 +11,12 @@ mod chain;
 mod folder;
 #[path = "recorder/kills.rs"]
 mod kills;
+#[path = "recorder/replay.rs"]
+mod replay;
 #[path = "recorder/rig.rs"]
 mod rig;
+#[path = "recorder/samples.rs"]
+mod samples;
 #[path = "recorder/session.rs"]
 mod session;
 #[path = "recorder/trouble.rs"]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "screens/change.rs"]
+mod change;
 #[path = "screens/chart.rs"]
 mod chart;
 #[path = "screens/decisions.rs"]

@@ -136,6 +136,8 @@ pub enum Sub {
         #[command(subcommand)]
         command: super::incident::IncidentCommand,
     },
+    /// Look at a recorded incident in the console, at any instant of it
+    Replay(super::replay::ReplayArgs),
     /// Runbooks: list, show, lint
     Runbook {
         /// What to do.

@@ -10,10 +10,12 @@ use super::{CliError, HEALTHY, warn};
 use crate::config::Config;
 use crate::config::theme::Theme;
 use crate::console::terminal::{
-    App, AppInit, Exit, Facts, Link, Options, Settings, Shown, Terminal, kept_panics, run as show,
+    App, AppInit, Exit, Facts, Keymap, Link, Options, Settings, Shown, Terminal, kept_panics,
+    run as show,
 };
 use crate::engine::recorder::{Leave, Place, Recorder, RecorderHandle, Who};
 use crate::engine::{self, Adopt, Recording};
+use crate::incident::samples::Limits;
 use crate::incident::{Folder, Store};
 use crate::inventory;
 use crate::model::incident::Incident;
@@ -47,8 +49,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     {
         warn(text);
     }
-    let keys = setup::keymap(&config)?;
-    let facts = Facts::from_env();
+    let Look { facts, keys, theme } = look(&config, args.theme.as_deref())?;
     let clock = Clock::start();
     let rights = Rights::detect();
     let sockets = setup::sockets(common, clock, false);
@@ -76,7 +77,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
         rights,
     )?;
     setup.adopt = adopt(&config, &secrets);
-    let (handle, news) = Recorder::start(place, clock, secrets, who);
+    let (handle, news) = Recorder::start(place, clock, secrets, who, limits(&config));
     let (name, dir) = folder_name(&handle);
     setup.origins = Some(config.address_origin.clone());
     setup.recording = Some(Recording { handle, news });
@@ -99,10 +100,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
             keys,
         },
     });
-    let shown = Shown {
-        app,
-        theme: theme(args, &config, facts)?,
-    };
+    let shown = Shown { app, theme };
     let runtime = setup::runtime(setup.targets.len())?;
     let (exit, leave) = runtime.block_on(async {
         let engine = engine::start(setup);
@@ -120,6 +118,14 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     });
     runtime.shutdown_timeout(Duration::from_millis(50));
     farewell(exit, leave)
+}
+
+/// How long samples are kept, if they are.
+fn limits(config: &Config) -> Option<Limits> {
+    config.record.samples.then(|| Limits {
+        size: config.record.samples_size,
+        age: i64::try_from(config.record.samples_raw.as_millis()).unwrap_or(i64::MAX),
+    })
 }
 
 /// A target that is added later has the devices and communities that it would have had from the
@@ -229,11 +235,24 @@ fn folder_name(handle: &RecorderHandle) -> (SafeText, SafeText) {
     }
 }
 
-fn theme(args: &ConsoleArgs, config: &Config, facts: Facts) -> Result<Theme, CliError> {
-    match args.theme.as_deref().or(config.display.theme.as_deref()) {
-        None => Ok(Theme::for_depth(facts.depth)),
-        Some(name) => Theme::named(name, facts.depth).map_err(CliError::usage),
-    }
+/// How the console looks and what its keys are.
+pub(super) struct Look {
+    pub(super) facts: Facts,
+    pub(super) keys: Keymap,
+    pub(super) theme: Theme,
+}
+
+/// From the environment, the configuration and the theme asked for.
+pub(super) fn look(config: &Config, theme: Option<&str>) -> Result<Look, CliError> {
+    let facts = Facts::from_env();
+    Ok(Look {
+        facts,
+        keys: setup::keymap(config)?,
+        theme: match theme.or(config.display.theme.as_deref()) {
+            None => Theme::for_depth(facts.depth),
+            Some(name) => Theme::named(name, facts.depth).map_err(CliError::usage)?,
+        },
+    })
 }
 
 /// Where the incident is and how to go on with it; what could not be saved, as the last resort.

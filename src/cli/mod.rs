@@ -13,6 +13,7 @@ pub mod generate;
 pub mod incident;
 mod out;
 pub mod probe;
+pub mod replay;
 pub mod runbook;
 mod setup;
 
@@ -77,6 +78,7 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
             runbook::run(command, &mut out).map_err(|e| CliError::could_not_run(format!("{e:#}")))
         }
         Some(Sub::Incident { command }) => incidents(&cli, command, &mut out),
+        Some(Sub::Replay(args)) => replay::run(&cli.common, args),
         Some(Sub::Device { command }) => devices(&cli.common, command, &mut out),
         Some(Sub::Config { command }) => {
             let config = setup::load(&cli.common)?;

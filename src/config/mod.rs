@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::model::device::Device;
 use crate::model::origin::OriginSources;
@@ -25,6 +26,7 @@ pub mod find;
 pub mod nearest;
 pub mod origin;
 mod read;
+pub mod record;
 pub mod secret_file;
 mod sections;
 pub mod show;
@@ -153,10 +155,28 @@ pub struct KeyChoice {
 }
 
 /// `[record]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Folder that incidents are kept in; `None` is the recorder's own default.
     pub state: Option<PathBuf>,
+    /// Whether every sample is kept, so that any instant can be looked at again.
+    pub samples: bool,
+    /// Bytes of samples of one session, from which on the oldest are thinned to figures by the
+    /// minute.
+    pub samples_size: u64,
+    /// Age from which on samples are thinned.
+    pub samples_raw: Duration,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            state: None,
+            samples: true,
+            samples_size: 1 << 30,
+            samples_raw: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
 }
 
 /// Why there is no configuration.

@@ -70,10 +70,8 @@ pub(super) fn read(
         config.runbooks.folder = path("runbooks.folder", folder, source, around, config, p);
         section.finish(elsewhere, p);
     }
-    if let Some(mut section) = root.section("record", p) {
-        let state = section.string("state", p);
-        config.record.state = path("record.state", state, source, around, config, p);
-        section.finish(elsewhere, p);
+    if let Some(section) = root.section("record", p) {
+        super::record::section(section, source, around, config, p);
     }
     if let Some(section) = root.section("display", p) {
         display(section, config, p);
@@ -96,7 +94,7 @@ pub(super) fn read(
 pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
     Some(match key {
         "theme" | "time" | "hide_hops" => "[display]",
-        "state" => "[record]",
+        "state" | "samples" | "samples_size" | "samples_raw" => "[record]",
         "folder" => "[runbooks]",
         "flows" => "[probing]",
         "asn" | "geo" | "reverse_names" | "dns_asn" => "[origin]",
@@ -142,7 +140,7 @@ fn target(typed: &At<String>, problems: &mut Problems) -> Option<Sourced<Target>
 }
 
 /// A path relative to the file's folder, or to the home folder after `~/`.
-fn path(
+pub(super) fn path(
     key: &str,
     written: Option<At<String>>,
     source: &Source,
@@ -212,6 +210,7 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("share_well", &mut t.share_well),
         ("share_lost", &mut t.share_lost),
         ("dns_slow_samples", &mut t.dns_slow_samples),
+        ("compare_samples", &mut t.compare_samples),
         ("device_temperature", &mut t.device_temperature),
     ] {
         if let Some(at) = s.count(key, problems) {
@@ -248,6 +247,9 @@ fn thresholds(mut section: Section<'_>, config: &mut Config, problems: &mut Prob
         ("dns_tcp_span", &mut t.dns_tcp_span),
         ("clock_off", &mut t.clock_off),
         ("dns_slow", &mut t.dns_slow),
+        ("http_slow", &mut t.http_slow),
+        ("compare_span", &mut t.compare_span),
+        ("compare_rtt", &mut t.compare_rtt),
         ("device_hold", &mut t.device_hold),
         ("device_reboot", &mut t.device_reboot),
     ] {

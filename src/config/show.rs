@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use super::record::write_size;
 use super::{Config, ConfiguredDevice, Origin, Sourced, duration};
 use crate::model::secret::MASK;
 use crate::model::target::Target;
@@ -74,6 +75,19 @@ pub fn lines(config: &Config) -> Vec<String> {
         config,
         &mut out,
     );
+    for (key, shown) in [
+        ("record.samples", config.record.samples.to_string()),
+        (
+            "record.samples_size",
+            quoted(write_size(config.record.samples_size)),
+        ),
+        (
+            "record.samples_raw",
+            quoted(duration::write(config.record.samples_raw)),
+        ),
+    ] {
+        value(key, &shown, config, &mut out);
+    }
     for device in &config.devices {
         one_device(device, &mut out);
     }
@@ -169,6 +183,10 @@ fn thresholds(config: &Config, out: &mut Vec<String>) {
         ("dns_tcp_span", quoted(duration::write(t.dns_tcp_span))),
         ("dns_slow", quoted(duration::write(t.dns_slow))),
         ("dns_slow_samples", t.dns_slow_samples.to_string()),
+        ("http_slow", quoted(duration::write(t.http_slow))),
+        ("compare_samples", t.compare_samples.to_string()),
+        ("compare_span", quoted(duration::write(t.compare_span))),
+        ("compare_rtt", quoted(duration::write(t.compare_rtt))),
         ("device_cpu", format!("{:?}", t.device_cpu)),
         ("device_memory", format!("{:?}", t.device_memory)),
         ("device_temperature", t.device_temperature.to_string()),

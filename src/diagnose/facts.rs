@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::model::local::Interface;
 use crate::model::observation::ServerRole;
 use crate::model::target::Host;
 use crate::model::thresholds::Thresholds;
@@ -44,6 +45,17 @@ impl Facts<'_> {
                     .iter()
                     .any(|(a, len)| same_prefix(*a, addr, *len))
             })
+        })
+    }
+
+    /// The interfaces of this host on whose links an address is.
+    pub fn links_of(&self, addr: IpAddr) -> impl Iterator<Item = &Interface> {
+        let local = self.window.local.iter();
+        let all = local.flat_map(|l| &l.value.interfaces);
+        all.filter(move |i| {
+            i.addresses
+                .iter()
+                .any(|(a, len)| same_prefix(*a, addr, *len))
         })
     }
 

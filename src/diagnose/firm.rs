@@ -10,7 +10,8 @@ use super::answers::last_answer;
 use super::backend;
 use super::dns;
 use super::facts::Facts;
-use super::loss::{is_rationed, judged_series};
+use super::http;
+use super::loss::{is_rationed, judged_series, tcp_is_doubtful};
 use super::{quality, reach};
 use crate::model::catalogue as code;
 use crate::model::finding::Finding;
@@ -214,6 +215,15 @@ fn pings_are_enough(f: &Facts, t: &TargetWindow, addr: IpAddr, findings: &[Findi
     if let Some(((_, Method::SystemPing, _), series)) = t.best_ping_of(addr) {
         return series.sent() >= PROGRAM_PINGS;
     }
+    // Where connections lose packets their share is known only by many of them.
+    let by_tcp = |m: Method| m == Method::TcpConnect;
+    let mut connects = t
+        .pings
+        .iter()
+        .filter(|((a, m, _), _)| *a == addr && by_tcp(*m));
+    if tcp_is_doubtful(t, addr) && !connects.any(|(_, s)| s.sent() >= PINGS) {
+        return false;
+    }
     let Some(series) = judged_series(t, addr) else {
         let rationed = t.best_ping_of(addr).map_or(0, |(_, s)| s.sent());
         return rationed >= RATIONED_PINGS;
@@ -307,6 +317,7 @@ fn services(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Vec<&'static str> {
                 .find(|(a, _)| a.ip() == addr && a.port() == port)
                 // Where some fail and some don't, two are not enough.
                 .filter(|(_, r)| !backend::undecided(r, f.thresholds))
+                .filter(|(_, r)| !http::slow::is_in_doubt(f.thresholds, r))
                 .map(|(_, r)| r.total()),
         )
     {

@@ -1,5 +1,7 @@
 //! HTTP: the service answers with its own failure, or cuts the connection.
 
+pub(super) mod slow;
+
 use std::net::SocketAddr;
 
 use super::backend;
@@ -39,6 +41,19 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             told(&tls, &port_of(*dst)) || told(&[code::PMTU_BLACK_HOLE], &dst.ip().to_string());
         if !explained {
             out.extend(reset(f, t, *dst, recent).or_else(|| unanswered(f, t, *dst, recent)));
+        }
+        // What is sent again takes its time: loss makes every exchange slow.
+        let by_loss = out
+            .iter()
+            .any(|x| x.code == code::PACKET_LOSS && x.subject == t.target.id);
+        let hangs = out.iter().any(|x| {
+            x.code == code::HTTP_SLOW
+                && x.subject == t.target.id
+                && x.discriminator.as_str() == port_of(*dst)
+                && x.location.address == Some(dst.ip())
+        });
+        if !explained && !by_loss && !hangs {
+            out.extend(slow::judge(f, t, *dst, recent));
         }
     }
 }
@@ -102,15 +117,22 @@ fn server_error(
     dst: SocketAddr,
     recent: &Recent<HttpSample>,
 ) -> Option<Finding> {
-    let bad = |s: &HttpSample| {
-        s.outcome
-            .ok()
-            .is_some_and(|r| (500..600).contains(&r.status))
-    };
-    let run: Vec<_> = recent.run_of(bad).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| {
+            let bad = |(status, _): (u16, _)| (500..600).contains(&status);
+            (!s.outcome.is_mute()).then(|| s.final_status().is_some_and(bad))
+        })
+        .collect();
     let response = run.first()?.value.outcome.ok()?;
+    let (status, url) = run.first()?.value.final_status()?;
+    let asked = &run.first()?.value.url;
+    let led = match url == asked {
+        true => String::new(),
+        false => format!(", where {asked} redirects to"),
+    };
     // Right after good ones it may be one backend of several: the next few say which.
-    let before = recent.iter().rev().skip(run.len());
+    let first = run.last()?.at.mono;
+    let before = recent.iter().rev().filter(|d| d.at.mono < first);
     let well = before
         .take(f.thresholds.share_well as usize)
         .any(|d| d.value.served() == Some(true));
@@ -124,17 +146,12 @@ fn server_error(
         .map_or(String::new(), |s| format!(" (Server: {s})"));
     Some(
         start(t, dst, code::HTTP_SERVER_ERROR, &run)?
-            .summary(format!(
-                "{} answers HTTP {}{server}",
-                run.first()?.value.url,
-                response.status
-            ))
+            .summary(format!("{url} answers HTTP {status}{server}{led}"))
             .evidence(
                 run.iter().map(|d| d.id),
                 format!(
-                    "{} responses with status {} in a row, {} to the first byte",
+                    "{} responses with status {status} in a row, {} to the first byte",
                     run.len(),
-                    response.status,
                     response.phases.first_byte
                 ),
             )
@@ -150,7 +167,9 @@ fn redirect_loop(
     dst: SocketAddr,
     recent: &Recent<HttpSample>,
 ) -> Option<Finding> {
-    let run: Vec<_> = recent.run_of(|s| members(s).is_some()).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| (!s.outcome.is_mute()).then(|| members(s).is_some()))
+        .collect();
     if run.len() < f.thresholds.repeat as usize {
         return None;
     }
@@ -225,7 +244,9 @@ fn reset(
             }
         )
     };
-    let run: Vec<_> = recent.run_of(cut).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| (!s.outcome.is_mute()).then(|| cut(s)))
+        .collect();
     if run.len() < f.thresholds.repeat as usize || !is_open(t, dst, &run) {
         return None;
     }

@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::reach::heard_lately;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::local::{DefaultRoute, LocalState};
+use crate::model::local::{DefaultRoute, Interface, LocalState};
 use crate::model::observation::{Outcome, Refusal};
 use crate::model::target::TargetId;
 use crate::model::window::{Dated, TargetWindow};
@@ -19,6 +19,7 @@ use crate::model::window::{Dated, TargetWindow};
 pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
     let Some(local) = &f.window.local else { return };
     interface_down(f, local, out);
+    links_down(f, local, out);
     no_default_route(f, local, out);
     for route in &local.value.default_routes {
         gateway::judge(f, local, route, out);
@@ -89,6 +90,62 @@ fn interface_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) 
             .done(),
         );
     }
+}
+
+/// Interfaces without a default route that lead to targets on their link.
+fn links_down(f: &Facts, local: &Dated<LocalState>, out: &mut Vec<Finding>) {
+    for t in f.window.targets.values() {
+        for addr in t.addresses() {
+            let all: Vec<&Interface> = f.links_of(*addr).collect();
+            let works = |i: &&Interface| (i.up && i.carrier) || i.loopback;
+            let (Some(i), false) = (all.first(), all.iter().any(works)) else {
+                continue;
+            };
+            let told = |x: &Finding| {
+                x.code == code::LOCAL_INTERFACE_DOWN && x.discriminator.as_str() == i.name.as_str()
+            };
+            if out.iter().any(told) || heard_lately(f, t, *addr) {
+                continue;
+            }
+            let what = if i.up {
+                "has no carrier"
+            } else {
+                "is administratively down"
+            };
+            let mut place = Location::of(PlaceKind::Interface);
+            place.name = Some(i.name.clone());
+            let start = |id| {
+                Build::new(
+                    code::LOCAL_INTERFACE_DOWN,
+                    Severity::Critical,
+                    id,
+                    place,
+                    local.at.wall,
+                )
+            };
+            out.push(
+                start(&t.target.id)
+                    .which(&i.name)
+                    .confidence(0.97)
+                    .summary(format!(
+                        "interface {} of this host, on whose link {addr} is, {what}",
+                        i.name
+                    ))
+                    .evidence([local.id], format!("{} {what}", i.name))
+                    .reproduce([format!("ip -s link show dev {}", i.name)])
+                    .done(),
+            );
+        }
+    }
+}
+
+/// Whether an address is on the link of an interface that is said to be down.
+pub(super) fn is_behind_dead_interface(f: &Facts, addr: IpAddr, so_far: &[Finding]) -> bool {
+    f.links_of(addr).any(|i| {
+        so_far.iter().any(|x| {
+            x.code == code::LOCAL_INTERFACE_DOWN && x.discriminator.as_str() == i.name.as_str()
+        })
+    })
 }
 
 /// A default route that another one of its family goes before is a spare: nobody is cut off.

@@ -13,6 +13,7 @@ mod backend;
 mod build;
 mod changes;
 mod clock;
+pub mod compare;
 mod device;
 mod dns;
 mod facts;
@@ -39,7 +40,7 @@ pub use dns::{authorities_wanted, seems_slow, serials_wanted};
 pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
-pub use loss::judged_series;
+pub use loss::{judged_series, tcp_is_doubtful, wants_calm};
 pub use quality::is_uneven;
 
 use crate::model::finding::{Finding, RuledOut, TargetState};

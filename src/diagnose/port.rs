@@ -49,10 +49,10 @@ fn open_elsewhere(t: &TargetWindow, dst: SocketAddr) -> bool {
     })
 }
 
-/// Handshakes that must vanish in a row: the more is lost anyway, the more. Each handshake sends
-/// its SYN twice before it is given up.
+/// Handshakes that must vanish in a row: the more may be lost anyway, the more. Each handshake
+/// sends its SYN twice before it is given up.
 fn needed(f: &Facts, t: &TargetWindow, dst: SocketAddr) -> usize {
-    let share: f64 = end_loss(f, t, dst.ip()).map_or(0.0, |l| l.share());
+    let share: f64 = end_loss(f, t, dst.ip()).map_or(0.0, |l| l.at_most());
     let by_chance = (1e-4_f64.ln() / (2.0 * share.clamp(0.01, 0.95).ln())).ceil() as usize;
     by_chance.max(f.thresholds.repeat as usize).max(3)
 }

@@ -23,7 +23,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, clock: Option<Clock>, out: &mut Vec<Fi
         if !t.addresses().contains(&dst.ip()) || is_unreachable(out, t, dst.ip()) {
             continue;
         }
-        let run: Vec<_> = recent.run_of(|s| s.outcome.ok().is_some()).collect();
+        let run: Vec<_> = recent
+            .run_through(|s| (!s.outcome.is_mute()).then(|| s.outcome.ok().is_some()))
+            .collect();
         if let Some(last) = run.first()
             && let Some(session) = last.value.outcome.ok()
         {
@@ -49,7 +51,9 @@ pub fn judge(f: &Facts, t: &TargetWindow, clock: Option<Clock>, out: &mut Vec<Fi
                     now.unwrap_or(f.now.wall),
                 ));
             }
-            continue;
+            if recent.last().is_some_and(|d| !d.value.outcome.is_mute()) {
+                continue;
+            }
         }
         if recent.last().is_some_and(|d| d.value.asked) {
             out.extend(refused(f, t, *dst, recent));
@@ -67,7 +71,7 @@ fn shows(d: &Dated<TlsSample>, fault: &TlsFault) -> bool {
 }
 
 /// Of one code the leaf's fault comes first; those of its issuers are told apart.
-fn which(dst: SocketAddr, index: usize) -> String {
+pub(super) fn which(dst: SocketAddr, index: usize) -> String {
     match index {
         0 => port_of(dst),
         i => format!("{} certificate {i}", port_of(dst)),
@@ -144,6 +148,10 @@ fn of_fault(
         TlsFault::OldProtocol { version } => start(t, dst, code::TLS_PROTOCOL_OLD, last, since)
             .summary(format!("{name} ({dst}) speaks nothing newer than {version}, which current clients refuse"))
             .evidence(ids, format!("TLS 1.2 and 1.3 were refused, a ClientHello of {version} was answered")),
+        TlsFault::OldCiphers { cipher } => start(t, dst, code::TLS_PROTOCOL_OLD, last, since)
+            .severity(Severity::Warning)
+            .summary(format!("{name} ({dst}) speaks TLS 1.2 with old cipher suites only ({cipher}): current clients refuse, some others still agree"))
+            .evidence(ids, format!("the suites of current clients were refused, a ClientHello with old ones was answered with {cipher}")),
         TlsFault::Clock { why } => clock(t, dst, last, since, why).evidence(ids, why.clone()),
         other => start(t, dst, other.finding(), last, since)
             .which(match other.index() {
@@ -249,14 +257,15 @@ fn refused(
     recent: &Recent<TlsSample>,
 ) -> Option<Finding> {
     let run: Vec<_> = recent
-        .run_of(|s| {
-            matches!(
+        .run_through(|s| {
+            let refused = matches!(
                 &s.outcome,
                 Outcome::Refused {
                     why: Refusal::Protocol(_),
                     ..
                 }
-            )
+            );
+            (!s.outcome.is_mute()).then_some(refused)
         })
         .collect();
     let last = run.first()?;
@@ -308,7 +317,9 @@ fn reset(
             }
         )
     };
-    let run: Vec<_> = recent.run_of(cut).collect();
+    let run: Vec<_> = recent
+        .run_through(|s| (!s.outcome.is_mute()).then(|| cut(s)))
+        .collect();
     let (last, first) = (run.first()?, run.last()?);
     // A RST to the SYN itself is a closed port.
     let open = t

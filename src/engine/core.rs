@@ -1,8 +1,11 @@
 //! The engine's loop: facts in, verdicts and batches out. It never waits on a probe, a disk or a
 //! console.
 
+mod change;
+mod samples;
 mod targets;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,12 +15,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::samples::Samples;
 use super::Adopt;
 use super::desk::Desk;
 use super::origins::Owners;
 use super::plan::{self, Reach, Task};
 use super::schedule::{self, Fact, World};
 use super::seen::Keeper;
+use super::trial::Trials;
 use crate::diagnose::{self, Change, Facts, Ledger};
 use crate::model::command::{Batch, Command, Verdicts};
 use crate::model::event::EventKind;
@@ -26,6 +31,7 @@ use crate::model::observation::{Afterwards, Body, HopAnswer, ObsId, Observation}
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::thresholds::Thresholds;
+use crate::model::time::Stamp;
 
 /// Time between two looks at plan and verdicts while nothing is heard: silence is news as well.
 const IDLE: Duration = Duration::from_secs(1);
@@ -64,9 +70,14 @@ pub struct Core {
     verdicts: Verdicts,
     /// Whether they are others than the console knows.
     untold: bool,
+    /// What is kept beside the events and was not handed to the recorder yet.
+    samples: Samples,
     lively_until: Instant,
     /// Whether something came in since the last look that may change a verdict.
     stirred: bool,
+    trials: Trials,
+    /// When this session began.
+    started: Stamp,
     /// What the last looks took; the least counts, since a stall of the host is no cost of ours.
     costs: [Duration; 3],
 }
@@ -86,6 +97,7 @@ impl Core {
         thresholds: Thresholds,
         owners: Option<Owners>,
     ) -> Self {
+        let started = world.clock.now();
         Self {
             world,
             window,
@@ -99,8 +111,11 @@ impl Core {
             batch: Vec::new(),
             verdicts: Verdicts::default(),
             untold: true,
+            samples: Samples::default(),
             lively_until: Instant::now() + LIVELY_FOR,
             stirred: true,
+            trials: Trials::default(),
+            started,
             costs: [Duration::ZERO; 3],
         }
     }
@@ -117,6 +132,7 @@ impl Core {
         let mut looked = Instant::now();
         let mut taken = looked;
         let mut news = true;
+        self.samples.keep(desk.keeps_samples());
         loop {
             let next = looked + self.gap(news);
             // One waking serves all the facts of a moment.
@@ -138,9 +154,20 @@ impl Core {
                     Some(Command::RemoveTarget { ticket, target }) => {
                         self.remove(target, ticket, &mut desk);
                     }
-                    Some(command) => desk.take(command, &self.world.seen).await,
+                    Some(Command::MarkChange { ticket, label }) => {
+                        self.mark_change(ticket, label, &mut desk);
+                    }
+                    Some(Command::EndComparison { ticket }) => {
+                        self.end_comparison(ticket, &mut desk);
+                    }
+                    Some(command) => {
+                        if matches!(command, Command::Export { .. }) {
+                            self.record_comparison(&mut desk);
+                        }
+                        desk.take(command, &self.world.seen).await;
+                    }
                 },
-                () = desk.work() => {}
+                () = desk.work() => self.hear_marks(&mut desk),
                 () = sleep_until(next) => {
                     self.look(&mut desk);
                     (looked, news, self.stirred) = (Instant::now(), false, false);
@@ -152,6 +179,7 @@ impl Core {
                         self.take(fact);
                     }
                     self.window.tell();
+                    self.samples.hand_over(&desk);
                     (taken, news) = (Instant::now(), true);
                     // What changes nothing waits for the look.
                     if self.is_calm() && !desk.has_news() {
@@ -164,6 +192,9 @@ impl Core {
         for probe in self.running.values() {
             probe.stop.cancel();
         }
+        self.record_comparison(&mut desk);
+        self.samples.last(self.world.clock.now(), &self.verdicts);
+        self.samples.hand_over(&desk);
         let last = desk.leave(&self.world.seen).await;
         let mut batch = self.next_batch(last);
         batch.events.extend(desk.events());
@@ -188,6 +219,7 @@ impl Core {
             };
             self.next_id += 1;
             window.take(&obs);
+            self.samples.seen(&obs);
             if self.batch.len() >= HELD {
                 self.batch.drain(..HELD / 2);
             }
@@ -228,11 +260,15 @@ impl Core {
         let begun = Instant::now();
         self.replan();
         self.judge(desk);
+        self.look_at_change(desk);
         let now = self.world.clock.mono();
         if let Some(owners) = &mut self.owners {
-            desk.tell(owners.news(&self.window.borrow(), now));
+            let news = owners.news(&self.window.borrow(), now);
+            self.samples.owners(self.world.clock.now(), &news);
+            desk.tell(news);
         }
         desk.tick(&self.window.borrow(), now);
+        self.samples.hand_over(desk);
         self.costs.rotate_right(1);
         self.costs[0] = begun.elapsed();
     }
@@ -292,6 +328,7 @@ impl Core {
                     missing
                         .into_iter()
                         .filter(|what| self.world.probes.can_tell(what))
+                        .map(Cow::Borrowed)
                         .collect(),
                 )
             })
@@ -340,8 +377,10 @@ impl Core {
             states: judged.states,
             ruled_out: judged.ruled_out,
             pending,
+            comparison: self.verdicts.comparison.clone(),
         };
         self.untold |= verdicts != self.verdicts;
+        self.samples.judged(now, &verdicts);
         self.verdicts = verdicts;
     }
 

@@ -11,8 +11,10 @@ mod desk;
 mod origins;
 pub mod plan;
 pub mod recorder;
+pub mod replay;
 pub mod schedule;
 pub mod seen;
+mod trial;
 
 pub use desk::Recording;
 

@@ -257,7 +257,8 @@ fn pings(t: &TargetWindow, addr: IpAddr, reach: Reach, now: Mono, tasks: &mut Pl
     if reach.icmp(addr) {
         want(Via::Icmp);
         // Who loses echoes may only ration them.
-        if silent(&ECHOES) || ignores_echoes(t, addr, now) || loses(t, addr, now) {
+        let doubtful = || loses(t, addr, now) || diagnose::tcp_is_doubtful(t, addr);
+        if silent(&ECHOES) || ignores_echoes(t, addr, now) || doubtful() {
             tcp.into_iter().for_each(|p| want(Via::Tcp(p)));
         }
         return;
@@ -283,14 +284,9 @@ fn traces(t: &TargetWindow, addr: IpAddr, reach: Reach, tasks: &mut Plan) {
     };
     tasks.want(Task::Trace { addr, via: first }, id);
     // Flows of ICMP all go one way; whether another one loses is seen by others.
-    if first == Via::Icmp && diagnose::is_uneven(t, addr) {
-        tasks.want(
-            Task::Trace {
-                addr,
-                via: Via::Udp,
-            },
-            id,
-        );
+    // Pings over UDP or TCP are flows of many kinds: they show by themselves that some are lost.
+    if first == Via::Icmp || diagnose::is_uneven(t, addr) {
+        tasks.want(Task::Ways { addr }, id);
     }
     // Where on the way does a filtered port end?
     if let Some(port) = t.target.tcp_port() {

@@ -12,8 +12,10 @@
 //! yet ([`crate::model::event::Event::is_saved`]), and once more when it is.
 
 mod queue;
+mod sampler;
 mod worker;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -21,11 +23,16 @@ use std::time::Duration;
 
 use tokio::sync::mpsc as news_queue;
 
+use crate::incident::samples::Limits;
 use crate::incident::{Folder, Store};
+use crate::model::command::Verdicts;
 use crate::model::command::{Entry, Notice};
 use crate::model::event::Event;
+use crate::model::observation::Observation;
+use crate::model::origin::Origin;
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
+use crate::model::time::Stamp;
 use crate::redact::Secrets;
 use crate::sys::clock::Clock;
 
@@ -64,6 +71,18 @@ pub enum Place {
     Nowhere,
 }
 
+/// What is kept beside the events, so that any instant can be looked at again.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // nearly all of them are the large one
+pub enum Sample {
+    /// A fact.
+    Seen(Observation),
+    /// Verdicts as they stand.
+    Judged(Stamp, Box<Verdicts>),
+    /// Who addresses belong to, as it became known.
+    Owners(Stamp, Vec<(IpAddr, Origin)>),
+}
+
 /// What the recorder has for the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
@@ -90,18 +109,27 @@ pub struct Leave {
 pub struct Recorder;
 
 impl Recorder {
-    /// Starts to record. Never fails and never blocks: trouble comes as [`Notice::Recorder`]. The
+    /// Starts to record; `samples` says how long they are kept, none are without it. Never fails and never blocks: trouble comes as [`Notice::Recorder`]. The
     /// first news is either the incident's events so far, or the trouble.
     pub fn start(
         place: Place,
         clock: Clock,
         secrets: Secrets,
         who: Who,
+        samples: Option<Limits>,
     ) -> (RecorderHandle, news_queue::Receiver<News>) {
         let (news, receiver) = news_queue::channel(NEWS);
         let (ended, end) = mpsc::sync_channel(1);
         let queue = Arc::new(Queue::new(clock));
-        let worker = worker::Worker::new(place, clock, secrets, who, Arc::clone(&queue), news);
+        let worker = worker::Worker::new(
+            place,
+            clock,
+            secrets,
+            who,
+            samples,
+            Arc::clone(&queue),
+            news,
+        );
         let spawned = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || {
@@ -115,6 +143,7 @@ impl Recorder {
         let handle = RecorderHandle {
             queue,
             end: Some(end),
+            keeps_samples: samples.is_some(),
         };
         (handle, receiver)
     }
@@ -125,6 +154,7 @@ impl Recorder {
 pub struct RecorderHandle {
     queue: Arc<Queue>,
     end: Option<mpsc::Receiver<Leave>>,
+    keeps_samples: bool,
 }
 
 impl RecorderHandle {
@@ -137,6 +167,19 @@ impl RecorderHandle {
     /// Gives the entry back if the recorder has ended: tell whoever made it.
     pub fn record(&self, entry: Entry) -> Result<(), Box<Entry>> {
         self.queue.push(entry)
+    }
+
+    /// Whether samples are kept.
+    pub fn keeps_samples(&self) -> bool {
+        self.keeps_samples
+    }
+
+    /// Hands samples in. Never blocks: what a slow disk leaves no room for is lost, and a gap among
+    /// the samples says so.
+    pub fn samples(&self, samples: impl ExactSizeIterator<Item = Sample>) {
+        if self.keeps_samples {
+            self.queue.push_samples(samples);
+        }
     }
 
     /// Something that hands entries in from elsewhere.

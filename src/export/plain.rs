@@ -67,6 +67,9 @@ pub fn what(event: &Event) -> SafeText {
         EventKind::FindingRestored { summary, .. } => format!("alarms again: {summary}"),
         EventKind::TargetAdded { target } => format!("target added: {target}"),
         EventKind::TargetRemoved { target } => format!("no longer watched: {target}"),
+        EventKind::ChangeMarked { label, .. } if label.is_empty() => "change marked".into(),
+        EventKind::ChangeMarked { label, .. } => format!("change marked: {label}"),
+        EventKind::ChangeJudged { sentence, .. } => format!("before and after: {sentence}"),
         EventKind::Exported { path } => format!("wrote {path}"),
         EventKind::Gap { why, .. } => format!("nothing was recorded: {why}"),
         EventKind::Correction { corrects, text } => {

@@ -80,6 +80,32 @@ impl Dir {
         Ok(file)
     }
 
+    /// Opens a file that is there for appending; it must be a regular one.
+    pub(super) fn append(&self, name: &str) -> Result<File> {
+        let path = self.path.join(name);
+        let flags = OFlag::O_NOFOLLOW
+            | OFlag::O_CLOEXEC
+            | OFlag::O_RDWR
+            | OFlag::O_APPEND
+            | OFlag::O_NONBLOCK;
+        let fd = openat(&self.fd, name, flags, Mode::empty())
+            .map_err(|e| Error::io("open", &path, e.into()))?;
+        let file = File::from(fd);
+        match file.metadata() {
+            Ok(meta) if meta.is_file() => Ok(file),
+            Ok(_) => {
+                let why = io::Error::other("it is not a regular file; remove it");
+                Err(Error::io("write to", &path, why))
+            }
+            Err(e) => Err(Error::io("look at", &path, e)),
+        }
+    }
+
+    /// Whether something of that name is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.path.join(name).symlink_metadata().is_ok()
+    }
+
     /// Opens a regular file for reading; a link, a pipe or a device is refused.
     pub(super) fn read(&self, name: &str) -> Result<File> {
         let path = self.path.join(name);

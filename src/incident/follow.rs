@@ -206,8 +206,7 @@ fn parse(line: &[u8], writer: &str) -> std::result::Result<Event, String> {
     if line.len() > MAX_LINE {
         return Err("it is too long and was skipped".into());
     }
-    let event: Event =
-        serde_json::from_slice(line).map_err(|e| format!("not readable, skipped ({e})"))?;
+    let event = Event::from_line(line).map_err(|e| format!("not readable, skipped ({e})"))?;
     if event.writer.0 != writer {
         return Err("it names another writer than the file does, skipped".into());
     }

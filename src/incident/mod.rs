@@ -13,6 +13,7 @@ mod folder;
 mod follow;
 mod line;
 mod list;
+pub mod samples;
 mod store;
 mod verify;
 mod who;

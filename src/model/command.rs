@@ -3,10 +3,13 @@
 //! Pure data, so that the console's state and the engine can each know it without knowing the
 //! other.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::Comparison;
 use super::event::{Event, EventKind, Milestone, NoteKind, StepMark};
 use super::finding::{Finding, FindingKey, RuledOut, TargetState};
 use super::observation::Observation;
@@ -15,6 +18,7 @@ use super::runbook::Runbook;
 use super::target::{Target, TargetId};
 use super::text::SafeText;
 use super::time::Stamp;
+use super::travel::{Past, Travel};
 
 /// Number by which the console recognises the answer to one of its commands.
 #[derive(
@@ -81,6 +85,18 @@ pub enum Command {
         /// Its lines.
         lines: Vec<SafeText>,
     },
+    /// Something is changed now: compare what is measured before and after.
+    MarkChange {
+        /// To recognise the answer.
+        ticket: Ticket,
+        /// What is changed; may be empty.
+        label: SafeText,
+    },
+    /// End the comparison and put its verdict on record.
+    EndComparison {
+        /// To recognise the answer.
+        ticket: Ticket,
+    },
     /// Write the postmortem draft.
     Export {
         /// To recognise the answer.
@@ -142,8 +158,37 @@ pub enum Command {
         /// How many.
         flows: u16,
     },
+    /// Look at another instant; answered by [`Notice::Past`] or [`Notice::NoPast`].
+    Travel(Travel),
     /// Leave: finish writing, then end.
     Leave,
+}
+
+impl Command {
+    /// By which the answer is recognised, where there will be one.
+    pub const fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Command::Note { ticket, .. }
+            | Command::Milestone { ticket, .. }
+            | Command::Severity { ticket, .. }
+            | Command::Pin { ticket, .. }
+            | Command::Dismiss { ticket, .. }
+            | Command::Restore { ticket, .. }
+            | Command::MarkChange { ticket, .. }
+            | Command::EndComparison { ticket }
+            | Command::Export { ticket }
+            | Command::AddTarget { ticket, .. }
+            | Command::RemoveTarget { ticket, .. }
+            | Command::MarkStep { ticket, .. }
+            | Command::Run { ticket, .. } => Some(*ticket),
+            Command::ListRunbooks
+            | Command::OpenRunbook { .. }
+            | Command::StopRun
+            | Command::Flows { .. }
+            | Command::Travel(_)
+            | Command::Leave => None,
+        }
+    }
 }
 
 /// What the engine has for whoever watches.
@@ -171,7 +216,25 @@ pub struct Verdicts {
     /// What was tested and found clean.
     pub ruled_out: Vec<RuledOut>,
     /// What is still to be learned of each target before its state is firm.
-    pub pending: Vec<(TargetId, Vec<&'static str>)>,
+    pub pending: Vec<(TargetId, Vec<Cow<'static, str>>)>,
+    /// What a change brought so far, while one is compared.
+    pub comparison: Option<Arc<Comparison>>,
+}
+
+impl Verdicts {
+    /// Whether findings and states are the same, whatever their figures are.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let findings = |v: &Self| -> Vec<_> {
+            let all = v.findings.iter();
+            all.map(|f| (f.key(), f.severity)).collect()
+        };
+        let same = |((x, s), (y, t)): (&(_, TargetState), &(_, TargetState))| {
+            x == y && s.label() == t.label()
+        };
+        self.states.len() == other.states.len()
+            && self.states.iter().zip(&other.states).all(same)
+            && findings(self) == findings(other)
+    }
 }
 
 /// Something the engine tells the console once.
@@ -212,6 +275,10 @@ pub enum Notice {
     TargetRemoved(TargetId),
     /// Who these addresses belong to, as far as it is known now.
     Origins(Vec<(IpAddr, Origin)>),
+    /// A part of another instant.
+    Past(Box<Past>),
+    /// Another instant can't be shown; says why.
+    NoPast(SafeText),
     /// Something could not be done; says what, on what, and what to try.
     Failed(SafeText),
     /// Something worth a line on the screen.

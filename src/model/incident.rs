@@ -13,9 +13,11 @@ use super::finding::{Finding, FindingKey, Severity};
 use super::target::TargetId;
 use super::text::SafeText;
 
+mod change;
 mod dismiss;
 mod watch;
 
+pub use change::{Judged, MarkedChange};
 pub use dismiss::{Dismissal, Dismissed};
 
 pub use watch::Lapsed;
@@ -54,6 +56,8 @@ pub struct Incident {
     pub steps: BTreeMap<(String, String), StepState>,
     /// Runbooks opened: hash, title, source.
     pub runbooks: Vec<(String, SafeText, SafeText)>,
+    /// Changes that people marked, oldest first.
+    pub changes: Vec<MarkedChange>,
     /// Findings that people have dismissed.
     pub dismissed: Dismissed,
     /// All events in the order of the timeline.
@@ -306,6 +310,10 @@ impl Incident {
                 self.dropped.insert(target.clone());
                 self.abandon(target, &event.writer, when);
             }
+            EventKind::ChangeMarked { label, .. } => {
+                self.changes.push(MarkedChange::new(&event, label))
+            }
+            EventKind::ChangeJudged { .. } => change::judge(&mut self.changes, &event),
             EventKind::TargetNumbers { numbers } => self.numbers.push(numbers.clone()),
             EventKind::RunbookStarted {
                 title,

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod command;
+pub mod compare;
 pub mod condition;
 pub mod device;
 pub mod dns;
@@ -25,4 +26,5 @@ pub mod text;
 pub mod thresholds;
 pub mod time;
 pub mod tls;
+pub mod travel;
 pub mod window;

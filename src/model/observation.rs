@@ -169,6 +169,10 @@ impl<T> Outcome<T> {
             _ => None,
         }
     }
+    /// Whether the answerer said nothing at all: the attempt may have been lost on the way.
+    pub fn is_mute(&self) -> bool {
+        matches!(self, Outcome::Timeout { .. } | Outcome::CannotTry { .. })
+    }
 }
 
 /// A refusal in the terms of whoever refused.

@@ -28,6 +28,37 @@ pub fn at_most(hits: u32, n: u32) -> f64 {
     }
 }
 
+/// Ranks, from 0, of the two order statistics of `n` sorted samples between which their median
+/// lies with at least 95 % confidence, whatever the distribution (Conover, Practical
+/// Nonparametric Statistics, 3.2). `None` for fewer than six samples, which bound nothing.
+pub fn median_ranks(n: usize) -> Option<(usize, usize)> {
+    // Number of samples below the median: binomial with p = 1/2. In logarithms, since 2^-n is
+    // too small for a float from about a thousand on.
+    let mut ln_p = -(n as f64) * std::f64::consts::LN_2;
+    let mut below = 0.0;
+    let mut rank = 0;
+    for k in 0..n {
+        below += ln_p.exp();
+        if below > 0.025 {
+            break;
+        }
+        rank = k + 1;
+        ln_p += ((n - k) as f64).ln() - ((k + 1) as f64).ln();
+    }
+    let low = rank.checked_sub(1)?;
+    Some((low, n - 1 - low))
+}
+
+/// A share as people read it: `0 %`, `4.2 %`, `42 %`.
+pub fn percent(share: f64) -> String {
+    let p = share * 100.0;
+    if p > 0.0 && p < 9.95 {
+        format!("{p:.1} %")
+    } else {
+        format!("{p:.0} %")
+    }
+}
+
 /// Summary of round-trip times.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RttSummary {
@@ -91,6 +122,18 @@ mod tests {
         assert!(at_most(0, 59) < 0.05);
         assert_eq!(at_most(0, 0), 1.0);
         assert_eq!(at_most(3, 50), wilson(3, 50).1);
+    }
+
+    #[test]
+    fn the_median_is_bounded_as_the_tables_have_it() {
+        // Ranks for 95 % from the published tables of the sign test, counted from 1.
+        for (n, low, high) in [(6, 1, 6), (8, 1, 8), (9, 2, 8), (20, 6, 15), (100, 40, 61)] {
+            assert_eq!(median_ranks(n), Some((low - 1, high - 1)), "{n}");
+        }
+        assert_eq!(median_ranks(5), None);
+        assert_eq!(median_ranks(0), None);
+        let (low, high) = median_ranks(5000).unwrap();
+        assert!(low > 2400 && high < 2600, "{low} {high}");
     }
 
     #[test]

@@ -74,6 +74,15 @@ pub struct Thresholds {
     pub dns_slow: Duration,
     /// Such answers before slowness is judged at all.
     pub dns_slow_samples: u32,
+    /// Time of a server's own, beside the ways there and back, from which an answer over HTTP is
+    /// slow.
+    pub http_slow: Duration,
+    /// Pings on either side of a change before the sides are compared.
+    pub compare_samples: u32,
+    /// Time after a change before anything is said of it.
+    pub compare_span: Duration,
+    /// Least difference of two medians that is called one; a tenth of the time if that is more.
+    pub compare_rtt: Duration,
 }
 
 impl Default for Thresholds {
@@ -115,6 +124,10 @@ impl Default for Thresholds {
             dns_tcp_span: Duration::from_secs(1),
             dns_slow: Duration::from_millis(300),
             dns_slow_samples: 5,
+            http_slow: Duration::from_secs(1),
+            compare_samples: 20,
+            compare_span: Duration::from_secs(15),
+            compare_rtt: Duration::from_millis(1),
         }
     }
 }

@@ -297,6 +297,12 @@ pub enum TlsFault {
         /// `TLSv1.0` or `TLSv1.1`.
         version: SafeText,
     },
+    /// TLS 1.2 is spoken with cipher suites only that current clients do not offer: no forward
+    /// secrecy, or no authenticated encryption (RFC 9325 4.2).
+    OldCiphers {
+        /// The suite that was agreed to.
+        cipher: SafeText,
+    },
     /// Anything else the verifier refuses, in its words.
     Other {
         /// The reason.

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::model::compare::Figures;
 use crate::model::event::{EventKind, TargetNumbers};
 use crate::model::finding::{Evidence, Finding, FindingKey, NearbyChange};
 use crate::model::target::TargetId;
@@ -88,6 +89,28 @@ impl Redactor {
                 title: self.safe(&title),
                 lines: self.safe_lines(&lines),
             },
+            EventKind::ChangeMarked {
+                label,
+                before,
+                open,
+            } => EventKind::ChangeMarked {
+                label: self.safe(&label),
+                before: self.figures(before),
+                open: self.safe_lines(&open),
+            },
+            EventKind::ChangeJudged {
+                mark,
+                verdict,
+                sentence,
+                after,
+                ended,
+            } => EventKind::ChangeJudged {
+                mark,
+                verdict,
+                sentence: self.safe(&sentence),
+                after: self.figures(after),
+                ended,
+            },
             EventKind::RunbookStarted {
                 title,
                 source,
@@ -170,7 +193,17 @@ impl Redactor {
         })
     }
 
-    fn finding(&self, finding: Finding) -> Finding {
+    fn figures(&self, all: Vec<Figures>) -> Vec<Figures> {
+        all.into_iter()
+            .map(|f| Figures {
+                target: self.target(&f.target),
+                how: self.safe(&f.how),
+                ..f
+            })
+            .collect()
+    }
+
+    pub(super) fn finding(&self, finding: Finding) -> Finding {
         let mut location = finding.location;
         location.name = location.name.map(|n| self.safe(&n));
         location.to_name = location.to_name.map(|n| self.safe(&n));
@@ -212,7 +245,7 @@ impl Redactor {
         FindingKey(text.as_str().to_owned())
     }
 
-    fn target(&self, target: &TargetId) -> TargetId {
+    pub(super) fn target(&self, target: &TargetId) -> TargetId {
         let text = self.safe(&SafeText::capped(target.as_str(), usize::MAX));
         TargetId(text.as_str().into())
     }

@@ -58,6 +58,14 @@ impl Secrets {
         all.sort_by_key(|k| std::cmp::Reverse(k.value.len()));
     }
 
+    /// How many are known.
+    pub(super) fn count(&self) -> usize {
+        match self.0.read() {
+            Ok(all) => all.len(),
+            Err(poisoned) => poisoned.into_inner().len(),
+        }
+    }
+
     pub(super) fn snapshot(&self) -> Vec<Known> {
         match self.0.read() {
             Ok(all) => all.clone(),

@@ -13,10 +13,12 @@ mod event;
 mod hmac;
 mod known;
 mod pem;
+mod sample;
 mod shapes;
 
 pub use hmac::{hex, hmac_sha256};
 pub use known::Secrets;
+pub use sample::SampleRedactor;
 
 use crate::model::text::SafeText;
 
@@ -53,9 +55,20 @@ impl<T> Redacted<T> {
     pub const fn get(&self) -> &T {
         &self.0
     }
+    /// Something made of what is left, and of nothing else.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Redacted<U> {
+        Redacted(make(self.0))
+    }
     /// What is left, by value.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+impl<T> Redacted<Vec<T>> {
+    /// Many, each masked by itself.
+    pub fn all(list: Vec<Redacted<T>>) -> Self {
+        Self(list.into_iter().map(Redacted::into_inner).collect())
     }
 }
 

@@ -356,7 +356,7 @@ mod tests {
         assert!(why("", "ls\n").contains("no language"));
         assert!(why("promql", "up\n").contains("not run"));
         assert_eq!(fence("yaml", "a: b\n").command, None);
-        assert!(why("probe", "mtu {{target}}\n").contains("live panes"));
+        assert!(why("probe", "mtu {{target}}\n").contains("own probes"));
     }
 
     #[test]

@@ -14,7 +14,8 @@
 //! broken · [`fault`] what can break, each proved with stock tools · [`names`] the same for names and
 //! resolvers · [`relay`] a slow link · [`load`] traffic · [`parallel`] a second way · [`proof`] those
 //! tools · [`check`] runs `warroom check` and judges its JSON · [`score`] the judge's notes for
-//! `scripts/score` · [`skip`] what to do where the lab can't be had.
+//! `scripts/score` · [`steady`] whether the machine was fit to tell · [`skip`] what to do where the
+//! lab can't be had.
 
 // Every test binary that includes this uses a part of it. In a test, to panic is to report.
 #![allow(dead_code, clippy::expect_used, clippy::print_stdout)]
@@ -31,6 +32,7 @@ pub mod score;
 pub mod servers;
 pub mod service;
 pub mod skip;
+pub mod steady;
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -354,6 +356,34 @@ fn must(program: &str, args: &[&str], input: &str) -> Output {
     out
 }
 
+/// How often a scenario is tried where the machine stood still meanwhile.
+const TRIES: u32 = 4;
+
+/// Runs a scenario in a lab of its own. If it fails, and the machine stood still meanwhile, then the
+/// instrument failed, not what it measured: it is said, and tried again. What fails on a machine
+/// that ran steadily has failed, and what fails every time as well.
+fn run(user: User, scenario: &(impl Fn(&mut Lab) + Sync)) {
+    steady::watch();
+    for left in (0..TRIES).rev() {
+        let from = std::time::Instant::now();
+        let once = std::panic::AssertUnwindSafe(|| scenario(&mut Lab::new(user)));
+        let Err(panic) = std::panic::catch_unwind(once) else {
+            return;
+        };
+        match steady::disturbed_since(from) {
+            Some(why) if left > 0 => {
+                let who = std::thread::current();
+                println!("{}: {why}: again", who.name().unwrap_or("scenario"));
+                if let Some(sheet) = score::Sheet::of_environment() {
+                    sheet.line("again", serde_json::json!({ "why": why }));
+                }
+                steady::wait();
+            }
+            _ => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
 /// Runs `scenario` in a lab of its own for root and for nobody, at the same time where there is
 /// room. What can't run here is skipped by [`skip`]'s convention.
 pub fn on_each_user(name: &str, scenario: impl Fn(&mut Lab) + Sync) {
@@ -374,7 +404,7 @@ pub fn on_users(name: &str, users: &[User], scenario: impl Fn(&mut Lab) + Sync) 
             .map(|user| {
                 let run = std::thread::Builder::new()
                     .name(format!("{name} as {}", user.name()))
-                    .spawn_scoped(s, move || scenario(&mut Lab::new(*user)))
+                    .spawn_scoped(s, move || run(*user, scenario))
                     .expect("a thread");
                 (user, run)
             })

@@ -11,16 +11,19 @@ use super::Lab;
 use super::plan::{RESOLVER, Role, V4};
 use super::proof::until;
 
-/// A server of few words: `date SECONDS` answers with a Date so far off; the others take what is
-/// sent and then `cut` resets, `hush` says nothing more.
+/// A server of few words: `date SECONDS` answers with a Date so far off, `late SECONDS` so late; the
+/// others take what is sent and then `cut` resets, `hush` says nothing more.
 const SMALL: &str = r#"
 import email.utils, http.server, socket, socketserver, struct, sys, time
 address, port, what = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 class Dated(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def date_time_string(self, timestamp=None):
-        return email.utils.formatdate(time.time() + float(sys.argv[4]), usegmt=True)
+        off = float(sys.argv[4]) if what == "date" else 0
+        return email.utils.formatdate(time.time() + off, usegmt=True)
     def do_GET(self):
+        if what == "late":
+            time.sleep(float(sys.argv[4]))
         self.send_response(200)
         self.send_header("Content-Length", "5")
         self.end_headers()
@@ -39,7 +42,7 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address, daemon_threads = True, True
     def shutdown_request(self, request):
         request.close()
-Server((address, port), Dated if what == "date" else Rude).serve_forever()
+Server((address, port), Dated if what in ("date", "late") else Rude).serve_forever()
 "#;
 
 /// What is wrong with a TLS server that is made by [`Lab::serve_bad_tls`].
@@ -57,6 +60,8 @@ pub enum BadTls {
     WeakKey,
     /// TLS 1.1 and nothing newer.
     OldProtocol,
+    /// TLS 1.2 with a cipher suite that current clients do not offer.
+    OldCiphers,
     /// No cipher in common.
     Refused,
 }
@@ -107,6 +112,17 @@ impl Lab {
         self.small_server(Role::Dst, &address, port, &["hush"]);
         let url = format!("http://{address}:{port}/");
         self.must_say(&["curl", "-sS", "-m", "1", &url], "with 0 bytes received");
+    }
+
+    /// HTTP at the service host that takes so many seconds for each answer.
+    pub fn serve_late(&mut self, seconds: u32) {
+        let address = Role::Dst.addr(V4).to_string();
+        self.small_server(Role::Dst, &address, 80, &["late", &seconds.to_string()]);
+        let url = format!("http://{address}/");
+        // It answers, and not before that time.
+        self.must_say(&["curl", "-sS", "-m", "20", &url], "fine");
+        let soon = (seconds - 1).to_string();
+        self.must_say(&["curl", "-sS", "-m", &soon, &url], "with 0 bytes received");
     }
 
     /// haproxy on port 80 of the service host before three backends, the last of them dead;
@@ -186,7 +202,7 @@ impl Lab {
             // A day begins at midnight, so there are somewhat fewer left than that.
             BadTls::Expiring(days) => leaf(Some(&root.issuer), name, born, from(days), None),
             BadTls::WeakKey => self.weak_leaf(&root, name),
-            BadTls::OldProtocol | BadTls::Refused => {
+            BadTls::OldProtocol | BadTls::OldCiphers | BadTls::Refused => {
                 leaf(Some(&root.issuer), name, born, dies, None)
             }
         };
@@ -196,6 +212,7 @@ impl Lab {
         let (protocols, ciphers) = match what {
             BadTls::Refused => ("TLSv1.2", "aNULL:@SECLEVEL=0"),
             BadTls::OldProtocol => ("TLSv1.1", "ALL:@SECLEVEL=0"),
+            BadTls::OldCiphers => ("TLSv1.2", "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"),
             _ => ("TLSv1.2 TLSv1.3", "DEFAULT:@SECLEVEL=0"),
         };
         self.nginx(
@@ -211,6 +228,7 @@ impl Lab {
         let url = format!("https://{name}/");
         let options: &[&str] = match what {
             BadTls::OldProtocol => &["--tlsv1.2"],
+            BadTls::OldCiphers => &["--ciphers", "ECDHE+AESGCM"],
             BadTls::WeakKey => &["--ciphers", "DEFAULT:@SECLEVEL=2"],
             _ => &[],
         };
@@ -224,7 +242,7 @@ impl Lab {
             BadTls::Expiring(_) => "fine",
             BadTls::WeakKey => "key too weak",
             BadTls::OldProtocol => "alert protocol version",
-            BadTls::Refused => "alert handshake failure",
+            BadTls::OldCiphers | BadTls::Refused => "alert handshake failure",
         };
         until("the broken TLS server to be so", || {
             self.expect_said(&curl, word)

@@ -10,7 +10,8 @@ fn child_writer() {
     };
     let folder = Folder::existing(Path::new(&dir)).unwrap();
     let place = Place::Existing(folder);
-    let (handle, mut news) = Recorder::start(place, Clock::start(), Secrets::new(), who("child"));
+    let (handle, mut news) =
+        Recorder::start(place, Clock::start(), Secrets::new(), who("child"), None);
     let pid = std::process::id();
     let mut sent = 0u64;
     let mut open = 0;

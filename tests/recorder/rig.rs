@@ -10,6 +10,7 @@ pub use std::time::{Duration, Instant};
 
 pub use jiff::{SignedDuration, Timestamp};
 pub use warroom::engine::recorder::{Leave, News, Place, Recorder, RecorderHandle, Who};
+pub use warroom::incident::samples::Limits;
 pub use warroom::incident::{
     Chain, Folder, Follower, Record, Store, Writer, new_key, read, read_evidence, sha256_hex,
     verify, writer_id,
@@ -120,6 +121,13 @@ pub fn dice(state: &mut u64) -> u64 {
     *state
 }
 
+pub fn limits() -> Limits {
+    Limits {
+        size: 1 << 30,
+        age: i64::MAX,
+    }
+}
+
 pub struct Rig {
     pub handle: RecorderHandle,
     pub news: tokio::sync::mpsc::Receiver<News>,
@@ -134,7 +142,7 @@ impl Rig {
     }
 
     pub fn with(place: Place, who: Who, secrets: Secrets) -> Self {
-        let (handle, news) = Recorder::start(place, Clock::start(), secrets, who);
+        let (handle, news) = Recorder::start(place, Clock::start(), secrets, who, Some(limits()));
         Self {
             handle,
             news,

@@ -636,8 +636,11 @@ pub fn black_hole() -> Finding {
     f
 }
 
-fn state_pending() -> (TargetId, Vec<&'static str>) {
-    (Target::parse(API).unwrap().id, vec!["path", "mtu"])
+fn state_pending() -> (TargetId, Vec<std::borrow::Cow<'static, str>>) {
+    (
+        Target::parse(API).unwrap().id,
+        vec!["path".into(), "mtu".into()],
+    )
 }
 
 pub fn verdicts() -> Verdicts {
@@ -718,6 +721,7 @@ pub fn verdicts() -> Verdicts {
             state(SWITCH, TargetState::Unknown("only SNMP asked".into())),
         ],
         pending: vec![state_pending()],
+        comparison: None,
         ruled_out: vec![
             ours,
             out(API, "loss", "0 of 58 pings lost"),

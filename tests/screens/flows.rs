@@ -557,8 +557,27 @@ fn a_dismissed_finding_is_shown_and_raises_no_alarm() {
         "it is still there: {shown}"
     );
     assert_ne!(counted(&app), alarms, "one alarm less: {shown}");
+    // The state keeps its word, says that it is dismissed, and is no alarm any more.
+    let row = |app: &App| {
+        let shown = text(app);
+        let of_target = |l: &&str| l.contains("api.example.com") && l.contains("14.1");
+        shown.lines().find(of_target).expect("a row").to_owned()
+    };
+    assert!(
+        row(&app).contains("• down (dismissed) pmtu-black-hole"),
+        "{}",
+        row(&app)
+    );
+    assert!(
+        !row(&app).ends_with("✖ down pmtu-black-hole"),
+        "{}",
+        row(&app)
+    );
+    let footer = |app: &App| text(app).lines().last().unwrap().to_owned();
+    assert!(footer(&app).contains("d restore"), "{}", footer(&app));
     press(&mut app, "<enter>");
     let sheet = text(&app);
+    assert!(footer(&app).contains("d restore"), "{}", footer(&app));
     assert!(
         sheet.contains("known fault") && sheet.contains("until it clears"),
         "{sheet}"
@@ -568,6 +587,26 @@ fn a_dismissed_finding_is_shown_and_raises_no_alarm() {
     assert!(
         matches!(&sent[..], [Command::Restore { key: k, .. }] if k == key),
         "{sent:?}"
+    );
+    let restored = EventKind::FindingRestored {
+        key: key.clone(),
+        summary: summary.clone(),
+    };
+    let mut batch = empty(NOW_MS + 200);
+    batch.events.push(crate::fixture::event(91, 0, restored));
+    app = with(app, batch);
+    assert!(footer(&app).contains("d dismiss"), "{}", footer(&app));
+    press(&mut app, "<esc>");
+    assert_eq!(counted(&app), alarms, "it alarms again");
+    assert!(
+        row(&app).contains("✖ down pmtu-black-hole"),
+        "{}",
+        row(&app)
+    );
+    press(&mut app, "9");
+    assert!(
+        text(&app).contains("alarms again: PMTU black hole"),
+        "it is on record"
     );
     // With a mark it holds for the incident.
     let mut app = night(120, 40);
@@ -581,5 +620,39 @@ fn a_dismissed_finding_is_shown_and_raises_no_alarm() {
     assert!(
         matches!(&sent[..], [Command::Dismiss { known: true, reason, .. }] if reason.as_str() == "change 31"),
         "{sent:?}"
+    );
+}
+
+#[test]
+fn of_two_faults_the_one_that_is_not_dismissed_gives_the_state() {
+    use warroom::model::event::EventKind;
+    let mut app = night(120, 40);
+    let expired = crate::fixture::verdicts().findings.remove(1);
+    let mut batch = empty(NOW_MS + 100);
+    batch.events.push(crate::fixture::event(
+        90,
+        0,
+        EventKind::FindingDismissed {
+            key: expired.key(),
+            summary: expired.summary.clone(),
+            reason: "renewal is under way".into(),
+            known: true,
+        },
+    ));
+    app = with(app, batch);
+    let shown = text(&app);
+    let row = shown
+        .lines()
+        .find(|l| l.contains("shop.example.net/hea"))
+        .unwrap();
+    assert!(row.contains("✖ down http-server-error"), "{row}");
+    press(&mut app, "jj6");
+    let shown = text(&app);
+    assert!(shown.contains("(tls-expired dismissed)"), "{shown}");
+    press(&mut app, "4");
+    assert!(
+        text(&app).contains("dismissed: The TLS certificate"),
+        "{}",
+        text(&app)
     );
 }

@@ -42,6 +42,9 @@ fn chosen_keys_work_and_are_shown_in_footer_help_and_palette() {
         ("down", &["Down"]),
         ("page-down", &["Space"]),
         ("export", &[]),
+        ("event", &[]),
+        ("next-event", &[]),
+        ("play", &[]),
     ];
     let mut app = with_keys(120, 40, chosen);
     let sent = press(&mut app, "n");

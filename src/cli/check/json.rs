@@ -84,7 +84,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         .pending
         .iter()
         .find(|(i, _)| i == id)
-        .map_or_else(Vec::new, |(_, p)| p.clone());
+        .map_or_else(Vec::new, |(_, p)| p.iter().map(|w| &**w).collect());
     Some(json!({
         "target": id,
         "kind": kind(&t.target.kind),
@@ -95,7 +95,7 @@ fn target(report: &Report, id: &TargetId) -> Option<Value> {
         "source_addresses": t.addresses().iter().map(|a| route_exists(*a).ok().flatten()).collect::<Vec<_>>(),
         "resolved_by": t.resolution.as_ref().map(|r| r.how.method.label()),
         "ping": pings(t),
-        "path": t.paths.iter().map(|((addr, _), p)| path(addr, p)).collect::<Vec<_>>(),
+        "path": t.paths.iter().filter(|(_, p)| p.rounds() > 0).map(|((addr, _), p)| path(addr, p)).collect::<Vec<_>>(),
         "mtu": mtu(t),
         "tcp": tcp(t),
         "dns": dns(t),

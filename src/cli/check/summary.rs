@@ -31,7 +31,8 @@ pub fn target(t: &TargetWindow) -> Lines {
     for addr in t.addresses() {
         lines.extend(ping(t, *addr));
     }
-    for ((addr, _), p) in &t.paths {
+    // Other flows that were sent only to see whether they arrive are no path.
+    for ((addr, _), p) in t.paths.iter().filter(|(_, p)| p.rounds() > 0) {
         path(&addr.to_string(), p, &mut lines);
     }
     lines.extend(mtu(t));
@@ -347,7 +348,10 @@ fn redirects_text(r: &HttpRedirects) -> String {
             format!(" (in a circle of {n})")
         }
         RedirectEnd::TooMany => format!(" (and on, {} redirects without an end)", r.urls.len()),
-        RedirectEnd::Arrived => format!(" (and so to {})", last()),
+        RedirectEnd::Arrived => {
+            let status = r.status.map_or(String::new(), |s| format!(": {s}"));
+            format!(" (and so to {}{status})", last())
+        }
         RedirectEnd::Away | RedirectEnd::Unknown => String::new(),
     }
 }

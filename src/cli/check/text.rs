@@ -41,7 +41,7 @@ pub fn print(report: &Report, out: &mut Out) {
                     .iter()
                     .find(|(i, _)| i == id)
                     .map(|(_, p)| p);
-                let words: Vec<_> = missing.into_iter().flatten().copied().collect();
+                let words: Vec<_> = missing.into_iter().flatten().map(|w| &**w).collect();
                 format!(": not yet firm ({})", words.join(", "))
             }
             _ => String::new(),

@@ -24,7 +24,7 @@ const MAX_RECORDING: u64 = 64 * 1024 * 1024;
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Sample(Sample),
+    Sample(Box<Sample>),
     Begin {
         schema: String,
         started: Timestamp,
@@ -81,7 +81,7 @@ fn read(text: &str) -> Result<Vec<Observation>, (usize, String)> {
                 let Some(began) = began else {
                     return Err((number, "the line that says when it began is missing".into()));
                 };
-                out.push(observation(sample, began, out.len()));
+                out.push(observation(*sample, began, out.len()));
             }
             Line::Result { .. } => {}
         }

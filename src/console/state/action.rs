@@ -103,6 +103,7 @@ pub(super) const READING: Places =
 const MENU: Places = Places::one(Place::Menu);
 const CONFIRM: Places = Places::one(Place::Confirm);
 const QUESTION: Places = CONFIRM.and(Places::one(Place::Leave));
+const TRAVEL: Places = SCREENS.and(READING);
 pub(super) const TYPING: Places = Places::one(Place::Input).and(Places::one(Place::Palette));
 const MOVES: Places = SCREENS.and(READING).and(MENU).and(CONFIRM);
 const EVERYWHERE: Places = MOVES.and(QUESTION).and(TYPING);
@@ -142,6 +143,8 @@ pub enum Action {
     Milestone,
     /// Declare a severity.
     Severity,
+    /// Mark a change, or end the comparison of the last one.
+    Change,
     /// No alarm of the finding, or again one.
     Dismiss,
     /// Keep the pane as evidence.
@@ -192,12 +195,53 @@ pub enum Action {
     ZoomIn,
     /// Look at a longer time.
     ZoomOut,
+    /// Show another instant, or now again.
+    Past,
+    /// The event before.
+    EventBack,
+    /// The next event.
+    EventOn,
+    /// A minute back.
+    MinuteBack,
+    /// A minute on.
+    MinuteOn,
+    /// The finding before.
+    FindingBack,
+    /// The next finding.
+    FindingOn,
+    /// Go on by itself, or stand still.
+    Play,
+    /// Go on faster.
+    Faster,
+    /// Go on slower.
+    Slower,
+    /// Show an instant by its time.
+    GoTo,
     /// Find an action by name.
     Palette,
     /// All keys.
     Help,
     /// Leave.
     Leave,
+}
+
+impl Action {
+    /// Whether it leads from one instant that is over to another.
+    pub const fn travels(self) -> bool {
+        matches!(
+            self,
+            Action::EventBack
+                | Action::EventOn
+                | Action::MinuteBack
+                | Action::MinuteOn
+                | Action::FindingBack
+                | Action::FindingOn
+                | Action::Play
+                | Action::Faster
+                | Action::Slower
+                | Action::GoTo
+        )
+    }
 }
 
 /// One action.
@@ -276,23 +320,35 @@ pub static ACTIONS: &[Entry] = &[
     entry(A::Note, &[Char('n')], SCREENS.and(READING), 10, "note", "write a note; ! decision, ? question, todo, h hypothesis"),
     entry(A::Milestone, &[Char('m')], SCREENS.and(READING), 11, "milestone", "detected, mitigated, resolved … is now"),
     entry(A::Pin, &[Char('p')], SCREENS.and(CHART), 12, "pin", "keep what this pane shows, word for word, as evidence"),
+    entry(A::Change, &[Char('b')], SCREENS, 13, "change", "mark a change: from now on before and after are compared; again: ends it with a verdict"),
     entry(A::Runbook, &[Char('r')], SCREENS.and(Places::one(Place::Finding)), 13, "runbook", "the runbook of the finding, or the list of runbooks"),
-    entry(A::Export, &[Char('e')], SCREENS, 14, "export", "write the postmortem draft"),
-    entry(A::Dismiss, &[Char('d')], FINDINGS, 14, "dismiss", "no alarm of this finding, with a reason; again: it alarms again"),
+    entry(A::Export, &[Char('e')], SCREENS, 15, "export", "write the postmortem draft"),
+    entry(A::Dismiss, &[Char('d')], FINDINGS, 15, "dismiss", "no alarm of this finding, with a reason; again: it alarms again"),
     entry(A::Severity, &[Char('v')], SCREENS, 0, "severity", "declare the severity, SEV1 to SEV5"),
     entry(A::Filter, &[Char('/')], TIMELINE, 1, "filter", "show only timeline lines that hold a word"),
-    entry(A::Figures, &[Char('a')], TIMELINE, 16, "figures", "show or hide the loss and times written down every few minutes"),
+    entry(A::Figures, &[Char('a')], TIMELINE, 17, "figures", "show or hide the loss and times written down every few minutes"),
     entry(A::Owners, &[Char('a')], PATH, 10, "owners", "whose the hops are: names, AS numbers, places; or all figures"),
     entry(A::Flows, &[Char('f')], PATH, 10, "flows", "look at 4, 8, 16 flows of each path, or one again: parallel paths"),
-    entry(A::Freeze, &[Char('z')], SCREENS, 17, "freeze", "figures stand still, or go on; probing and recording always do"),
+    entry(A::Freeze, &[Char('z')], SCREENS, 18, "freeze", "figures stand still, or go on; probing and recording always do"),
     entry(A::Reset, &[Char('R')], FIGURES, 0, "reset", "loss and times of the target start anew; the record keeps the old"),
-    entry(A::AddTarget, &[Char('A')], SCREENS, 18, "add target", "watch one more target from now on; also :add TARGET"),
+    entry(A::AddTarget, &[Char('A')], SCREENS, 19, "add target", "watch one more target from now on; also :add TARGET"),
     entry(A::RemoveTarget, &[Char('D')], SCREENS, 0, "remove target", "watch this target no more; asks first; also :remove TARGET"),
     entry(A::Hide, &[Char('H')], SCREENS, 0, "hide hops", "mask this host and the first hops while others see the screen"),
-    entry(A::Chart, &[Char('c')], FIGURES, 10, "chart", "answer times of the target or a hop over time"),
+    entry(A::Chart, &[Char('c')], FIGURES, 14, "chart", "answer times of the target or a hop over time"),
     entry(A::ZoomIn, &[Char('+'), Char('=')], CHART, 1, "zoom in", "on a chart: a shorter time"),
     entry(A::ZoomOut, &[Char('-'), Char('_')], CHART, 2, "zoom out", "on a chart: a longer time, up to the whole session"),
-    entry(A::Palette, &[Char(':')], SCREENS, 15, "command", "find an action by name, or open a runbook by its path"),
+    entry(A::Past, &[Char('T')], TRAVEL, 20, "past", "show another instant on every screen; again: back to now"),
+    entry(A::EventBack, &[Char('<')], TRAVEL, 3, "event", "the screen as it was at the event before"),
+    entry(A::EventOn, &[Char('>')], TRAVEL, 4, "next event", "the same at the next event"),
+    entry(A::MinuteBack, &[Char(',')], TRAVEL, 5, "minute", "the screen as it was a minute earlier"),
+    entry(A::MinuteOn, &[Char('.')], TRAVEL, 6, "minute on", "a minute later"),
+    entry(A::FindingBack, &[Char('{')], TRAVEL, 7, "finding", "where the finding before opened or cleared"),
+    entry(A::FindingOn, &[Char('}')], TRAVEL, 8, "next finding", "where the next one did"),
+    entry(A::Play, &[Char(' ')], TRAVEL, 2, "play", "in the past: let it go on, or stand still"),
+    entry(A::Faster, &[Char(')')], TRAVEL, 9, "faster", "play faster, up to 100 times"),
+    entry(A::Slower, &[Char('(')], TRAVEL, 10, "slower", "play slower, down to as it was"),
+    entry(A::GoTo, &[Char('t')], TRAVEL, 1, "time", "show an instant: 14:05, -10m, +10m, start, end"),
+    entry(A::Palette, &[Char(':')], SCREENS, 16, "command", "find an action by name, or open a runbook by its path"),
     entry(A::Help, &[Char('?')], SCREENS, 9, "keys", "this list"),
     entry(A::Leave, &[Char('q'), Ctrl('c')], SCREENS, 9, "leave", "leave; asks while something is under way, Ctrl-C twice does not"),
 ];

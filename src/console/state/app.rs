@@ -13,6 +13,7 @@ use super::keymap::Keymap;
 use super::layer::Layer;
 use super::message::Message;
 use super::outbox::Outbox;
+use super::past::PastView;
 use super::room::Room;
 use super::runbooks::{Run, Runbooks};
 use super::screen::Screen;
@@ -138,6 +139,8 @@ pub struct App {
     pub(super) stirred: bool,
     /// What goes on behind a screen that stands still.
     pub(crate) frozen: Option<Box<Frozen>>,
+    /// Another instant that is shown.
+    pub(super) past: Option<Box<PastView>>,
     /// Since when the figures of a target count, where somebody started them anew.
     pub(crate) resets: BTreeMap<TargetId, Stamp>,
     /// Answer times of the session.
@@ -193,6 +196,7 @@ impl App {
             hidden: init.settings.hide_hops > 0,
             stirred: true,
             frozen: None,
+            past: None,
             resets: BTreeMap::new(),
             history: History::default(),
             recorder: Recorder::default(),
@@ -405,7 +409,7 @@ impl App {
     /// Age of the incident; of this console where nothing is on record.
     pub fn age(&self) -> std::time::Duration {
         match self.incident.opened {
-            Some(_) => self.incident.age(self.now.wall),
+            Some(_) => self.incident.age(self.past_at().unwrap_or(self.now).wall),
             None => self.now.mono.since(self.init.started.mono),
         }
     }
@@ -454,6 +458,7 @@ impl App {
             A::Open if self.screen == Screen::Runbook && steps && self.layers.is_empty() => {
                 self.runbooks.aside() > 0
             }
+            _ if action.travels() => self.past.is_some(),
             A::Stop => self.running(),
             A::Edit => matches!(self.layer(), Some(Layer::ConfirmRun(c)) if !c.env.is_empty()),
             A::Open if self.screen.of_target() || self.screen == Screen::Devices => {

@@ -14,15 +14,26 @@ impl App {
         self.incident.dismissed.get(&finding.key())
     }
 
+    /// The finding that `d` is about.
+    fn finding_here(&self) -> Option<&FindingKey> {
+        match (self.layers.last(), &self.pick) {
+            (Some(Layer::Finding { key, .. }), _) => Some(key),
+            (_, Pick::Finding { key, .. }) => Some(key),
+            (_, Pick::Target(_)) => None,
+        }
+    }
+
+    /// Whether `d` lets the finding in sight alarm again.
+    pub fn restores_here(&self) -> bool {
+        let key = self.finding_here();
+        key.is_some_and(|key| self.incident.dismissed.get(key).is_some())
+    }
+
     /// `d`: asks why, or lets a dismissed finding alarm again.
     pub(super) fn dismiss_here(&mut self) -> Vec<Command> {
-        let key = match (self.layers.last(), &self.pick) {
-            (Some(Layer::Finding { key, .. }), _) => key.clone(),
-            (_, Pick::Finding { key, .. }) => key.clone(),
-            (_, Pick::Target(_)) => {
-                self.say("select a finding first: j and k go through the list", false);
-                return Vec::new();
-            }
+        let Some(key) = self.finding_here().cloned() else {
+            self.say("select a finding first: j and k go through the list", false);
+            return Vec::new();
         };
         let Some(summary) = self.finding(&key).map(|f| f.summary.clone()) else {
             self.say("this finding is no longer open", false);

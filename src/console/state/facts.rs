@@ -4,27 +4,16 @@ use std::time::Duration;
 
 use super::app::App;
 use super::doc::{Line, Role};
-use crate::model::finding::TargetState;
+pub use super::standing::{short_state, state};
 use crate::model::observation::{DnsSample, HopAnswer, Outcome, PmtuHow, Refusal};
+pub use crate::model::stats::percent;
 use crate::model::target::TargetId;
-use crate::model::time::{Rtt, Stamp, human};
+use crate::model::time::{Rtt, Stamp};
 use crate::model::tls::{TlsFault, TlsSession};
 use crate::model::window::{PathWindow, PingKey, PingSeries, TargetWindow};
 
 /// How far back loss looks.
 const LOSS_WINDOW: Duration = Duration::from_secs(60);
-/// Silence of the probes themselves after which data counts as stale.
-const STALE: Duration = Duration::from_secs(30);
-
-/// A share as people read it: `0 %`, `4.2 %`, `42 %`.
-pub fn percent(share: f64) -> String {
-    let p = share * 100.0;
-    if p > 0.0 && p < 9.95 {
-        format!("{p:.1} %")
-    } else {
-        format!("{p:.0} %")
-    }
-}
 
 /// Milliseconds for a column of numbers: three digits, no unit.
 pub fn ms(rtt: Rtt) -> String {
@@ -107,102 +96,6 @@ pub fn newest(t: &TargetWindow) -> Option<Stamp> {
             .map(|d| d.at),
     );
     all.into_iter().max_by_key(|s| s.mono)
-}
-
-/// State of a target: symbol, word, why. No tick before the verdict is firm, none on old data.
-pub fn state(app: &App, id: &TargetId) -> Line {
-    let s = app.symbols;
-    let seen = app.window.targets.get(id).and_then(newest);
-    let local = app.window.local.as_ref().map(|l| l.at);
-    let seen = if *id == TargetId::local() {
-        seen.max_by(local)
-    } else {
-        seen
-    };
-    // Somebody who starts the figures anew has not made what is known any older.
-    let seen = seen.map(|s| {
-        app.reset_at(id)
-            .map_or(s, |r| if r.mono > s.mono { r } else { s })
-    });
-    let state = app.state_of(id);
-    if let Some(seen) = seen {
-        let age = app.shown_at().mono.since(seen.mono);
-        if age >= STALE {
-            let was = state.label();
-            return Line::of(
-                Role::Unknown,
-                format!("{} stale {} (was {was})", s.unknown, human(age)),
-            );
-        }
-    }
-    let (role, sign, why) = match state {
-        TargetState::Learning if seen.is_none() => {
-            return Line::of(
-                Role::Muted,
-                format!("{} waiting for first answer", s.pending),
-            );
-        }
-        TargetState::Learning => return learning(app, id),
-        TargetState::Ok => (Role::Ok, s.ok, None),
-        TargetState::Degraded(why) => (Role::Warning, s.warning, Some(why)),
-        TargetState::Down(why) => (Role::Critical, s.critical, Some(why)),
-        TargetState::Unknown(why) => (Role::Unknown, s.unknown, Some(why)),
-    };
-    // In ASCII the sign of "ok" is the word.
-    let word = state.label();
-    let mut line = if sign == word {
-        Line::of(role, word)
-    } else {
-        Line::of(role, format!("{sign} {word}"))
-    };
-    if let Some(why) = why.filter(|w| !w.is_empty()) {
-        line.push(Role::Text, format!(" {why}"));
-    }
-    line
-}
-
-/// The same where there is little room: the sign stands for the word before a reason.
-pub fn short_state(app: &App, id: &TargetId) -> Line {
-    let s = app.symbols;
-    let full = state(app, id);
-    let Some(first) = full.pieces.first() else {
-        return full;
-    };
-    if let Some((stale, _)) = first.text.as_str().split_once(" (was ") {
-        return Line::of(first.role, stale);
-    }
-    match app.state_of(id) {
-        TargetState::Degraded(_) | TargetState::Down(_) if full.pieces.len() > 1 => {
-            let sign = first.text.as_str().split(' ').next().unwrap_or_default();
-            let why = full.pieces.iter().skip(1).map(|p| p.text.as_str());
-            Line::of(first.role, sign).text(why.collect::<String>())
-        }
-        TargetState::Learning => {
-            let words = first.text.as_str();
-            match words.strip_suffix(" for first answer") {
-                Some(waiting) => Line::of(Role::Muted, waiting),
-                None => Line::of(Role::Muted, format!("{} learning", s.pending)),
-            }
-        }
-        _ => full,
-    }
-}
-
-/// Learning, and what is still missing.
-fn learning(app: &App, id: &TargetId) -> Line {
-    let line = Line::of(Role::Muted, format!("{} learning", app.symbols.pending));
-    let missing = app.verdict_of(&app.verdicts.pending, id);
-    let words: Vec<_> = missing.into_iter().flatten().copied().collect();
-    line.with(Role::Muted, format!(" {}", words.join(", ")).trim_end())
-}
-
-trait Later {
-    fn max_by(self, other: Self) -> Self;
-}
-impl Later for Option<Stamp> {
-    fn max_by(self, other: Self) -> Self {
-        self.into_iter().chain(other).max_by_key(|s| s.mono)
-    }
 }
 
 /// The series to show: the one to judge by, else (a gateway, a name not resolved yet) the one
@@ -342,7 +235,7 @@ pub const fn fault_word(fault: &TlsFault) -> &'static str {
         TlsFault::Expiring { .. } => "expiring",
         TlsFault::Clock { .. } => "clock?",
         TlsFault::Revoked { .. } => "revoked",
-        TlsFault::OldProtocol { .. } => "old TLS",
+        TlsFault::OldProtocol { .. } | TlsFault::OldCiphers { .. } => "old TLS",
         _ => "invalid",
     }
 }

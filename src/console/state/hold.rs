@@ -32,6 +32,11 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// Verdicts that are not shown yet, if there are newer ones.
+    pub(super) fn verdicts(&self) -> Option<&Verdicts> {
+        self.verdicts.as_ref()
+    }
+
     /// Takes verdicts in that are not shown yet.
     fn learn(&mut self, verdicts: Verdicts) {
         for finding in verdicts
@@ -48,7 +53,8 @@ impl Frozen {
 impl App {
     /// The time that figures are of: now, or when the screen was frozen.
     pub(crate) fn shown_at(&self) -> Stamp {
-        self.frozen.as_ref().map_or(self.now, |f| f.since)
+        let frozen = || self.frozen.as_ref().map(|f| f.since);
+        self.past_at().or_else(frozen).unwrap_or(self.now)
     }
 
     /// Stands still, or goes on.

@@ -63,6 +63,9 @@ impl App {
 
     /// Does an action; `key` tells numbers apart.
     pub(super) fn act(&mut self, action: Action, key: Key) -> Vec<Command> {
+        if self.is_for_now(action) {
+            return Vec::new();
+        }
         match action {
             Action::Show(screen) => return self.show(screen),
             Action::NextScreen => return self.show(self.screen.step(1)),
@@ -86,6 +89,7 @@ impl App {
             Action::Severity => self.layers.push(Layer::Severity {
                 at: usize::from(self.incident.severity.unwrap_or(2).saturating_sub(1)),
             }),
+            Action::Change => return self.change_here(),
             Action::Dismiss => return self.dismiss_here(),
             Action::Pin => return self.pin(),
             Action::Runbook => return self.runbook_here(),
@@ -123,6 +127,17 @@ impl App {
             Action::Reset => return self.reset_figures(),
             Action::Flows => return self.more_flows(),
             Action::Owners => self.owners = !self.owners,
+            Action::Past
+            | Action::EventBack
+            | Action::EventOn
+            | Action::MinuteBack
+            | Action::MinuteOn
+            | Action::FindingBack
+            | Action::FindingOn
+            | Action::Play
+            | Action::Faster
+            | Action::Slower
+            | Action::GoTo => return self.travel(action),
             Action::Filter => self.layers.push(Layer::Filter(Input::with(&self.filter))),
             Action::Palette => self.layers.push(Layer::Palette {
                 input: Input::default(),
@@ -204,6 +219,7 @@ impl App {
                 }
                 self.mark_step(step, mark, Some(SafeText::new(reason)))
             }
+            Some(Layer::Change(input)) => self.mark_change(input.text()),
             Some(Layer::Dismiss { key, input }) => self.dismiss(key, input),
             Some(Layer::ConfirmLeave { .. }) => self.leave_now(),
             Some(Layer::ConfirmRemove { target, .. }) => self.remove_target(target),
@@ -213,6 +229,7 @@ impl App {
                 self.event = None;
                 Vec::new()
             }
+            Some(Layer::GoTo(input)) => self.go_to(input),
             Some(Layer::Palette { input, at }) => self.run_from_palette(input.text(), at),
             Some(other) => {
                 self.layers.push(other);
@@ -244,6 +261,9 @@ impl App {
             },
             Screen::Runbook => {
                 if !self.runbooks.shows_list() {
+                    if self.is_for_now(Action::StepDone) {
+                        return Vec::new();
+                    }
                     return self.try_command();
                 }
                 let list = self.runbooks.list.as_deref().unwrap_or_default();

@@ -68,6 +68,8 @@ pub enum Layer {
         /// The words.
         input: Input,
     },
+    /// What is changed now.
+    Change(Input),
     /// Why a finding is to raise no alarm.
     Dismiss {
         /// Which.
@@ -98,6 +100,8 @@ pub enum Layer {
     },
     /// Words that timeline lines must hold.
     Filter(Input),
+    /// An instant to look at.
+    GoTo(Input),
     /// Find an action by name.
     Palette {
         /// What was typed.
@@ -173,10 +177,12 @@ impl Layer {
             Layer::ConfirmRun(_) => Place::Confirm,
             Layer::ConfirmLeave { .. } | Layer::ConfirmRemove { .. } => Place::Leave,
             Layer::Note(_)
+            | Layer::Change(_)
             | Layer::Parameter { .. }
             | Layer::Reason { .. }
             | Layer::Dismiss { .. }
             | Layer::AddTarget(_)
+            | Layer::GoTo(_)
             | Layer::Filter(_) => Place::Input,
             Layer::Palette { .. } => Place::Palette,
         }
@@ -196,7 +202,9 @@ impl Layer {
     pub fn input(&mut self) -> Option<&mut Input> {
         match self {
             Layer::Note(input)
+            | Layer::Change(input)
             | Layer::Filter(input)
+            | Layer::GoTo(input)
             | Layer::AddTarget(input)
             | Layer::Parameter { input, .. }
             | Layer::Reason { input, .. }

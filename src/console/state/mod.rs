@@ -10,6 +10,7 @@
 
 pub mod action;
 pub mod app;
+mod change;
 pub mod decision;
 mod dismiss;
 pub mod doc;
@@ -26,12 +27,14 @@ pub mod moves;
 mod news;
 pub mod outbox;
 pub mod pane;
+pub mod past;
 pub mod room;
 pub mod runbooks;
 pub mod screen;
 mod sends;
 pub mod sheet;
-pub mod symbols;
+pub mod standing;
+mod symbols;
 pub mod table;
 mod targets;
 pub mod veil;

@@ -3,31 +3,31 @@
 use super::app::{App, Pick, Recorder};
 use super::outbox::Fate;
 use super::pane;
-use crate::model::command::{Batch, Command, Notice, Verdicts};
-use crate::model::finding::TargetState;
-
-/// Whether findings and states are the same, whatever their figures are.
-fn says_the_same(a: &Verdicts, b: &Verdicts) -> bool {
-    let findings = |v: &Verdicts| -> Vec<_> {
-        let all = v.findings.iter();
-        all.map(|f| (f.key(), f.severity)).collect()
-    };
-    let same =
-        |((x, s), (y, t)): (&(_, TargetState), &(_, TargetState))| x == y && s.label() == t.label();
-    a.states.len() == b.states.len()
-        && a.states.iter().zip(&b.states).all(same)
-        && findings(a) == findings(b)
-}
+use crate::model::command::{Batch, Command, Notice};
 
 impl App {
     /// Takes a batch in: facts, events, verdicts, notices, and the time.
-    pub(super) fn news(&mut self, batch: Batch) -> Vec<Command> {
+    pub(super) fn news(&mut self, mut batch: Batch) -> Vec<Command> {
         self.clock(batch.at);
         self.dirty |= !batch.observations.is_empty()
             || !batch.events.is_empty()
             || !batch.notices.is_empty()
             || batch.verdicts.is_some();
         self.stirred |= !batch.events.is_empty() || !batch.notices.is_empty();
+        let (past, notices): (Vec<_>, Vec<_>) = batch
+            .notices
+            .into_iter()
+            .partition(|n| matches!(n, Notice::Past(_) | Notice::NoPast(_)));
+        batch.notices = notices;
+        self.with_live(|app| app.live(batch));
+        for notice in past {
+            self.notice(notice);
+        }
+        Vec::new()
+    }
+
+    /// What is new, where now is shown or will be again.
+    fn live(&mut self, batch: Batch) {
         // Who is watched comes first: what was seen of a new target would be dropped else.
         let (targets, notices): (Vec<_>, Vec<_>) = batch
             .notices
@@ -41,17 +41,18 @@ impl App {
         }
         self.incident.absorb(batch.events);
         if let Some(verdicts) = batch.verdicts {
-            self.stirred |= !says_the_same(&verdicts, &self.verdicts);
+            self.stirred |= !verdicts.says_the_same(&self.verdicts);
             self.judged(verdicts);
         }
-        self.keep_pick();
+        if self.past_at().is_none() {
+            self.keep_pick();
+        }
         for notice in notices {
             self.notice(notice);
         }
         let before = self.outbox.entries().len();
         self.outbox.settle(&self.incident.timeline, self.now);
         self.dirty |= self.outbox.entries().len() != before;
-        Vec::new()
     }
 
     /// A finding that has cleared leaves the selection with its target, not with whatever moved
@@ -100,6 +101,8 @@ impl App {
                 }
                 self.say(format!("command ended: {how}"), false);
             }
+            Notice::Past(part) => self.past_part(*part),
+            Notice::NoPast(why) => self.no_past(why),
             Notice::Failed(what) => {
                 self.runbooks.opening = None;
                 self.say(what, true);

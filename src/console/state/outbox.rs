@@ -133,6 +133,8 @@ fn tells(event: &Event, entry: &Pending) -> bool {
                 entry.what == "dismissal" && *reason == entry.text
             }
             EventKind::FindingRestored { .. } => entry.what == "restored",
+            EventKind::ChangeMarked { .. } => entry.what == "change",
+            EventKind::ChangeJudged { ended, .. } => entry.what == "verdict" && *ended,
             EventKind::Exported { .. } => entry.what == "export",
             _ => false,
         }

@@ -28,7 +28,9 @@ impl App {
     }
 
     pub(super) fn send_note(&mut self, raw: &str) -> Vec<Command> {
-        let (note, text, happened) = parse_note(raw, self.now.wall);
+        let (note, text, mut happened) = parse_note(raw, self.shown_at().wall);
+        // What is written about an instant that is shown happened then.
+        happened = happened.or(self.past_at().map(|at| at.wall));
         if text.is_empty() {
             self.say("an empty note is not kept", false);
             return Vec::new();
@@ -103,9 +105,9 @@ impl App {
         }
         let doc = pane::whole(self, usize::from(cols));
         (
-            match &self.frozen {
-                Some(f) => {
-                    let at = clock_utc(f.since.wall);
+            match self.past_at().or(self.frozen.as_ref().map(|f| f.since)) {
+                Some(at) => {
+                    let at = clock_utc(at.wall);
                     SafeText::new(format!("{} as it was at {at}", pane::title(self)))
                 }
                 None => pane::title(self),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::model::command::{Batch, Command, Notice, Ticket};
+use crate::model::command::{Batch, Command, Notice};
 use crate::model::text::SafeText;
 
 /// Requests that wait here when the engine's queue is full.
@@ -99,36 +99,16 @@ fn refusal(command: &Command) -> Notice {
     let why = SafeText::new(format!(
         "the recorder is busy: {WAITING} requests wait already; try again in a moment"
     ));
-    match ticket(command) {
+    match command.ticket() {
         Some(ticket) => Notice::NotSaved { ticket, why },
         None => Notice::Failed(why),
-    }
-}
-
-fn ticket(command: &Command) -> Option<Ticket> {
-    match command {
-        Command::Note { ticket, .. }
-        | Command::Milestone { ticket, .. }
-        | Command::Severity { ticket, .. }
-        | Command::Pin { ticket, .. }
-        | Command::Dismiss { ticket, .. }
-        | Command::Restore { ticket, .. }
-        | Command::Export { ticket }
-        | Command::AddTarget { ticket, .. }
-        | Command::RemoveTarget { ticket, .. }
-        | Command::MarkStep { ticket, .. }
-        | Command::Run { ticket, .. } => Some(*ticket),
-        Command::ListRunbooks
-        | Command::OpenRunbook { .. }
-        | Command::StopRun
-        | Command::Flows { .. }
-        | Command::Leave => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::command::Ticket;
 
     #[test]
     fn order_is_kept_and_the_one_too_many_is_told() {

@@ -28,18 +28,25 @@ pub fn top(app: &App, area: Rect, canvas: &mut Canvas) {
 
 /// That the figures stand still, within a rule: nobody may take them for live.
 fn frozen(app: &App, cols: usize) -> Option<Line> {
-    let (long, short) = app.frozen_words()?;
     let sign = app.signs().warning;
-    let key = app.key_of(Action::Freeze);
+    let past = app
+        .past_words()
+        .map(|words| (words, Action::Past, "to now"));
+    let held = || Some((app.frozen_words()?, Action::Freeze, "goes on"));
+    let ((long, short), action, what) = past.or_else(held)?;
+    let key = app.key_of(action);
     let room = cols.saturating_sub(4);
-    let words = [
-        format!("{sign} {long}; {key} goes on"),
-        format!("{sign} {short}, {key} goes on"),
-        format!("{sign} {short}"),
-    ];
+    let mut words = vec![format!("{sign} {long}"), format!("{sign} {short}")];
+    if !app.is_replay() {
+        words.insert(0, format!("{sign} {long}; {key} {what}"));
+        words.insert(words.len() - 1, format!("{sign} {short}, {key} {what}"));
+    }
     let fits = words.iter().find(|w| w.width() <= room);
     let mut line = Line::of(Role::Border, app.signs().rule);
-    let words = Line::of(Role::Warning, format!(" {} ", fits.unwrap_or(&words[2])));
+    let words = Line::of(
+        Role::Warning,
+        format!(" {} ", fits.or(words.last()).map_or("", |w| w)),
+    );
     line = line.join(words.cut(cols.saturating_sub(2)));
     let rest = cols.saturating_sub(line.width());
     line.push(Role::Border, app.signs().rule.repeat(rest));
@@ -153,7 +160,10 @@ fn header(app: &App, cols: usize) -> Line {
         state.push(Role::Text, phase.label());
     }
     let age = Line::of(Role::Muted, age(app));
-    let clock = Line::plain(clock_utc(app.now().wall));
+    let clock = match app.past_at() {
+        Some(at) => Line::of(Role::Warning, clock_utc(at.wall)),
+        None => Line::plain(clock_utc(app.now().wall)),
+    };
     let who = Line::of(Role::Muted, app.who().clone());
     let gap = Line::plain("  ");
     // What stands at the right, dropped from the end of this list where there is no room.
@@ -198,6 +208,9 @@ fn age(app: &App) -> String {
 /// Whether what happens gets to disk.
 fn record(app: &App) -> Line {
     let s = app.signs();
+    if app.is_replay() {
+        return Line::of(Role::Muted, "replay");
+    }
     let (trouble, unsaved) = app.recording();
     match trouble {
         Some(_) => Line::of(
@@ -254,6 +267,9 @@ fn counts(app: &App) -> Line {
     if app.frozen_words().is_some() {
         line.push(Role::Warning, " FROZEN");
     }
+    if app.past_at().is_some() && !app.is_replay() {
+        line.push(Role::Warning, " PAST");
+    }
     let (critical, warning) = (count(Severity::Critical), count(Severity::Warning));
     if critical > 0 {
         line.push(Role::Critical, format!(" {}{critical}", s.critical));
@@ -276,6 +292,7 @@ fn keys(app: &App, cols: usize) -> Line {
         Screen::Timeline => "detail",
         _ => "finding",
     };
+    let comparing = app.compares();
     let at_home = place == Place::On(Screen::Overview);
     let items: Vec<(u8, Action, Line)> = footer(place)
         .into_iter()
@@ -286,6 +303,8 @@ fn keys(app: &App, cols: usize) -> Line {
             let key = app.key_of(e.action);
             let name = match (e.action, app.screen()) {
                 (Action::Open, _) => deeper,
+                (Action::Change, _) if comparing => "end compare",
+                (Action::Dismiss, _) if app.restores_here() => "restore",
                 (Action::Next, _) if place == Place::Chart => "hop",
                 (Action::Next, Screen::Runbook) if app.decided().is_some() => "option",
                 (Action::Next, Screen::Runbook) => "command",
@@ -298,7 +317,12 @@ fn keys(app: &App, cols: usize) -> Line {
                 key
             };
             let item = Line::of(Role::Key, key).with(Role::Muted, format!(" {name}"));
-            (e.footer, e.action, item)
+            let rank = match e.action {
+                // What is under way, and how it ends, is not left to be guessed.
+                Action::Change if comparing => e.footer.min(8),
+                _ => e.footer,
+            };
+            (rank, e.action, item)
         })
         .filter(|(_, action, _)| *action != Action::Previous)
         .collect();

@@ -35,7 +35,9 @@ pub(super) fn judge(
             t.is_none_or(|t| lame::is_settled(t) && !lame::is_said(so_far, id))
         })
         .filter_map(|(id, key, r)| {
-            let run: Vec<_> = r.run_of(is).collect();
+            let run: Vec<_> = r
+                .run_through(|s| (!s.outcome.is_mute()).then(|| is(s)))
+                .collect();
             (run.len() >= f.thresholds.repeat as usize).then_some((*id, *key, run))
         })
         .collect();

@@ -55,6 +55,10 @@ pub(super) fn judge(
     place.hop = Some(1);
     let severity = severity(&local.value, route);
     let so = match severity {
+        Severity::Critical if other_family_works(f, local, gw) => match gw {
+            IpAddr::V4(_) => "no IPv4 leaves this link",
+            IpAddr::V6(_) => "no IPv6 leaves this link",
+        },
         Severity::Critical => "nothing leaves this link",
         _ => "another default route is used instead of it",
     };
@@ -77,6 +81,13 @@ pub(super) fn judge(
         .reproduce([format!("ip neigh show {gw}"), format!("ping -n -c 3 {gw}")])
         .done(),
     );
+}
+
+/// Whether the other family has a default route and somebody was heard over it lately.
+fn other_family_works(f: &Facts, local: &Dated<LocalState>, gw: IpAddr) -> bool {
+    let v6 = !gw.is_ipv6();
+    local.value.default_routes.iter().any(|r| r.v6 == v6)
+        && heard_beyond(f, v6, f.now.mono.minus(Duration::from_secs(5)))
 }
 
 fn by_table(f: &Facts, route: &DefaultRoute, gw: IpAddr) -> Option<Gone> {

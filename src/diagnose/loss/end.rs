@@ -39,6 +39,11 @@ impl EndLoss {
         f64::from(self.lost) / f64::from(self.sent.max(1))
     }
 
+    /// What the share is at most, with 95 % confidence.
+    pub fn at_most(&self) -> f64 {
+        wilson(self.lost, self.sent).1
+    }
+
     /// What the share is at least, with 95 % confidence.
     pub(super) fn at_least(&self) -> f64 {
         wilson(self.lost, self.sent).0
@@ -96,6 +101,124 @@ pub(super) enum Other {
     Pending,
     /// It loses clearly less: how, pings, and of them lost.
     Denies(Method, u32, u32),
+    /// Of connections that were made at leisure none was lost, of so many: only those in quick
+    /// succession are.
+    Limits(u32),
+}
+
+/// Chance that so many calm handshakes succeed, below which a limit of the quick ones is likelier.
+const BY_CHANCE: f64 = 0.02;
+
+/// Whether the connections that were made at leisure speak against the loss of those that were
+/// made in quick succession: somebody limits new connections.
+pub(super) fn is_limited(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
+    let ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+    let calm = ports.map(|(_, r)| {
+        let all = r.iter().filter(|d| d.at.mono >= loss.begun);
+        all.fold((0u32, 0u32), |(n, bad), d| {
+            (n + 1, bad + u32::from(is_troubled(&d.value)))
+        })
+    });
+    let by_chance =
+        |share: f64, n: u32| (1.0 - share).powi(i32::try_from(n).unwrap_or(i32::MAX)) < BY_CHANCE;
+    if let Some((n, 0)) = calm.max()
+        && by_chance(loss.share(), n)
+    {
+        return Other::Limits(n);
+    }
+    let waited = f.now.mono.since(loss.begun);
+    match trial(t, addr) {
+        Trial::Runs { share, calm } if by_chance(share, calm) => Other::Limits(calm),
+        Trial::Runs { .. } if waited < PATIENCE * 3 => Other::Pending,
+        Trial::Wanted if waited < PATIENCE => Other::Pending,
+        // Too few to know whether it is worth a trial.
+        Trial::None if loss.sent < TRIED_QUICK && loss.share() >= WORTH_A_TRIAL => Other::Pending,
+        _ => Other::Agrees,
+    }
+}
+
+/// Time between two pings from which a connection is made at leisure.
+const CALM: Duration = Duration::from_millis(800);
+/// Time after those in quick succession for which their SYNs are sent again (RFC 6298 5.7), and
+/// count with the calm ones.
+const AFTERMATH: Duration = Duration::from_millis(1400);
+/// Pings that are looked at.
+const TRIED: usize = 60;
+/// Of them those in quick succession that are needed.
+const TRIED_QUICK: u32 = 20;
+/// Share of them lost from which calm ones are tried: of less, too many would be needed.
+const WORTH_A_TRIAL: f64 = 0.3;
+
+/// Whether a limit to connections is looked for by making them at leisure.
+enum Trial {
+    /// There is no reason to, or some were lost at leisure as well.
+    None,
+    /// Many in quick succession are lost.
+    Wanted,
+    /// The same, of which share; and so many were answered at leisure, and none lost.
+    Runs { share: f64, calm: u32 },
+}
+
+fn trial(t: &TargetWindow, addr: IpAddr) -> Trial {
+    let tcp = Method::TcpConnect;
+    let series = t
+        .pings
+        .iter()
+        .filter(|((a, m, _), _)| *a == addr && *m == tcp);
+    let Some(series) = series.map(|(_, s)| s).max_by_key(|s| s.answered()) else {
+        return Trial::None;
+    };
+    let mut points: Vec<_> = series.points().rev().take(TRIED).collect();
+    points.sort_by_key(|p| p.sent);
+    let (mut quick, mut lost, mut calm) = (0u32, 0u32, 0u32);
+    let mut last_quick = None;
+    for (before, p) in points.iter().zip(points.iter().skip(1)) {
+        if p.sent.since(before.sent) < CALM {
+            quick += 1;
+            lost += u32::from(p.rtt.is_none());
+            last_quick = Some(p.sent);
+        } else if last_quick.is_none_or(|q| p.sent.since(q) >= AFTERMATH) {
+            if p.rtt.is_none() {
+                return Trial::None;
+            }
+            calm += 1;
+        }
+    }
+    let share = f64::from(lost) / f64::from(quick.max(1));
+    if quick < TRIED_QUICK || lost == quick || share < WORTH_A_TRIAL {
+        return Trial::None;
+    }
+    match calm {
+        0 => Trial::Wanted,
+        calm => Trial::Runs { share, calm },
+    }
+}
+
+/// Whether connections to an address should be made at leisure for a while: many of those in quick
+/// succession are lost, which may be a limit to their number.
+pub fn wants_calm(t: &TargetWindow, addr: IpAddr) -> bool {
+    !matches!(trial(t, addr), Trial::None)
+}
+
+/// Whether a handshake was not answered, or only when the SYN was sent again.
+fn is_troubled(s: &TcpSample) -> bool {
+    let resent = s.details.as_ref().is_some_and(|d| d.syn_retransmits > 0);
+    matches!(s.outcome, Outcome::Timeout { .. }) || resent
+}
+
+fn is_answered(s: &TcpSample) -> bool {
+    let reset = Refusal::TcpReset;
+    matches!(&s.outcome, Outcome::Ok(_))
+        || matches!(&s.outcome, Outcome::Refused { why, .. } if *why == reset)
+}
+
+/// Whether some handshakes with a port that answers lost a packet: perhaps TCP is lost where
+/// echoes are not.
+pub fn tcp_is_doubtful(t: &TargetWindow, addr: IpAddr) -> bool {
+    let mut ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+    ports.any(|(_, r)| {
+        r.iter().any(|d| is_answered(&d.value)) && r.iter().any(|d| is_troubled(&d.value))
+    })
 }
 
 /// Asks the other [`ways`]. A target that rations its answers to echoes loses nothing else.
@@ -108,19 +231,9 @@ pub(super) fn other(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -
         (*m, points.len() as u32, lost)
     });
     let Some((method, sent, lost)) = counts.max_by_key(|(_, sent, _)| *sent) else {
-        let answered = |s: &TcpSample| {
-            matches!(
-                s.outcome,
-                Outcome::Ok(_)
-                    | Outcome::Refused {
-                        why: Refusal::TcpReset,
-                        ..
-                    }
-            )
-        };
         let mut ports = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
         let could = loss.method != Method::TcpConnect
-            && ports.any(|(_, r)| r.iter().any(|d| answered(&d.value)));
+            && ports.any(|(_, r)| r.iter().any(|d| is_answered(&d.value)));
         let waited = f.now.mono.since(loss.begun);
         return match could && waited < PATIENCE {
             true => Other::Pending,

@@ -11,16 +11,17 @@ mod quiet;
 use std::net::IpAddr;
 
 use end::Other;
-pub use end::judged_series;
 pub(super) use end::{EndLoss, end_loss};
+pub use end::{judged_series, tcp_is_doubtful, wants_calm};
 
 use super::build::Build;
 use super::facts::{Facts, name_of};
 use super::quality::is_parted;
-use super::reach::is_unreachable;
+use super::reach::{is_echo, is_unreachable};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
+use crate::model::observation::Method;
 use crate::model::stats::wilson;
 use crate::model::window::{PathWindow, TargetWindow};
 
@@ -39,6 +40,10 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
                     out.push(quiet::rationed_end(t, *addr, loss, (method, sent, lost)));
                     lossy = None;
                 }
+                Other::Limits(calm) => {
+                    out.push(quiet::limited_end(t, *addr, loss, calm));
+                    lossy = None;
+                }
             }
         }
         quiet::judge(f, t, *addr, lossy.as_ref(), out);
@@ -48,21 +53,30 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
 /// Whether the target only rations its answers to one way of pinging.
 pub(super) fn is_rationed(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
     let loss = end_loss(f, t, addr);
-    loss.is_some_and(|l| matches!(doubt(f, t, addr, &l), Other::Denies(..)))
+    loss.is_some_and(|l| matches!(doubt(f, t, addr, &l), Other::Denies(..) | Other::Limits(_)))
 }
 
-/// Whether another way of pinging speaks against loss on the way. Where the hops lose as well, or
-/// the ways may take different paths, there is nothing to doubt.
+/// Whether another way of pinging speaks against loss on the way. Where the ways may take different
+/// paths there is nothing to doubt. Connections that are lost are what users lose, whatever echoes
+/// say, unless only their number is limited.
 fn doubt(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Other {
+    if loss.method == Method::TcpConnect {
+        return end::is_limited(f, t, addr, loss);
+    }
     let Some(path) = best_path(t, addr) else {
         return end::other(f, t, addr, loss);
     };
     let hops = place::hop_losses(f, t, addr, path);
     let placed = place::change_point(&hops, loss.share()) < hops.len();
     let balanced = path.hops().any(|(_, h)| h.addresses.len() > 1);
-    match placed || balanced {
-        true => Other::Agrees,
-        false => end::other(f, t, addr, loss),
+    if balanced {
+        return Other::Agrees;
+    }
+    match end::other(f, t, addr, loss) {
+        // Where the hops lose as well, which are pinged by echoes, only a way that is none and
+        // that loses nothing at all speaks against it.
+        Other::Denies(method, _, lost) if placed && (is_echo(method) || lost > 0) => Other::Agrees,
+        other => other,
     }
 }
 

@@ -40,7 +40,13 @@ pub(super) fn judge(
     let farthest = nearest.map_or(farthest, |n| n.min(farthest));
     let traced = Traced::of(f, path);
     let end_at_most = lossy.map_or(0.0, |l| wilson(l.lost, l.sent).1);
-    for (ttl, stats) in path.hops().filter(|(ttl, _)| *ttl < farthest) {
+    // Who does not answer each time may have answered only a probe that could have gone farther:
+    // the silence just before its answer may be its own.
+    let own = |ttl: u8| {
+        let mut between = path.hops().filter(|(n, _)| (ttl..farthest).contains(n));
+        answers_in_part(t, addr) && between.all(|(_, h)| h.answered == 0)
+    };
+    for (ttl, stats) in path.hops().filter(|(ttl, _)| *ttl < farthest && !own(*ttl)) {
         let mut place = Location::of(PlaceKind::Hop);
         place.hop = Some(ttl);
         place.address = stats.address();
@@ -80,6 +86,12 @@ pub(super) fn judge(
             ));
         }
     }
+}
+
+/// Whether some pings of an address, by whatever way, were not answered.
+fn answers_in_part(t: &TargetWindow, addr: IpAddr) -> bool {
+    let mut pings = t.pings.iter().filter(|((a, ..), _)| *a == addr);
+    pings.any(|(_, s)| s.answered() > 0 && s.answered() + 2 <= s.sent())
 }
 
 fn silent_hop(target: &TargetId, ttl: u8) -> String {
@@ -126,10 +138,43 @@ pub(super) fn rationed_end(
         loss.ids.clone(),
         format!("{} of {} pings by {this} lost", loss.lost, loss.sent),
     )
-    .evidence([], format!("{lost} of {sent} by {that} lost, no hop before it loses any"))
+    .evidence([], format!("{lost} of {sent} by {that} lost in the same time"))
     .evidence(
         [],
         "a path of its own for each kind of packet would look the same; `warroom trace --flows 8` decides",
+    )
+    .done()
+}
+
+/// Somebody limits how many connections begin: `icmp-rate-limited` at the endpoint as well, since it
+/// is the same: what is asked too often is not answered.
+pub(super) fn limited_end(t: &TargetWindow, addr: IpAddr, loss: &EndLoss, calm: u32) -> Finding {
+    let mut place = Location::of(PlaceKind::Endpoint);
+    place.address = Some(addr);
+    Build::new(
+        code::ICMP_RATE_LIMITED,
+        Severity::Info,
+        &t.target.id,
+        place,
+        loss.first,
+    )
+    .which(format!("{addr} end"))
+    .confidence(0.8)
+    .summary(format!(
+        "new connections to {} are limited: those in quick succession vanish, those made one by \
+         one all succeed",
+        name_of(t, addr)
+    ))
+    .evidence(
+        loss.ids.clone(),
+        format!(
+            "{} of {} handshakes made as pings lost",
+            loss.lost, loss.sent
+        ),
+    )
+    .evidence(
+        [],
+        format!("{calm} of {calm} handshakes at leisure answered at once"),
     )
     .done()
 }

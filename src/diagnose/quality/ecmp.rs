@@ -10,8 +10,9 @@ use crate::diagnose::loss::judged_series;
 use crate::diagnose::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::observation::{ObsId, Outcome, Refusal};
+use crate::model::observation::{ObsId, Outcome, Refusal, TcpSample, TraceRound};
 use crate::model::stats::wilson;
+use crate::model::time::{Mono, Stamp};
 use crate::model::window::{Balance, FlowPath, PathWindow, TargetWindow, flow_numbers};
 
 /// Probes that one member must have lost at least.
@@ -23,6 +24,9 @@ const LOST_IN_SILENCE: u32 = 8;
 const FLOW_ROUNDS: u32 = 8;
 /// Rounds after which no more can be had: somebody quotes too little to keep flows apart.
 const GIVEN_UP: u32 = 40;
+
+/// Silences after which a flow is lost, not only its answer.
+const SURELY: u32 = 3;
 
 /// What became of the flows through one member beyond it.
 #[derive(Debug, Default)]
@@ -36,10 +40,6 @@ struct Member {
 /// Whether some of what was sent to an address came to nothing and some did not, so that it is
 /// worth looking at several flows: perhaps one of several ways loses.
 pub fn is_uneven(t: &TargetWindow, addr: IpAddr) -> bool {
-    let answered = |o: &Outcome<_>| {
-        let reset = Refusal::TcpReset;
-        matches!(o, Outcome::Ok(_)) || matches!(o, Outcome::Refused { why, .. } if *why == reset)
-    };
     let silent = |o: &Outcome<_>| matches!(o, Outcome::Timeout { .. });
     // One port that is silent beside others is filtered, and nothing else.
     let mut tcp = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
@@ -51,15 +51,62 @@ pub fn is_uneven(t: &TargetWindow, addr: IpAddr) -> bool {
         let lately = s.points().rev().take(60);
         s.answered() > 0 && lately.filter(|p| p.rtt.is_none()).count() >= 2
     });
-    mixed || pinged
+    mixed || pinged || resent(t, addr) || flows_of(t, addr).any(|p| is_parted(p, SURELY))
+}
+
+fn answered<T>(o: &Outcome<T>) -> bool {
+    let reset = Refusal::TcpReset;
+    matches!(o, Outcome::Ok(_)) || matches!(o, Outcome::Refused { why, .. } if *why == reset)
+}
+
+/// Whether a handshake took a second SYN: the first, or its answer, was lost.
+fn resent(t: &TargetWindow, addr: IpAddr) -> bool {
+    let mut tcp = t.tcp.iter().filter(|(dst, _)| dst.ip() == addr);
+    tcp.any(|(_, r)| {
+        let twice = |s: &TcpSample| {
+            answered(&s.outcome) && s.details.as_ref().is_some_and(|d| d.syn_retransmits > 0)
+        };
+        r.iter().filter(|d| twice(&d.value)).count() >= 2
+    })
+}
+
+/// Paths of which only other flows than the first are known: sent to see whether all arrive.
+fn flows_of(t: &TargetWindow, addr: IpAddr) -> impl Iterator<Item = &PathWindow> {
+    let of = t.paths.iter().filter(move |((a, _), _)| *a == addr);
+    of.map(|(_, p)| p.as_ref()).filter(|p| p.rounds() == 0)
+}
+
+/// Whether some flows arrive, and another was asked for so often and never heard at its far end.
+fn is_parted(path: &PathWindow, often: u32) -> bool {
+    path.flows().any(|(_, f)| f.reached_ttl().is_some())
+        && path
+            .flows()
+            .any(|(_, f)| in_vain(f).is_some_and(|n| n >= often))
+}
+
+/// How often the far end of a flow was asked, if that was always in vain.
+fn in_vain(flow: &FlowPath) -> Option<u32> {
+    // To its end it is known only as far as it arrives.
+    if flow.reached_ttl().is_some() {
+        return None;
+    }
+    let (_, last) = flow.hops().next_back()?;
+    (last.answered == 0).then_some(last.sent)
 }
 
 /// Whether several flows should be looked at and were not yet.
 pub(in crate::diagnose) fn wants_flows(t: &TargetWindow, addr: IpAddr) -> bool {
+    let undecided = |p: &PathWindow| is_parted(p, 1) && !is_parted(p, SURELY);
+    if flows_of(t, addr).any(undecided) {
+        return true;
+    }
     let paths = t.paths.iter().filter(|((a, _), _)| *a == addr);
     let rounds = |p: &PathWindow| {
         let others = p.flows().filter(|(n, _)| *n > 0);
-        (p.rounds(), others.map(|(_, f)| f.rounds()).sum::<u32>())
+        // Asked for the target alone it tells nothing of the way.
+        let whole = |f: &FlowPath| f.kept().filter(|(_, _, r)| r.hops.len() > 1).count();
+        let others: usize = others.map(|(_, f)| whole(f)).sum();
+        (p.rounds(), u32::try_from(others).unwrap_or(u32::MAX))
     };
     is_uneven(t, addr)
         && !paths
@@ -73,6 +120,9 @@ pub(super) fn judge(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<Finding
     paths.find_map(|(_, path)| {
         path.flows().nth(1)?;
         let end = path.flows().filter_map(|(_, p)| p.reached_ttl()).max()?;
+        // What is lost after anybody last arrived may be lost to all.
+        let until = path.flows().filter_map(|(_, p)| arrived(p)).max()?;
+        let f = &Looked { f, until };
         (1..end).find_map(|ttl| {
             // Flows that change their way can't be told apart.
             if matches!(path.balance(ttl), Balance::PerPacket | Balance::Changed) {
@@ -80,12 +130,31 @@ pub(super) fn judge(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<Finding
             }
             let members = members(f, path, ttl, end);
             let (bad, member) = lossy(&members)?;
-            Some(finding(f, t, addr, ttl, bad, member, &members))
+            // Who is silent is blamed only if somebody before it has flows of both kinds:
+            // else they may have parted there.
+            if bad.is_none() && !part_here(f, path, ttl, end, &member.flows) {
+                return None;
+            }
+            Some(finding(f.f, t, addr, ttl, bad, member, &members))
         })
     })
 }
 
-fn members(f: &Facts, path: &PathWindow, ttl: u8, end: u8) -> BTreeMap<Option<IpAddr>, Member> {
+/// The time that is looked at.
+struct Looked<'a> {
+    f: &'a Facts<'a>,
+    until: Mono,
+}
+
+/// When a flow last reached its end.
+fn arrived(flow: &FlowPath) -> Option<Mono> {
+    let mut rounds = flow.kept().rev();
+    rounds
+        .find(|(_, _, r)| r.reached().is_some())
+        .map(|(_, at, _)| at.mono)
+}
+
+fn members(f: &Looked, path: &PathWindow, ttl: u8, end: u8) -> BTreeMap<Option<IpAddr>, Member> {
     let mut members: BTreeMap<Option<IpAddr>, Member> = BTreeMap::new();
     for (n, flow) in path.flows() {
         let Some((who, seen)) = beyond(f, flow, ttl, end) else {
@@ -102,11 +171,14 @@ fn members(f: &Facts, path: &PathWindow, ttl: u8, end: u8) -> BTreeMap<Option<Ip
 
 /// Who answers one flow at a TTL, and what became of its probes beyond that; `None` if the TTL was
 /// not asked lately.
-fn beyond(f: &Facts, flow: &FlowPath, ttl: u8, end: u8) -> Option<(Option<IpAddr>, Member)> {
+fn beyond(f: &Looked, flow: &FlowPath, ttl: u8, end: u8) -> Option<(Option<IpAddr>, Member)> {
     let mut who: BTreeMap<IpAddr, u32> = BTreeMap::new();
     let mut asked = false;
     let mut seen = Member::default();
-    for (id, _, round) in flow.kept().filter(|(_, at, _)| at.mono >= f.horizon()) {
+    let within = |at: &Stamp, r: &TraceRound| {
+        at.mono >= f.f.horizon() && r.begun.unwrap_or(at.mono) <= f.until
+    };
+    for (id, _, round) in flow.kept().filter(|(_, at, r)| within(at, r)) {
         for hop in &round.hops {
             let from = hop.answer.from().map(|(from, _)| from);
             if hop.ttl == ttl {
@@ -127,10 +199,25 @@ fn beyond(f: &Facts, flow: &FlowPath, ttl: u8, end: u8) -> Option<(Option<IpAddr
     asked.then_some((most, seen))
 }
 
+/// Whether some flows of the silent member and some others come by the same hop before it.
+fn part_here(f: &Looked, path: &PathWindow, ttl: u8, end: u8, silent: &[u16]) -> bool {
+    if ttl == 1 {
+        return true;
+    }
+    let before = members(f, path, ttl - 1, end);
+    before.iter().any(|(who, m)| {
+        let of_them = m.flows.iter().filter(|n| silent.contains(n)).count();
+        who.is_some() && of_them > 0 && of_them < m.flows.len()
+    })
+}
+
 /// The member that surely loses a larger share than all others together.
 fn lossy(members: &BTreeMap<Option<IpAddr>, Member>) -> Option<(Option<IpAddr>, &Member)> {
     let surely = |bad: &Option<IpAddr>, m: &Member| {
-        let others = members.iter().filter(|(who, _)| *who != bad);
+        // Flows whose member kept silent may have gone by this one.
+        let others = members
+            .iter()
+            .filter(|(who, _)| *who != bad && who.is_some());
         let (sent, lost) = others.fold((0, 0), |(s, l), (_, o)| (s + o.sent, l + o.lost));
         let least = if bad.is_some() {
             m.lost >= LOST

@@ -73,6 +73,11 @@ impl<'a> Case<'a> {
                 }
             }
         }
+        // Routers have one budget of answers for all that ask: what one traceroute was spared,
+        // another one heard.
+        if last_hop.is_none() {
+            last_hop = heard_otherwise(f, t, addr, first.mono);
+        }
         Some(Self {
             t,
             addr,
@@ -174,4 +179,40 @@ fn needed_attempts(t: &TargetWindow, addr: IpAddr, before: Mono) -> u32 {
     });
     let p = (f64::from(lost) + 1.0) / (f64::from(sent) + 20.0);
     (1e-4_f64.ln() / p.clamp(0.05, 0.9).ln()).ceil().max(5.0) as u32
+}
+
+/// The farthest hop known to lie on the way to an address that answered somebody else since then:
+/// pings of its own, or the traceroutes of other targets.
+fn heard_otherwise(f: &Facts, t: &TargetWindow, addr: IpAddr, since: Mono) -> Option<(u8, IpAddr)> {
+    let paths = t.paths.iter().filter(|((a, _), _)| *a == addr);
+    let hops = paths.flat_map(|(_, p)| p.hops());
+    // Who complains about what is beyond it answers for farther TTLs as well.
+    let mut known: BTreeMap<IpAddr, u8> = BTreeMap::new();
+    for (ttl, h) in hops {
+        for who in h.addresses.iter().map(|(a, _)| *a).filter(|a| *a != addr) {
+            let nearest = known.entry(who).or_insert(ttl);
+            *nearest = ttl.min(*nearest);
+        }
+    }
+    let heard = |who: IpAddr| {
+        f.window.targets.values().any(|t| {
+            let pinged = t
+                .pings
+                .iter()
+                .filter(|((a, ..), _)| *a == who)
+                .any(|(_, s)| {
+                    let mut newest = s.points().rev().take_while(|p| p.sent > since);
+                    newest.any(|p| p.rtt.is_some())
+                });
+            pinged
+                || t.paths.values().any(|p| {
+                    let newest = p.kept().rev().take_while(|(_, at, _)| at.mono > since);
+                    newest.flat_map(|(_, _, r)| &r.hops).any(
+                        |h| matches!(h.answer, HopAnswer::TimeExceeded { from, .. } if from == who),
+                    )
+                })
+        })
+    };
+    let alive = known.into_iter().filter(|(who, _)| heard(*who));
+    alive.map(|(who, ttl)| (ttl, who)).max()
 }

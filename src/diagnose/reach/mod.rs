@@ -15,7 +15,7 @@ pub(super) use words::is_echo;
 use super::answers::last_answer;
 use super::build::Build;
 use super::facts::{Facts, address_of_hop, name_of};
-use super::local::gateway;
+use super::local::{self, gateway};
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
@@ -51,9 +51,32 @@ pub const ANSWERS: [Code; 7] = [
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
     for addr in t.addresses() {
         if let Some(finding) = of_address(f, t, *addr, out) {
+            let finding = one_of_several(f, t, *addr, finding);
             out.push(one_family(f, t, *addr, finding));
         }
     }
+}
+
+/// A name with another address of the family that answers is not down: who is given the dead one
+/// suffers.
+fn one_of_several(f: &Facts, t: &TargetWindow, addr: IpAddr, mut finding: Finding) -> Finding {
+    let same = || {
+        t.addresses()
+            .iter()
+            .filter(|a| a.is_ipv6() == addr.is_ipv6())
+    };
+    let lives = |a: &&IpAddr| last_answer(t, **a).is_some() && Case::of(f, t, **a).is_none();
+    let living = same().filter(|a| **a != addr).filter(lives).count();
+    if living > 0 {
+        let text = format!(
+            "one of {} addresses, of which {living} still answer: {}",
+            same().count(),
+            finding.summary
+        );
+        finding.severity = Severity::Warning;
+        finding.summary = text.into();
+    }
+    finding
 }
 
 /// A target that still answers over the other family is not cut off: the family is broken, at
@@ -90,6 +113,12 @@ pub fn is_unreachable(findings: &[Finding], t: &TargetWindow, addr: IpAddr) -> b
 /// before the last resort had its chance.
 pub fn undecided(f: &Facts, t: &TargetWindow, addr: IpAddr) -> Option<String> {
     let case = Case::of(f, t, addr)?;
+    if is_only_a_neighbour(f, t, addr) {
+        return Some(format!(
+            "answers {} on this host's own link, and neither ICMP nor UDP nor TCP: it is there and drops them",
+            arp(addr)
+        ));
+    }
     let open = case.needs_echo()
         && case.echo_is_hopeless(f)
         && words::judge(f, &case).is_none()
@@ -108,6 +137,7 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
     let case = Case::of(f, t, addr);
     // First whether there is anything to explain: of a thousand targets most are well.
     if refused.is_none() && case.is_none()
+        || local::is_behind_dead_interface(f, addr, so_far)
         || explaining(f, addr, so_far).is_some()
         || gateway_in_doubt(f, addr)
     {
@@ -126,7 +156,7 @@ fn of_address(f: &Facts, t: &TargetWindow, addr: IpAddr, so_far: &[Finding]) -> 
             return found.is_sure().then(|| looped(&case, &found));
         }
     }
-    if case.needs_echo() {
+    if case.needs_echo() || is_only_a_neighbour(f, t, addr) {
         return None;
     }
     Some(silent(f, &case))
@@ -182,6 +212,18 @@ pub fn explaining<'a>(f: &Facts, addr: IpAddr, so_far: &'a [Finding]) -> Option<
             || (x.code == code::LOCAL_INTERFACE_DOWN && critical)
     })?;
     (!f.is_on_link(addr)).then_some(fault)
+}
+
+/// Whether an address on an own link is known to the neighbour table as alive, and nothing else: it
+/// drops what it is asked, or serves nothing.
+fn is_only_a_neighbour(f: &Facts, t: &TargetWindow, addr: IpAddr) -> bool {
+    let Some(local) = &f.window.local else {
+        return false;
+    };
+    let mut known = local.value.neighbours.iter().filter(|n| n.addr == addr);
+    last_answer(t, addr).is_none()
+        && f.is_on_link(addr)
+        && known.any(|n| n.state == NeighbourState::Reachable)
 }
 
 /// Whether a router that looks for the address by ARP or ND may still say that it is not there:
@@ -270,7 +312,9 @@ fn silent(f: &Facts, case: &Case) -> Finding {
     };
     if let Some((how, confidence)) = host {
         return host_down(case, since, confidence)
-            .summary(format!("{target} is down: {how}, the target does not"))
+            .summary(format!(
+                "{target} is down: {how}, the target answers nothing"
+            ))
             .evidence(case.silence.ids.clone(), case.attempts())
             .done();
     }
@@ -283,8 +327,12 @@ fn silent(f: &Facts, case: &Case) -> Finding {
         None => (0, "this host".to_owned()),
     };
     place.hop = Some(ttl);
-    place.to_hop = Some(ttl.saturating_add(1));
-    place.to_address = address_of_hop(t, addr, ttl.saturating_add(1));
+    // Beyond the last that answers there may be another router, or the target: a hop is named only
+    // where one was seen, or where the target was farther away.
+    let next = ttl.saturating_add(1);
+    place.to_address = address_of_hop(t, addr, next);
+    let farther = case.known_distance.is_some_and(|d| d >= next);
+    place.to_hop = (place.to_address.is_some() || farther).then_some(next);
     let (unsure, confidence) = match case.known_distance {
         None => (
             "; if that is the target's last router, the target itself is down",

@@ -7,7 +7,7 @@ use super::arp;
 use super::case::Case;
 use crate::diagnose::answers::{Said, last_answer};
 use crate::diagnose::build::Build;
-use crate::diagnose::facts::{Facts, hop_of, name_of, span};
+use crate::diagnose::facts::{Facts, address_of_hop, hop_of, name_of, span};
 use crate::diagnose::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Code, Finding, Location, PlaceKind, Severity};
@@ -64,6 +64,15 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
     let slowest = host.iter().map(|(_, s)| s.after).max().unwrap_or_default();
     let (_, who) = place_of(case, by, first, PlaceKind::Hop);
     let waited = slowest.duration() >= f.thresholds.arp_delay || given_back_together(&host);
+    let (place, _) = place_of(case, by, first, PlaceKind::Link);
+    // The target was seen farther away: it is the router between that is gone.
+    if let Some(hop) = place.hop
+        && case
+            .known_distance
+            .is_some_and(|d| d > hop.saturating_add(1))
+    {
+        return waited.then(|| next_router(case, place, hop, &who, &host));
+    }
     waited.then(|| {
         super::host_down(case, since, 0.97)
             .summary(format!(
@@ -81,6 +90,32 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
             .evidence(case.silence.ids.clone(), case.attempts())
             .done()
     })
+}
+
+/// The router that comes after the one that complains is gone.
+fn next_router(
+    case: &Case,
+    mut place: Location,
+    hop: u8,
+    who: &str,
+    said: &[(IpAddr, &Said)],
+) -> Finding {
+    let (t, addr) = (case.t, case.addr);
+    let next = hop.saturating_add(1);
+    place.to_hop = Some(next);
+    place.to_address = address_of_hop(t, addr, next);
+    let name = place
+        .to_address
+        .map_or(String::new(), |a| format!(" ({a})"));
+    start(code::PATH_BROKEN, t, addr, place, case.first.wall, 0.9)
+        .summary(format!(
+            "the path to {} ends after {who}: it gets no {} answer from the next router, hop {next}{name}",
+            name_of(t, addr),
+            arp(addr)
+        ))
+        .evidence(ids(said), format!("{who} reports host unreachable {}", times(said.len())))
+        .evidence(case.silence.ids.clone(), case.attempts())
+        .done()
 }
 
 /// Whether probes that left at different times came back at one: they had waited for the answer

@@ -251,13 +251,88 @@ fn a_target_that_rations_echoes_loses_nothing() {
     let said = j.get(code::ICMP_RATE_LIMITED).unwrap();
     assert_eq!(said.location.kind, PlaceKind::Endpoint);
     assert!(said.summary.as_str().contains("rations"), "{said:?}");
-    // The controls: what both ways lose is lost, and what the hops lose as well.
+    // The same where a router on the way polices echoes: those of the hops behind it as well.
+    let policed = |tcp: &dyn Fn(u32) -> Outcome<Echo>| {
+        let mut hops = echoes_lost(tcp);
+        for r in &R[1..] {
+            hops = hops.at(0).ping(r, 100, 100, one_in(4));
+        }
+        hops.judge()
+    };
+    policed(&|_| echo(4)).quiet();
+    // The controls: what both ways lose is lost.
     echoes_lost(one_in(4)).judge().only(code::PACKET_LOSS);
-    let mut hops = echoes_lost(|_| echo(4));
-    for r in &R[1..] {
-        hops = hops.at(0).ping(r, 100, 100, one_in(4));
+    policed(&one_in(4)).only(code::PACKET_LOSS);
+    policed(&one_in(12)).only(code::PACKET_LOSS);
+}
+
+/// Handshakes lost as pings, and those made one by one.
+fn connects_lost(calm: u32, resent: u32, lost_as_pings: impl Fn(u32) -> Outcome<Echo>) -> Scene {
+    let port = format!("{T}:443");
+    let mut s = Scene::host(T)
+        .trace(T, 4, 400, &arrives())
+        .at(0)
+        .ping(T, 100, 60, |_| echo(4))
+        .at(0)
+        .pings(Method::TcpConnect, T, 100, 60, lost_as_pings)
+        .at(0);
+    for n in 0..calm {
+        s = s.tcp_resent(&port, u32::from(n < resent));
     }
-    hops.judge().only(code::PACKET_LOSS);
+    // The last ping is known to be lost by then.
+    s.at(7_500)
+}
+
+#[test]
+fn what_connections_lose_is_lost_unless_they_are_only_limited() {
+    let nine_in_ten = |i: u32| {
+        if i.is_multiple_of(10) {
+            echo(4)
+        } else {
+            lost()
+        }
+    };
+    let j = connects_lost(5, 0, nine_in_ten).judge();
+    j.quiet();
+    let said = j.get(code::ICMP_RATE_LIMITED).unwrap();
+    assert!(said.summary.as_str().contains("limited"), "{said:?}");
+    // The controls: calm ones suffer as well, or there are too few to tell.
+    connects_lost(5, 2, nine_in_ten)
+        .judge()
+        .only(code::PACKET_LOSS);
+    connects_lost(1, 0, nine_in_ten)
+        .judge()
+        .only(code::PACKET_LOSS);
+    // Echoes lose nothing, connections do.
+    connects_lost(5, 2, one_in(3))
+        .judge()
+        .only(code::PACKET_LOSS);
+}
+
+#[test]
+fn connections_made_at_leisure_tell_a_limit_from_loss() {
+    // Half of the quick ones are lost, then they are made one by one.
+    let then = |calm: u32, lost_calm: Option<u32>| {
+        Scene::host(T)
+            .trace(T, 4, 400, &arrives())
+            .at(0)
+            .pings(Method::TcpConnect, T, 50, 100, one_in(2))
+            .pings(Method::TcpConnect, T, calm, 1000, |i| match Some(i) {
+                i if i == lost_calm => lost(),
+                _ => echo(4),
+            })
+    };
+    let j = then(8, None).judge();
+    j.quiet();
+    assert!(j.get(code::ICMP_RATE_LIMITED).is_some());
+    // Not yet enough of them: nothing is said either way.
+    assert!(then(3, None).judge().findings.is_empty());
+    // The controls: one of the calm ones is lost as well, and nobody tries.
+    then(8, Some(4)).judge().only(code::PACKET_LOSS);
+    then(0, None)
+        .pings(Method::TcpConnect, T, 30, 100, one_in(2))
+        .judge()
+        .only(code::PACKET_LOSS);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod backend;
 mod changes;
 mod clock;
+mod compare;
 mod devices;
 mod dns;
 mod dns_differ;

@@ -185,8 +185,9 @@ fn path_broken_from_the_start_says_what_it_can_not_know() {
         .trace(T, 8, 1000, &path(2, SILENT));
     let j = s.judge();
     let x = j.only(code::PATH_BROKEN);
-    assert_eq!((x.location.hop, x.location.to_hop), (Some(2), Some(3)));
-    assert_eq!(x.location.to_address, None, "the far end is silent");
+    assert_eq!(x.location.hop, Some(2));
+    let beyond = (x.location.to_hop, x.location.to_address);
+    assert_eq!(beyond, (None, None), "nothing is known of what is beyond");
     assert!(
         x.summary.as_str().contains("itself is down"),
         "{}",
@@ -365,4 +366,35 @@ fn several_faults_are_all_named() {
         );
     }
     assert_eq!(alarms.len(), 4, "{alarms:?}");
+}
+
+#[test]
+fn one_dead_address_of_two_does_not_take_the_name_down() {
+    let name = "api.example.com";
+    let other = "10.0.5.9";
+    let scene = |alive: bool| {
+        let s = Scene::of(&[name])
+            .look(|_| {})
+            .resolved(&[T, other])
+            .ping(other, 90, 100, |_| lost())
+            .at(0)
+            .trace(other, 8, 1000, &path(3, SILENT))
+            .at(0);
+        s.ping(T, 90, 100, |_| if alive { echo(4) } else { lost() })
+            .at(0)
+            .trace(T, 8, 1000, &path(3, if alive { end(T) } else { SILENT }))
+            .judge()
+    };
+    let j = scene(true);
+    let all = || j.findings.iter();
+    let mut alarms = all().filter(|x| x.severity > crate::model::finding::Severity::Info);
+    let (Some(one), None) = (alarms.next(), alarms.next()) else {
+        panic!("{:?}", j.findings)
+    };
+    assert_eq!(one.severity, crate::model::finding::Severity::Warning);
+    let said = one.summary.as_str();
+    assert!(said.starts_with("one of 2 addresses"), "{said}");
+    assert!(matches!(j.state(name), TargetState::Degraded(_)));
+    // The control: where neither answers, it is down.
+    assert!(matches!(scene(false).state(name), TargetState::Down(_)));
 }

@@ -15,6 +15,7 @@ fn way(urls: &[&str], end: RedirectEnd) -> HttpRedirects {
     HttpRedirects {
         urls: urls.iter().map(|u| (*u).into()).collect(),
         end,
+        status: None,
     }
 }
 
@@ -121,4 +122,24 @@ fn redirects_that_end_or_leave_are_no_loop() {
             .judge()
             .quiet();
     }
+}
+
+#[test]
+fn a_failure_behind_redirects_is_the_services_answer() {
+    let led = |status| HttpRedirects {
+        status: Some(status),
+        ..way(&[URL, A], RedirectEnd::Arrived)
+    };
+    let j = web(URL).redirected(WEB, true, 3, &led(500)).judge();
+    let x = j.only(code::HTTP_SERVER_ERROR);
+    let said = x.summary.as_str();
+    assert!(said.starts_with(A) && said.contains("HTTP 500"), "{said}");
+    assert!(said.contains(&format!("{URL} redirects to")), "{said}");
+    web(URL).redirected(WEB, true, 3, &led(200)).judge().quiet();
+    // What was not followed to its end says nothing.
+    let lost = HttpRedirects {
+        end: RedirectEnd::Away,
+        ..led(500)
+    };
+    web(URL).redirected(WEB, true, 3, &lost).judge().quiet();
 }

@@ -196,6 +196,23 @@ impl Scene {
         })
     }
 
+    /// An open port, found so after that many SYNs sent again.
+    pub fn tcp_resent(self, dst: &str, again: u32) -> Self {
+        let dst: SocketAddr = dst.parse().unwrap();
+        let details = TcpDetails {
+            syn_retransmits: again,
+            ..TcpDetails::default()
+        };
+        self.many(1, 800, Method::TcpConnect, || {
+            Body::Tcp(TcpSample {
+                dst,
+                asked: true,
+                outcome: open(),
+                details: Some(Box::new(details.clone())),
+            })
+        })
+    }
+
     /// Questions for a name; `rcode` is one, or "-" for silence and "!" for no way to the server.
     pub fn dns(self, server: &str, name: &str, rcode: &str, n: u32) -> Self {
         self.asked(server, ServerRole::Configured, (name, "A"), rcode, n)

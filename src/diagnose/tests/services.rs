@@ -3,7 +3,7 @@
 use super::scene::*;
 use crate::model::catalogue as code;
 use crate::model::finding::{PlaceKind, Severity};
-use crate::model::observation::{IcmpError, Method, Outcome};
+use crate::model::observation::{HttpPhases, HttpResponse, IcmpError, Method, Outcome};
 
 const PORT: &str = "10.0.5.2:443";
 const T: &str = "10.0.5.2";
@@ -84,11 +84,11 @@ fn heavy_loss_is_no_filter() {
             .ping(T, 100, 100, |i| if i % 5 < 3 { lost() } else { echo(3) })
             .at(1000)
             .tcp(PORT, true, tries, &lost())
-            .at(10_500)
+            .at(12_500)
             .judge()
     };
     assert!(s(4).get(code::PORT_FILTERED).is_none());
-    assert!(s(11).get(code::PORT_FILTERED).is_some());
+    assert!(s(14).get(code::PORT_FILTERED).is_some());
 }
 
 #[test]
@@ -133,6 +133,28 @@ fn http_server_error() {
         tried.judge().only(code::HTTP_SERVER_ERROR).severity,
         Severity::Warning
     );
+}
+
+#[test]
+fn attempts_that_were_lost_on_the_way_take_no_failure_back() {
+    let web = |letters: &str| {
+        let mut s = alive(URL).tcp(WEB, true, 2, &open());
+        for letter in letters.chars() {
+            s = match letter {
+                'x' => s.http(WEB, true, 1, &status(503)),
+                '.' => s.http(WEB, true, 1, &status(200)),
+                _ => s.http(WEB, true, 1, &Outcome::CannotTry { need: "?".into() }),
+            };
+        }
+        s.judge()
+    };
+    for letters in ["x?x", "xx?", "xx??", "?x?x?"] {
+        web(letters).only(code::HTTP_SERVER_ERROR);
+    }
+    // One failure is not enough, a success takes it back, and so do too many that say nothing.
+    for letters in ["?x?", "x?.?", "xx?.", "xx???"] {
+        web(letters).quiet();
+    }
 }
 
 #[test]
@@ -205,4 +227,67 @@ fn addresses_that_are_no_longer_the_targets_are_forgotten() {
     s.unresolved("nobody answers")
         .judge()
         .only(code::PORT_CLOSED);
+}
+
+fn in_phases(connect: u64, tls: u64, first_byte: u64, body: u64) -> Outcome<HttpResponse> {
+    let mut outcome = status(200);
+    if let Outcome::Ok(r) = &mut outcome {
+        r.phases = HttpPhases {
+            connect: ms(connect),
+            tls: ms(tls),
+            first_byte: ms(first_byte),
+            body: ms(body),
+            ..HttpPhases::default()
+        };
+    }
+    outcome
+}
+
+#[test]
+fn an_answer_that_comes_slowly_is_named_with_its_phase() {
+    let with = |n: u32, outcome: &Outcome<HttpResponse>| {
+        Scene::host("10.0.5.2")
+            .ping("10.0.5.2", 60, 100, |_| echo(3))
+            .tcp("10.0.5.2:80", true, 2, &open())
+            .http("10.0.5.2:80", true, n, outcome)
+    };
+    let slow = in_phases(3, 0, 2400, 20);
+    let j = with(3, &slow).judge();
+    let x = j.only(code::HTTP_SLOW);
+    assert_eq!(x.severity, Severity::Warning);
+    assert!(
+        x.summary
+            .as_str()
+            .contains("2.40 s of it until the first byte"),
+        "{}",
+        x.summary
+    );
+    assert!(j.ruled_out.iter().all(|r| r.what.as_str() != "http"));
+    let body = with(3, &in_phases(3, 0, 20, 1500)).judge();
+    assert!(
+        body.only(code::HTTP_SLOW)
+            .summary
+            .as_str()
+            .contains("for its body")
+    );
+    // One or two may be chance, and the verdict waits for the third.
+    with(2, &slow).judge().quiet();
+    assert!(with(2, &slow).pending("10.0.5.2").contains(&"http"));
+    // Fast again: over. And the controls: quick, and far away.
+    with(3, &slow)
+        .http("10.0.5.2:80", true, 1, &in_phases(3, 0, 80, 2))
+        .judge()
+        .quiet();
+    with(6, &in_phases(3, 9, 400, 300)).judge().quiet();
+    with(6, &in_phases(620, 1240, 700, 600)).judge().quiet();
+    // Behind a path that loses packets it is the path.
+    let lossy = Scene::host("10.0.5.2")
+        .ping("10.0.5.2", 120, 100, |n| {
+            if n % 4 == 0 { lost() } else { echo(3) }
+        })
+        .tcp("10.0.5.2:80", true, 2, &open())
+        .http("10.0.5.2:80", true, 4, &slow)
+        .judge();
+    assert!(lossy.get(code::PACKET_LOSS).is_some());
+    assert!(lossy.get(code::HTTP_SLOW).is_none());
 }

@@ -214,6 +214,13 @@ fn the_finer_faults_have_findings_of_their_own() {
             code::TLS_PROTOCOL_OLD,
             Severity::Critical,
         ),
+        (
+            F::OldCiphers {
+                cipher: "AES128-SHA".into(),
+            },
+            code::TLS_PROTOCOL_OLD,
+            Severity::Warning,
+        ),
     ] {
         let j = scene().tls(TLS, true, 2, &session(&[fault])).judge();
         let x = j.only(code);

@@ -11,14 +11,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::recorder::{Leave, News, RecorderHandle};
+use super::recorder::{Leave, News, RecorderHandle, Sample};
+use super::replay::Replay;
 use crate::engine::seen::Seen;
+use crate::incident::Folder;
 use crate::model::command::{Command, Entry, Notice, Ticket};
 use crate::model::event::{Basis, Event, EventKind, TargetNumbers};
 use crate::model::finding::Code;
 use crate::model::target::TargetId;
 use crate::model::text::SafeText;
 use crate::model::time::Mono;
+use crate::model::travel::Travel;
 use crate::model::window::Window;
 use crate::runbook::library::Library;
 use draft::Draft;
@@ -45,7 +48,11 @@ pub struct Desk {
     draft: Draft,
     events: Vec<Event>,
     notices: Vec<Notice>,
+    /// Marks of changes, and what became of them, that were read back.
+    marks: Vec<Event>,
     numbers_at: Mono,
+    /// Reads what is over, while somebody looks at it.
+    replay: Option<Replay>,
     ended: Option<tokio::sync::oneshot::Sender<Leave>>,
 }
 
@@ -63,7 +70,9 @@ impl Desk {
             draft: Draft::default(),
             events: Vec::new(),
             notices: Vec::new(),
+            marks: Vec::new(),
             numbers_at: Mono::default(),
+            replay: None,
             ended,
         }
     }
@@ -81,7 +90,22 @@ impl Desk {
                 None => std::future::pending().await,
             }
         };
+        // One part at a time: the next waits until the console has this one.
+        let told = self.notices.iter().any(|n| matches!(n, Notice::Past(_)));
+        let past = async {
+            match self.replay.as_mut().filter(|_| !told) {
+                Some(replay) => match replay.parts.recv().await {
+                    Some(part) => part,
+                    None => std::future::pending().await,
+                },
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            part = past => self.notices.push(match part {
+                Ok(part) => Notice::Past(Box::new(part)),
+                Err(why) => Notice::NoPast(why),
+            }),
             news = news => self.hear(news),
             made = self.draft.made() => self.draft_made(made),
             said = self.runs.next() => {
@@ -96,7 +120,16 @@ impl Desk {
 
     fn hear(&mut self, news: News) {
         match news {
-            News::Events(events) => self.events.extend(events),
+            News::Events(events) => {
+                let of_changes = |e: &&Event| {
+                    matches!(
+                        e.kind,
+                        EventKind::ChangeMarked { .. } | EventKind::ChangeJudged { .. }
+                    )
+                };
+                self.marks.extend(events.iter().filter(of_changes).cloned());
+                self.events.extend(events);
+            }
             News::Notice(notice) => {
                 let about = match &notice {
                     Notice::Saved { ticket, .. } | Notice::NotSaved { ticket, .. } => Some(*ticket),
@@ -117,6 +150,19 @@ impl Desk {
                 }
                 self.notices.push(notice);
             }
+        }
+    }
+
+    /// Whether samples go on record.
+    pub fn keeps_samples(&self) -> bool {
+        let recording = self.recording.as_ref();
+        recording.is_some_and(|r| r.handle.keeps_samples())
+    }
+
+    /// Puts samples on record.
+    pub fn samples(&self, samples: impl ExactSizeIterator<Item = Sample>) {
+        if let Some(recording) = &self.recording {
+            recording.handle.samples(samples);
         }
     }
 
@@ -257,11 +303,33 @@ impl Desk {
                 Err(why) => self.notices.push(Notice::Failed(why)),
             },
             Command::StopRun => self.runs.stop(),
+            Command::Travel(travel) => self.travel(travel),
             // The engine's own.
             Command::Flows { .. }
+            | Command::MarkChange { .. }
+            | Command::EndComparison { .. }
             | Command::AddTarget { .. }
             | Command::RemoveTarget { .. }
             | Command::Leave => {}
+        }
+    }
+
+    /// Looks at another instant, or no more.
+    fn travel(&mut self, travel: Travel) {
+        if travel == Travel::Leave {
+            self.replay = None;
+            return;
+        }
+        if self.replay.is_none() {
+            let path = self.recording.as_ref().and_then(|r| r.handle.folder());
+            let folder = path.and_then(|path| Folder::existing(&path).ok());
+            self.replay = folder.map(Replay::start);
+        }
+        let asked = self.replay.as_ref().is_some_and(|r| r.ask(travel));
+        if !asked {
+            self.replay = None;
+            let why = "nothing is on disk to look back at; see the header";
+            self.notices.push(Notice::NoPast(why.into()));
         }
     }
 
@@ -364,6 +432,11 @@ impl Desk {
     /// Events read back, once.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// Marks of changes and their verdicts that were read back, once.
+    pub fn marks(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.marks)
     }
 
     /// Ends the running command, writes the last figures, and lets the recorder finish.

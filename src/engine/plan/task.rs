@@ -29,6 +29,11 @@ pub enum Task {
         /// How.
         via: Via,
     },
+    /// Several flows, now and then, and all of them in turn while some are lost.
+    Ways {
+        /// Destination.
+        addr: IpAddr,
+    },
     /// Path MTU, now and then.
     Pmtu {
         /// Destination.
@@ -181,7 +186,7 @@ impl Probes {
         match task {
             Task::Local | Task::Resolve(_) => true,
             Task::Ping { .. } => self.is_on("ping"),
-            Task::Trace { .. } => self.is_on("trace"),
+            Task::Trace { .. } | Task::Ways { .. } => self.is_on("trace"),
             Task::Pmtu { .. } => self.is_on("mtu"),
             Task::Tcp { .. } => self.is_on("tcp"),
             Task::Dns { .. }

@@ -54,6 +54,7 @@ fn shorts(s: &Scene, reach: Reach) -> Vec<String> {
                 addr, via, slow, ..
             } => format!("ping {addr} {via:?} {slow}"),
             Task::Trace { via, .. } => format!("trace {via:?}"),
+            Task::Ways { .. } => "ways".into(),
             Task::Pmtu { .. } => "pmtu".into(),
             Task::Tcp { dst, asked, .. } => format!("tcp {} {asked}", dst.port()),
             Task::Dns {
@@ -113,6 +114,7 @@ fn a_host_by_its_rights() {
             format!("trace {via}"),
         ]
         .into_iter()
+        .chain((reach == ALL).then(|| "ways".to_owned()))
         .chain(common.clone())
         .collect();
         assert_eq!(shorts(&s, reach), want);
@@ -377,10 +379,13 @@ fn where_a_port_answers_now_and_then_several_flows_are_traced() {
     assert_eq!(traces(&s, ALL), [Via::Icmp]);
     assert!(!s.pending(T).contains(&"flows"));
     let s = s.tcp("10.0.5.2:443", false, 1, &lost());
-    let all = traces(&s, ALL);
-    assert!(all.len() == 2 && all.contains(&Via::Udp), "{all:?}");
+    assert_eq!(traces(&s, ALL), [Via::Icmp]);
+    assert!(shorts(&s, ALL).contains(&"ways".into()));
     assert!(s.pending(T).contains(&"flows"), "{:?}", s.pending(T));
     assert_eq!(traces(&s, NONE), [Via::Udp]);
+    assert!(shorts(&s, NONE).contains(&"ways".into()));
+    let calm = Scene::host(T).tcp("10.0.5.2:443", false, 2, &open());
+    assert!(!shorts(&calm, NONE).contains(&"ways".into()));
 }
 
 #[test]

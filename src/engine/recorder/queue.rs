@@ -14,12 +14,16 @@ use crate::model::text::SafeText;
 use crate::model::time::Stamp;
 use crate::sys::clock::Clock;
 
+use super::Sample;
 use super::worker::describe;
 
 /// Most of the machine's entries that wait.
 const MACHINE: usize = 1024;
 /// The machine's entries are written in groups, at the latest after this time.
 const GROUP: Duration = Duration::from_millis(200);
+
+/// Most samples that wait for the recorder's thread; what comes beyond that is lost, and counted.
+const SAMPLES: usize = 16_384;
 
 /// An entry with the time at which it was handed in.
 #[derive(Clone, Debug)]
@@ -42,6 +46,9 @@ pub(super) struct Taken {
     pub(super) entries: Vec<Timed>,
     /// The machine's entries that were dropped since the last time, and since when.
     pub(super) dropped: Option<(usize, Timestamp)>,
+    pub(super) samples: Vec<Sample>,
+    /// Samples that were lost: since when, until when, how many.
+    pub(super) lost: Option<(Stamp, Stamp, u64)>,
     /// When to be gone, once somebody asked.
     pub(super) stop: Option<Instant>,
 }
@@ -57,6 +64,8 @@ pub(super) struct Queue {
 struct State {
     waiting: VecDeque<Timed>,
     dropped: Option<(usize, Timestamp)>,
+    samples: Vec<Sample>,
+    lost: Option<(Stamp, Stamp, u64)>,
     stop: Option<Instant>,
     closed: Option<String>,
     folder: Option<PathBuf>,
@@ -94,6 +103,22 @@ impl Queue {
         Ok(())
     }
 
+    /// Hands samples over; wakes nobody, since they are written about once a second anyway.
+    pub(super) fn push_samples(&self, samples: impl ExactSizeIterator<Item = Sample>) {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        let room = SAMPLES.saturating_sub(state.samples.len());
+        let lost = samples.len().saturating_sub(room);
+        state.samples.extend(samples.take(room));
+        if lost > 0 {
+            let now = self.clock.now();
+            let (from, _, before) = state.lost.unwrap_or((now, now, 0));
+            state.lost = Some((from, now, before + lost as u64));
+        }
+    }
+
     /// Waits until something is due (a person's entry, a group of the machine's, a request to
     /// stop), at most `patience`; then takes everything.
     pub(super) fn take(&self, patience: Duration) -> Taken {
@@ -113,6 +138,8 @@ impl Queue {
         Taken {
             entries: state.waiting.drain(..).collect(),
             dropped: state.dropped.take(),
+            samples: std::mem::take(&mut state.samples),
+            lost: state.lost.take(),
             stop: state.stop,
         }
     }

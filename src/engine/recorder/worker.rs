@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+use crate::incident::samples::Limits;
 use crate::incident::{self, Error, Folder, Follower, Record, Writer};
 use crate::model::command::{Notice, Ticket};
 use crate::model::event::{EventKind, NoteKind, WriterId};
@@ -18,6 +19,7 @@ use crate::redact::{Key, Redactor, Secrets};
 use crate::sys::clock::Clock;
 
 use super::queue::{Queue, Taken, Timed};
+use super::sampler::Sampler;
 use super::{Leave, News, Place, Who};
 
 /// How often the folder is looked at when nothing happens.
@@ -65,6 +67,7 @@ pub(super) struct Worker {
     reported: Option<(Option<SafeText>, usize)>,
     outbox: VecDeque<News>,
     looked: Option<Instant>,
+    sampler: Option<Sampler>,
 }
 
 impl Worker {
@@ -73,6 +76,7 @@ impl Worker {
         clock: Clock,
         secrets: Secrets,
         who: Who,
+        samples: Option<Limits>,
         queue: Arc<Queue>,
         news: Sender<News>,
     ) -> Self {
@@ -80,9 +84,11 @@ impl Worker {
             Place::New(_) | Place::Nowhere => incident::new_key(),
             Place::Existing(folder) => folder.key(),
         };
+        let redactor = Redactor::new(key.clone(), secrets);
         Self {
             id: incident::writer_id(&who.user, &who.host),
-            redactor: Redactor::new(key.clone(), secrets),
+            sampler: samples.map(|limits| Sampler::new(limits, redactor.clone())),
+            redactor,
             key,
             joined_at: clock.now(),
             place,
@@ -110,8 +116,12 @@ impl Worker {
             self.follow();
             self.report();
             self.deliver();
-            let taken = self.queue.take(LOOK);
+            let mut taken = self.queue.take(LOOK);
             let stop = taken.stop;
+            let (samples, lost) = (std::mem::take(&mut taken.samples), taken.lost);
+            if let Some(sampler) = &mut self.sampler {
+                sampler.take(samples, lost);
+            }
             let urgent = self.stamp(taken);
             if let Some(deadline) = stop {
                 return self.leave(deadline);
@@ -123,6 +133,10 @@ impl Worker {
             };
             if due {
                 self.write();
+            }
+            // What people said goes first.
+            if let Some(sampler) = &mut self.sampler {
+                sampler.work(self.clock.now());
             }
         }
     }
@@ -257,6 +271,9 @@ impl Worker {
         }
         let writer = joined?;
         self.follower = Some(Follower::new(&folder));
+        if let Some(sampler) = &mut self.sampler {
+            sampler.join(&folder, &self.id);
+        }
         self.queue.set_folder(Some(folder.path));
         self.writer = Some(writer);
         Ok(())
@@ -302,6 +319,9 @@ impl Worker {
         };
         if !found.events.is_empty() {
             self.outbox.push_back(News::Events(found.events));
+        }
+        if let Some(said) = self.sampler.as_mut().and_then(Sampler::news) {
+            self.tell(Notice::Info(said));
         }
         for problem in found.problems {
             self.tell(Notice::Info(SafeText::new(problem.to_string())));
@@ -356,7 +376,10 @@ impl Worker {
             self.write();
         }
         // Whatever came between the request to stop and the end.
-        let late = self.queue.take(Duration::ZERO);
+        let mut late = self.queue.take(Duration::ZERO);
+        if let Some(sampler) = &mut self.sampler {
+            sampler.take(std::mem::take(&mut late.samples), late.lost);
+        }
         if self.stamp(late) {
             self.write();
         }
@@ -393,7 +416,11 @@ impl Worker {
             return Err("nothing was recorded: there was no folder to record in".into());
         };
         let folder = writer.folder().clone();
-        if self.trouble.is_none() && is_not_worth_keeping(&folder, &self.id) {
+        let wanted = self.trouble.is_some() || !is_not_worth_keeping(&folder, &self.id);
+        if let Some(sampler) = self.sampler.take() {
+            sampler.leave(wanted);
+        }
+        if !wanted {
             writer.discard();
             self.queue.set_folder(None);
             return Err(SafeText::new(
@@ -440,6 +467,9 @@ pub(super) fn describe(kind: &EventKind) -> SafeText {
         EventKind::FindingRestored { summary, .. } => format!("alarms again: {summary}"),
         EventKind::TargetAdded { target } => format!("now watched: {target}"),
         EventKind::TargetRemoved { target } => format!("no longer watched: {target}"),
+        EventKind::ChangeMarked { label, .. } if label.is_empty() => "change marked".into(),
+        EventKind::ChangeMarked { label, .. } => format!("change marked: {label}"),
+        EventKind::ChangeJudged { verdict, .. } => format!("change: {}", verdict.label()),
         EventKind::Exported { path } => format!("exported: {path}"),
         other => other.name().to_string(),
     };

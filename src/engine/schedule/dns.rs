@@ -7,12 +7,15 @@ use super::World;
 use super::services::Cadence;
 use crate::diagnose::seems_slow;
 use crate::engine::plan::role;
-use crate::model::observation::{Body, DnsSample};
+use crate::model::observation::{Body, DnsSample, Outcome};
 use crate::probe::dns::authority::ask_authorities;
 use crate::probe::dns::{Options, Transport, ask};
 
 /// Longest wait for a DNS answer.
 const TIMEOUT: Duration = Duration::from_millis(1500);
+/// The same after one question was not answered in time: slow and dead are two faults. Where that
+/// was answered all others wait as long.
+const PATIENT: Duration = Duration::from_secs(3);
 /// Packets of a question over TCP, and the answers it takes.
 const OVER_TCP: (usize, usize) = (7, 4);
 /// Questions over TCP in a row that fail, after which it is asked less often.
@@ -29,16 +32,30 @@ const SERIALS: Duration = Duration::from_secs(60);
 const SELDOM: Duration = Duration::from_secs(300);
 
 pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
-    let options = Options {
+    let mut options = Options {
         liveness_only: liveness,
         source: world.sockets.source().clone(),
         ..Options::within(TIMEOUT)
     };
+    let (mut slow, mut in_vain) = (false, 0u32);
     for n in 1u32.. {
         let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
         for rtype in types {
             world.leave(server.ip(), 1, 1).await;
+            options.timeout = if slow || in_vain == 1 {
+                PATIENT
+            } else {
+                TIMEOUT
+            };
             let (how, sample) = ask(server, role(named), name, rtype, &options).await;
+            match &sample.outcome {
+                Outcome::Timeout { .. } => in_vain = in_vain.saturating_add(1),
+                Outcome::Ok(a) => {
+                    slow = a.rtt.duration() * 2 > TIMEOUT;
+                    in_vain = 0;
+                }
+                _ => in_vain = 0,
+            }
             if sample.security.cd_retry.is_some() {
                 // Asked already, with checking disabled and once more: who comes next waits for it.
                 let now = world.clock.mono();
@@ -53,7 +70,7 @@ pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &st
 
 /// Once, and again only while that fails or the server seems slow.
 pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
-    let options = Options {
+    let mut options = Options {
         transport: Transport::Tcp,
         cd_retry: false,
         source: world.sockets.source().clone(),
@@ -67,6 +84,8 @@ pub async fn over_tcp(world: &World, server: SocketAddr, named: bool) {
             continue;
         };
         world.leave(server.ip(), OVER_TCP.0, OVER_TCP.1).await;
+        // One patient question tells slow from blocked; the verdict must not wait for more.
+        options.timeout = if failed == 1 { PATIENT } else { TIMEOUT };
         let (how, sample) = ask(server, role(named), &name, &rtype, &options).await;
         failed = match sample.outcome.ok() {
             Some(_) => 0,

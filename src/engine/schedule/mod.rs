@@ -5,6 +5,7 @@ mod path;
 mod ping;
 mod services;
 mod trace;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -159,6 +160,7 @@ fn probe<'a>(task: &'a Task, world: &'a World) -> Pin<Box<dyn Future<Output = ()
         Task::Resolve(id) => Box::pin(services::resolve(world, id)),
         Task::Ping { addr, via, slow } => Box::pin(ping::run(world, *addr, *via, *slow)),
         Task::Trace { addr, via } => Box::pin(trace::run(world, *addr, *via)),
+        Task::Ways { addr } => Box::pin(ways::run(world, *addr)),
         Task::Pmtu { addr } => Box::pin(path::mtu(world, *addr)),
         Task::Tcp { dst, asked } => Box::pin(services::tcp(world, *dst, *asked)),
         Task::Dns {

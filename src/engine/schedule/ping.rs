@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use super::World;
+use crate::diagnose;
 use crate::engine::plan::Via;
 use crate::model::observation::{Afterwards, Body, How, Method, Outcome, PingSample};
 use crate::model::time::Rtt;
@@ -117,6 +118,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via, slow: bool) {
             _ if seq >= IN_VAIN && history.is_answered_otherwise(world, addr, via) => STEADY,
             // Its answers are rationed anyway.
             Via::Udp => spacing(&history, via, slow, fast.max(FAST), starting),
+            Via::Tcp(_) if wants_calm(world, addr) => STEADY,
             _ => spacing(&history, via, slow, fast, starting),
         };
         // After a stall the pace is taken up again; what was missed is not made up for, since no
@@ -230,6 +232,11 @@ impl History {
             FIRST_TIMEOUT
         }
     }
+}
+
+/// Whether connections should be made at leisure, to see whether only their number is limited.
+fn wants_calm(world: &World, addr: IpAddr) -> bool {
+    world.of_audience(|t| Some(diagnose::wants_calm(t, addr))) == Some(true)
 }
 
 /// The slowest answer of the routers on the way.

@@ -115,6 +115,9 @@ pub async fn local(world: &World) {
     }
 }
 
+/// Addresses of one family that are looked at of a name.
+const MOST_ADDRESSES: usize = 3;
+
 pub async fn resolve(world: &World, id: &TargetId) {
     let Some(host) = world.target(id).and_then(|t| t.host().cloned()) else {
         return;
@@ -130,7 +133,8 @@ pub async fn resolve(world: &World, id: &TargetId) {
         if let Outcome::Ok(addrs) = &mut found.outcome {
             let seen = world.seen.borrow();
             if let Some(local) = &seen.local {
-                *addrs = usable(addrs, &local.value);
+                let known = seen.targets.get(id).map_or(&[][..], |t| t.addresses());
+                *addrs = usable(addrs, known, &local.value);
             }
         }
         let literal = how.method == Method::Literal;
@@ -148,18 +152,31 @@ pub async fn resolve(world: &World, id: &TargetId) {
     }
 }
 
-/// The first address of each family that this host has a way to. Where it has a way to neither,
-/// the first one, so that the missing route shows.
+/// The first addresses of each family that this host has a way to. Where it has a way to neither,
+/// the first one, so that the missing route shows. Resolvers turn the order of their answers:
+/// what was looked at before goes on being looked at.
 fn usable(
     addrs: &[std::net::IpAddr],
+    known: &[std::net::IpAddr],
     local: &crate::model::local::LocalState,
 ) -> Vec<std::net::IpAddr> {
-    let first = |v6: bool| addrs.iter().find(|a| a.is_ipv6() == v6).copied();
+    let few = |v6: bool| {
+        let mut all: Vec<_> = addrs
+            .iter()
+            .filter(|a| a.is_ipv6() == v6)
+            .copied()
+            .collect();
+        all.sort_by_key(|a| !known.contains(a));
+        all.truncate(MOST_ADDRESSES);
+        // In an order of their own, which no resolver turns.
+        all.sort_unstable();
+        all
+    };
     let routed = |a: &std::net::IpAddr| {
         local.default_routes.iter().any(|r| r.v6 == a.is_ipv6())
             || local_probe::route_exists(*a).ok().flatten().is_some()
     };
-    let both: Vec<_> = [first(false), first(true)].into_iter().flatten().collect();
+    let both: Vec<_> = [few(false), few(true)].concat();
     let with_way: Vec<_> = both.iter().copied().filter(routed).collect();
     if with_way.is_empty() {
         both.into_iter().take(1).collect()

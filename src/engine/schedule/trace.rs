@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::World;
+use super::{World, ways};
 use crate::diagnose;
 use crate::engine::plan::Via;
 use crate::model::observation::{Body, HopAnswer, How, TraceRound};
@@ -41,10 +41,8 @@ const SPREAD: Duration = Duration::from_millis(2010);
 const OTHER_EVERY: u32 = 4;
 /// Flows looked at besides the first.
 const OTHER_FLOWS: u16 = 3;
-/// The same where some of what is sent to the target is lost: every other round, since which of
-/// several ways loses is known only by many flows.
-const UNEVEN_EVERY: u32 = 2;
-const UNEVEN_FLOWS: u16 = 7;
+/// Time without any answer of a target that used to answer.
+const SILENCE: Duration = Duration::from_millis(1500);
 /// Packets with which the search for the target begins.
 const WAVE: usize = 12;
 /// Deepest TTL.
@@ -118,10 +116,7 @@ impl Path {
     /// Parallel paths show themselves, or the target is lost, perhaps to this flow only.
     /// Where somebody asked for several, they take half of the rounds in turn, so that nobody is
     /// asked more often than for one.
-    fn other_flow(&self, round: u32, wanted: u16, uneven: bool) -> Option<(u16, Vec<u8>)> {
-        if uneven && wanted <= 1 {
-            return self.uneven_flow(round);
-        }
+    fn other_flow(&self, round: u32, wanted: u16) -> Option<(u16, Vec<u8>)> {
         let asked = wanted > 1;
         let flows = if asked { wanted - 1 } else { OTHER_FLOWS };
         let (turn, place) = (round / OTHER_EVERY, round % OTHER_EVERY);
@@ -144,18 +139,6 @@ impl Path {
         let flow = 1 + turn % u32::from(flows);
         let ttls = (from..=end.min(MAX_TTL)).collect();
         Some((flow as u16, ttls))
-    }
-
-    /// The same where some of what is sent is lost: all flows in turn, from where they may part.
-    fn uneven_flow(&self, round: u32) -> Option<(u16, Vec<u8>)> {
-        let far = self.farthest();
-        if far == 0 || round.is_multiple_of(UNEVEN_EVERY) {
-            return None;
-        }
-        let flow = 1 + round / UNEVEN_EVERY % u32::from(UNEVEN_FLOWS);
-        let from = self.several.first().copied().unwrap_or(1).min(far);
-        let end = self.reached.unwrap_or(far.saturating_add(BEYOND));
-        Some((flow as u16, (from..=end.min(MAX_TTL)).collect()))
     }
 
     /// TTLs of a round, in the order in which they may spend budgets. Odd rounds begin at the far
@@ -203,14 +186,12 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
     loop {
         let begun = tokio::time::Instant::now();
         let explore = round == 0 || (path.reached.is_none() && round.is_multiple_of(EXPLORE_EVERY));
-        let uneven = via != TraceVia::Icmp
-            && world
-                .of_audience(|t| Some(diagnose::is_uneven(t, addr)))
-                .unwrap_or(false);
-        let other = path.other_flow(round, world.flows(), uneven);
-        let other = other.filter(|_| tracer.keeps_flows());
+        // Then all flows are looked at by somebody else.
+        let uneven = world.flows() <= 1 && ways::is_uneven(world, addr);
+        let other = path.other_flow(round, world.flows());
+        let other = other.filter(|_| tracer.keeps_flows() && !uneven);
         // Where several flows are wanted they take the place of the first.
-        if other.is_none() || (world.flows() == 1 && !uneven) {
+        if other.is_none() || world.flows() == 1 {
             let (how, seen) = if explore {
                 explore_all(world, &tracer, &path, via, round).await
             } else {
@@ -242,7 +223,7 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
         round = round.saturating_add(1);
         let pause = match round {
             r if r < QUICK_ROUNDS => QUICK,
-            r if r < SETTLED => STEADY,
+            r if r < SETTLED && !uneven => STEADY,
             _ => STEADY * 2,
         };
         tokio::time::sleep_until(begun + pause).await;
@@ -254,16 +235,24 @@ pub async fn run(world: &World, addr: IpAddr, via: Via) {
 }
 
 /// TTLs whose owners can still afford an ICMP error; the others are left out of the round, which
-/// is not the same as silence. With TCP and ICMP the target's own answer costs it nothing.
+/// is not the same as silence. With TCP and ICMP the target's own answer costs it nothing; and who
+/// has ceased to answer spends nothing, but must be asked, or its silence is never seen.
 fn affordable(world: &World, path: &Path, ttls: Vec<u8>, dst: IpAddr, via: TraceVia) -> Vec<u8> {
     let now = world.clock.mono();
+    let free = via != TraceVia::Udp || is_silent(world, dst);
     ttls.into_iter()
         .filter(|ttl| match path.by_ttl.get(ttl) {
-            Some(owner) if *owner == dst && via != TraceVia::Udp => true,
+            Some(owner) if *owner == dst && free => true,
             Some(owner) => world.budget.take(*owner, now),
             None => true,
         })
         .collect()
+}
+
+/// Whether the target answered something, and nothing for a while.
+fn is_silent(world: &World, dst: IpAddr) -> bool {
+    let last = world.of_audience(|t| diagnose::last_answer(t, dst).map(|(at, _)| at.mono));
+    last.is_some_and(|at| world.clock.mono().since(at) >= SILENCE)
 }
 
 /// Outward until the target answers, somebody says that it ends here, or the deepest TTL is
@@ -363,38 +352,16 @@ mod tests {
         let mut path = Path::default();
         path.learn(&round(&[(1, 'x'), (2, 'x'), (3, 'r')]));
         assert!(
-            (0..40).all(|r| path.other_flow(r, 1, false).is_none()),
+            (0..40).all(|r| path.other_flow(r, 1).is_none()),
             "all is well"
         );
         path.learn(&round(&[(1, 'x'), (2, 'x'), (3, '*')]));
-        assert_eq!(path.other_flow(3, 1, false), None);
-        assert_eq!(path.other_flow(4, 1, false), Some((1, vec![3])));
+        assert_eq!(path.other_flow(3, 1), None);
+        assert_eq!(path.other_flow(4, 1), Some((1, vec![3])));
         let mut dead = Path::default();
         dead.learn(&round(&[(1, 'x'), (2, 'x'), (3, '*')]));
-        assert_eq!(dead.other_flow(12, 1, false), Some((3, vec![2, 3, 4, 5])));
-        assert_eq!(dead.other_flow(16, 1, false), Some((1, vec![2, 3, 4, 5])));
-    }
-
-    #[test]
-    fn where_some_is_lost_many_flows_are_looked_at_in_turn() {
-        let mut path = Path::default();
-        assert_eq!(path.other_flow(1, 1, true), None, "nothing is known yet");
-        let main = round(&[(1, 'x'), (2, 'x'), (3, 'r')]);
-        path.learn(&main);
-        let turns: Vec<_> = (0..16)
-            .filter_map(|r| path.other_flow(r, 1, true))
-            .collect();
-        let flows: Vec<u16> = turns.iter().map(|(flow, _)| *flow).collect();
-        assert_eq!(flows, [1, 2, 3, 4, 5, 6, 7, 1]);
-        assert_eq!(turns[0].1, [1, 2, 3]);
-        let mut other = main;
-        other.hops[1].answer = HopAnswer::TimeExceeded {
-            from: IpAddr::from([10, 0, 2, 2]),
-            rtt: Rtt(1000),
-            return_ttl: None,
-        };
-        path.compare(&other);
-        assert_eq!(path.other_flow(3, 1, true), Some((2, vec![2, 3])));
+        assert_eq!(dead.other_flow(12, 1), Some((3, vec![2, 3, 4, 5])));
+        assert_eq!(dead.other_flow(16, 1), Some((1, vec![2, 3, 4, 5])));
     }
 
     #[test]
@@ -402,17 +369,15 @@ mod tests {
         let mut path = Path::default();
         let main = round(&[(1, 'x'), (2, 'x'), (3, 'x'), (4, 'r')]);
         path.learn(&main);
-        let due = |r: &u32| path.other_flow(*r, 4, false).is_some();
+        let due = |r: &u32| path.other_flow(*r, 4).is_some();
         let rounds: Vec<u32> = (0..14).filter(due).collect();
         assert_eq!(rounds, [5, 6, 9, 10, 13], "half of them, after the verdict");
-        let turns: Vec<_> = (0..11)
-            .filter_map(|r| path.other_flow(r, 4, false))
-            .collect();
+        let turns: Vec<_> = (0..11).filter_map(|r| path.other_flow(r, 4)).collect();
         let flows: Vec<u16> = turns.iter().map(|(flow, _)| *flow).collect();
         assert_eq!(flows, [1, 2, 3, 1]);
         assert_eq!(turns[0].1, [1, 2, 3, 4], "nothing is known of them");
         path.compare(&main);
-        assert_eq!(path.other_flow(5, 4, false), Some((1, vec![1, 2, 3, 4])));
+        assert_eq!(path.other_flow(5, 4), Some((1, vec![1, 2, 3, 4])));
         let mut other = main;
         other.hops[2].answer = HopAnswer::TimeExceeded {
             from: IpAddr::from([10, 0, 3, 2]),
@@ -420,7 +385,7 @@ mod tests {
             return_ttl: None,
         };
         path.compare(&other);
-        assert_eq!(path.other_flow(6, 4, false), Some((2, vec![3, 4])));
+        assert_eq!(path.other_flow(6, 4), Some((2, vec![3, 4])));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crate::model::event::{Event, EventKind, WriterId};
 use crate::model::text::SafeText;
 use crate::model::time::human;
 
-use super::View;
 use super::escape::{code, fence, table, text};
 use super::timeline::step_word;
+use super::{ASK, View};
 
 /// Lines of output that a draft shows; the record has all of them.
 const LINES: usize = 40;
@@ -19,6 +19,8 @@ pub(super) fn section(view: &View<'_>) -> String {
     out.push_str(&runbooks(view));
     out.push_str("\n### Commands\n\n");
     out.push_str(&commands(view));
+    out.push_str("\n### Changes\n\n");
+    out.push_str(&changes(view));
     let pins = pins(view);
     if !pins.is_empty() {
         out.push_str("\n### Pinned evidence\n\n");
@@ -136,6 +138,43 @@ fn one(
     out.push_str(&fence("text", lines));
     out.push('\n');
     out
+}
+
+/// Changes that people marked, with what was measured before and after.
+fn changes(view: &View<'_>) -> String {
+    let rows: Vec<_> = view
+        .incident
+        .changes
+        .iter()
+        .map(|c| {
+            let label = match c.label.is_empty() {
+                true => format!("{ASK} what was changed?"),
+                false => text(&c.label),
+            };
+            let brought = match &c.judged {
+                Some(j) => text(&j.sentence),
+                None => "not measured to an end".into(),
+            };
+            vec![
+                view.time(c.at),
+                view.person(&c.by),
+                label,
+                brought,
+                code(&c.mark.0),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return "None was marked.\n".into();
+    }
+    format!(
+        "Before and after as measured from where it was marked; in brackets 95 % intervals. That \
+         something was better afterwards does not prove that the change did it.\n\n{}",
+        table(
+            &["Time (UTC)", "Who", "Change", "Before → after", "Event"],
+            &rows
+        )
+    )
 }
 
 fn pins(view: &View<'_>) -> String {

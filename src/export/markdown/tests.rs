@@ -4,6 +4,7 @@ use pulldown_cmark::{Event as Md, Options, Parser, Tag};
 
 use super::*;
 use crate::incident::{Chain, FileCheck};
+use crate::model::compare::Verdict;
 use crate::model::event::{
     Basis, Event, EventId, FORMAT, Milestone, NoteKind, StepMark, TargetNumbers,
 };
@@ -199,6 +200,28 @@ fn incident() -> Incident {
             EventKind::Correction {
                 corrects: EventId(format!("{ben}:1")),
                 text: "it was change 32".into(),
+            },
+        ),
+        (
+            ana,
+            "14:19:00",
+            None,
+            EventKind::ChangeMarked {
+                label: "clamp | <b>".into(),
+                before: Vec::new(),
+                open: Vec::new(),
+            },
+        ),
+        (
+            ana,
+            "14:20:10",
+            None,
+            EventKind::ChangeJudged {
+                mark: EventId(format!("{ana}:11")),
+                verdict: Verdict::Better,
+                sentence: "better: loss of api 20 % of 60 (12–32) → 0 % of 80 (0–4.6)".into(),
+                after: Vec::new(),
+                ended: false,
             },
         ),
         (

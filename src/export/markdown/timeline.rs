@@ -66,6 +66,7 @@ fn who(view: &View<'_>, event: &Event) -> String {
         EventKind::FindingOpened { .. }
             | EventKind::FindingCleared { .. }
             | EventKind::TargetState { .. }
+            | EventKind::ChangeJudged { ended: false, .. }
             | EventKind::Gap { .. }
     );
     if !by_console {
@@ -182,6 +183,14 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
         EventKind::TargetAdded { target } => format!("target added: {}", code(target.as_str())),
         EventKind::TargetRemoved { target } => {
             format!("no longer watched: {}", code(target.as_str()))
+        }
+        EventKind::ChangeMarked { label, .. } => match label.is_empty() {
+            true => "**change** marked".into(),
+            false => format!("**change:** {}", text(label)),
+        },
+        // The figures are in the section of changes.
+        EventKind::ChangeJudged { verdict, .. } => {
+            format!("before and after the change: {}", verdict.label())
         }
         EventKind::Exported { path } => {
             let name = path.as_str().rsplit('/').next().unwrap_or_default();

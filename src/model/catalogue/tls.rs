@@ -79,8 +79,8 @@ pub(super) const PROTOCOL_OLD: Entry = Entry {
     code: TLS_PROTOCOL_OLD,
     place: PlaceKind::Endpoint,
     severity: Severity::Critical,
-    meaning: "The server speaks nothing newer than TLS 1.1, which current clients refuse.",
-    inferred_from: "a handshake with TLS 1.2 and 1.3 that was refused, and a ServerHello to an older one",
+    meaning: "The server speaks nothing newer than TLS 1.1, which current clients refuse; as a warning: TLS 1.2 with cipher suites only that current clients do not offer (no forward secrecy, no authenticated encryption).",
+    inferred_from: "a handshake with TLS 1.2 and 1.3 that was refused, and a ServerHello to an older version or older cipher suites",
     fooled_by: "",
     next: "allow TLS 1.2 and 1.3 in the server's configuration, or put a proxy before an appliance that can't",
 };

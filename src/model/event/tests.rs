@@ -1,7 +1,8 @@
 //! Every kind there and back, and what hostile or newer lines become.
 
 use super::*;
-use crate::model::finding::{Code, Evidence, Location, PlaceKind};
+use crate::model::compare::{Figures, Measure, Middle, Verdict};
+use crate::model::finding::{Code, Evidence, Finding, Location, PlaceKind, Severity};
 use crate::model::observation::ObsId;
 
 fn finding() -> Box<Finding> {
@@ -23,6 +24,17 @@ fn finding() -> Box<Finding> {
         reproduce: vec!["ping -M do -s 1373 10.1.1.1".into()],
         runbooks: vec!["mtu-black-hole".into()],
     })
+}
+
+fn figures() -> Figures {
+    Figures {
+        target: TargetId("api".into()),
+        measure: Measure::Dns("10.0.0.53".into()),
+        how: "10.0.0.53".into(),
+        asked: 12,
+        failed: Some(1),
+        time: Middle::of((0..11).map(crate::model::time::Rtt)),
+    }
 }
 
 /// One event of every kind that this version writes.
@@ -72,6 +84,18 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::Pinned {
             title: "Path".into(),
             lines: vec!["1 gw".into(), "2 ???".into()],
+        },
+        EventKind::ChangeMarked {
+            label: "rolled back 31".into(),
+            before: vec![figures()],
+            open: vec!["pmtu-black-hole of api".into()],
+        },
+        EventKind::ChangeJudged {
+            mark: EventId("ana@jump1-3f2c:4".into()),
+            verdict: Verdict::Better,
+            sentence: "better: loss".into(),
+            after: vec![figures()],
+            ended: true,
         },
         EventKind::RunbookStarted {
             title: "MTU".into(),
@@ -135,6 +159,7 @@ fn every_kind_comes_back_as_it_went() {
         let name = event.kind.name();
         assert!(line.contains(&format!("\"kind\":\"{name}\"")), "{line}");
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+        assert_eq!(Event::from_line(line.as_bytes()).unwrap(), event);
     }
 }
 
@@ -178,4 +203,21 @@ fn a_hostile_copy_is_made_safe_everywhere() {
     // The check itself can fail: the raw line, decoded, holds controls.
     let raw: Value = serde_json::from_str(line).unwrap();
     assert!(raw["writer"].as_str().is_some_and(|w| w.contains('\u{1b}')));
+}
+
+#[test]
+fn a_line_that_needs_care_gets_it() {
+    let hostile = r#"{"v":1,"seq":1,"writer":"w\u001b[2J","at":"1970-01-01T00:00:00Z","mono":9,"prev":"00","kind":"note","note":"note","text":"a\rb"}"#;
+    let bidi = hostile.replace("\\u001b[2J", "\u{202e}");
+    for line in [hostile, &bidi] {
+        let event = Event::from_line(line.as_bytes()).unwrap();
+        assert_eq!(event, serde_json::from_str::<Event>(line).unwrap());
+        assert!(event.writer.0.is_ascii() && !event.writer.0.contains('\u{1b}'));
+    }
+    // Twice the same field is no way to say two things.
+    let twice = r#"{"v":1,"seq":1,"writer":"w","at":"1970-01-01T00:00:00Z","mono":9,"prev":"00","kind":"note","note":"note","text":"a","seq":2,"kind":"left"}"#;
+    assert_eq!(
+        Event::from_line(twice.as_bytes()).ok(),
+        serde_json::from_str::<Event>(twice).ok()
+    );
 }

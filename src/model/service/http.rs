@@ -31,11 +31,25 @@ impl HttpSample {
     /// it did not. Nothing else says so of one request among others: a 500 may be the request's.
     pub fn served(&self) -> Option<bool> {
         match &self.outcome {
-            Outcome::Ok(r) if (502..=504).contains(&r.status) => Some(false),
-            Outcome::Ok(r) => (r.status < 500).then_some(true),
+            Outcome::Ok(_) => match self.final_status()?.0 {
+                502..=504 => Some(false),
+                status => (status < 500).then_some(true),
+            },
             Outcome::Refused { why, .. } => (*why == Refusal::TcpReset).then_some(false),
             Outcome::Timeout { .. } | Outcome::CannotTry { .. } => None,
         }
+    }
+
+    /// The status that a user would see and the URL it came from: of the first response, or of the
+    /// last one where redirects were followed to their end. `None` without a response.
+    pub fn final_status(&self) -> Option<(u16, &SafeText)> {
+        let first = (self.outcome.ok()?.status, &self.url);
+        let redirects = self.details.as_ref().and_then(|d| d.redirects.as_ref());
+        let last = redirects.filter(|r| r.end == RedirectEnd::Arrived);
+        Some(
+            last.and_then(|r| Some((r.status?, r.urls.last()?)))
+                .unwrap_or(first),
+        )
     }
 }
 
@@ -182,6 +196,9 @@ pub struct HttpRedirects {
     pub urls: Vec<SafeText>,
     /// How it ended.
     pub end: RedirectEnd,
+    /// Status of the response at the last URL, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 impl HttpRedirects {

@@ -33,6 +33,7 @@ impl TlsFault {
             TlsFault::Clock { .. } => "tls-clock",
             TlsFault::Revoked { .. } => "tls-revoked",
             TlsFault::OldProtocol { .. } => "tls-protocol-old",
+            TlsFault::OldCiphers { .. } => "tls-ciphers-old",
             TlsFault::Other { .. } => "tls-refused",
         }
     }
@@ -52,7 +53,7 @@ impl TlsFault {
             TlsFault::Expiring { .. } => known::TLS_EXPIRING,
             TlsFault::Clock { .. } => known::TLS_CLOCK,
             TlsFault::Revoked { .. } => known::TLS_REVOKED,
-            TlsFault::OldProtocol { .. } => known::TLS_PROTOCOL_OLD,
+            TlsFault::OldProtocol { .. } | TlsFault::OldCiphers { .. } => known::TLS_PROTOCOL_OLD,
             TlsFault::BadSignature { .. }
             | TlsFault::SignatureUnchecked { .. }
             | TlsFault::NotACa { .. }
@@ -74,6 +75,7 @@ impl TlsFault {
             | TlsFault::LeafIsCa
             | TlsFault::SignatureUnchecked { .. }
             | TlsFault::Clock { .. }
+            | TlsFault::OldCiphers { .. }
             | TlsFault::Expiring { urgent: false, .. } => Severity::Warning,
             _ => Severity::Critical,
         }
@@ -89,6 +91,7 @@ impl TlsFault {
                 | TlsFault::Clock { .. }
                 | TlsFault::Expiring { .. }
                 | TlsFault::OldProtocol { .. }
+                | TlsFault::OldCiphers { .. }
         )
     }
 
@@ -124,6 +127,7 @@ impl TlsFault {
             | TlsFault::RootExpired { .. }
             | TlsFault::Clock { .. }
             | TlsFault::OldProtocol { .. }
+            | TlsFault::OldCiphers { .. }
             | TlsFault::Other { .. } => None,
         }
     }
@@ -216,6 +220,9 @@ impl TlsFault {
             TlsFault::OldProtocol { version } => {
                 format!("nothing newer than {version} is spoken")
             }
+            TlsFault::OldCiphers { cipher } => format!(
+                "no cipher suite of today is offered, only such as {cipher}; clients built on rustls or Go refuse"
+            ),
             TlsFault::Other { reason } => reason.to_string(),
         }
     }

@@ -9,6 +9,8 @@ use crate::model::text::SafeText;
 
 /// Results kept.
 const KEPT: usize = 32;
+/// Attempts in a row that may say nothing without ending a run.
+const MUTE: usize = 2;
 
 /// The last few results, oldest first.
 #[derive(Clone, Debug)]
@@ -59,6 +61,22 @@ impl<T> Recent<T> {
     ) -> impl Iterator<Item = &'a Dated<T>> {
         self.items.iter().rev().take_while(move |d| test(&d.value))
     }
+    /// The same where an attempt may say nothing (`None`), as one that was lost on the way says
+    /// nothing of the server: it neither belongs to the run nor ends it, unless more than
+    /// two come in a row. Newest first.
+    pub fn run_through<'a>(
+        &'a self,
+        says: impl Fn(&T) -> Option<bool> + 'a,
+    ) -> impl Iterator<Item = &'a Dated<T>> {
+        let mut mute = 0;
+        let judged = self.items.iter().rev().map(move |d| (d, says(&d.value)));
+        judged
+            .take_while(move |(_, said)| {
+                mute = if said.is_none() { mute + 1 } else { 0 };
+                *said != Some(false) && mute <= MUTE
+            })
+            .filter_map(|(d, said)| said.map(|_| d))
+    }
 }
 
 /// One question at one server.
@@ -102,5 +120,48 @@ impl Beside {
             _ => return None,
         };
         Some(series.entry(DnsKey::of(s)).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observation::{How, Method, ObsId};
+    use crate::model::time::{Mono, Stamp};
+
+    /// How many belong to the newest run of `x`, where `?` says nothing and `.` ends it.
+    fn run(letters: &str) -> usize {
+        let mut recent = Recent::default();
+        for (value, n) in letters.chars().zip(1u64..) {
+            recent.push(Dated {
+                id: ObsId(n),
+                at: Stamp {
+                    mono: Mono(n),
+                    wall: jiff::Timestamp::UNIX_EPOCH,
+                },
+                how: How::best(Method::Literal),
+                value,
+            });
+        }
+        let says = |c: &char| (*c != '?').then_some(*c == 'x');
+        recent.run_through(says).count()
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_ends_no_run() {
+        for (letters, belong) in [
+            ("", 0),
+            ("xx", 2),
+            (".xx", 2),
+            ("xx.", 0),
+            ("x?x", 2),
+            ("xx??", 2),
+            ("xx???", 0),
+            ("x???xx", 2),
+            ("x??x?x", 3),
+            ("??", 0),
+        ] {
+            assert_eq!(run(letters), belong, "{letters}");
+        }
     }
 }

@@ -266,11 +266,14 @@ impl<'a> Traveller<'a> {
         let urls: Vec<SafeText> = self.journey.hops.iter().map(|h| h.url.clone()).collect();
         let followed =
             urls.len() > 1 || !matches!(self.end, RedirectEnd::Arrived | RedirectEnd::Unknown);
+        let status = self.journey.hops.last().and_then(|h| h.outcome.ok());
+        let status = status.map(|r| r.status);
         let first = self.journey.hops.first_mut();
         if let Some(d) = first.and_then(|h| h.details.as_mut()).filter(|_| followed) {
             d.redirects = Some(HttpRedirects {
                 urls,
                 end: self.end,
+                status,
             });
         }
         self.journey

@@ -17,7 +17,7 @@ use crate::model::observation::{How, Method, Outcome, Refusal, TlsSample};
 use crate::model::target::Host;
 use crate::model::text::SafeText;
 use crate::model::time::Rtt;
-use crate::model::tls::{Staple, TlsFault, TlsNote, TlsSeen, TlsSession};
+use crate::model::tls::{Staple, TlsFault, TlsSeen, TlsSession};
 use crate::net::source::Source;
 use crate::probe::dial::{dial_from, refusal_of};
 use crate::sys::clock::Clock;
@@ -301,16 +301,8 @@ fn old_session(
         let version = version.name().into();
         judged.faults.insert(0, TlsFault::OldProtocol { version });
     } else {
-        judged.notes.insert(
-            0,
-            TlsNote {
-                code: "old-ciphers".into(),
-                index: None,
-                detail: SafeText::new(format!(
-                    "no cipher suite of today is offered, only such as {cipher}; clients built on rustls or Go refuse"
-                )),
-            },
-        );
+        let cipher = SafeText::new(&cipher);
+        judged.faults.insert(0, TlsFault::OldCiphers { cipher });
     }
     let session = TlsSession {
         version: version.name().into(),

@@ -4,12 +4,13 @@ mod beside;
 
 use std::collections::BTreeMap;
 
-use super::{head, wait};
+use super::{change, head, wait};
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
+use crate::model::compare::Measure;
 use crate::model::observation::{DnsAnswer, DnsSample, Outcome, ServerRole};
 use crate::model::service::{DnssecFault, DnssecState};
 use crate::model::text::SafeText;
@@ -21,6 +22,7 @@ type Asked<'a> = Vec<(&'a DnsKey, &'a Recent<DnsSample>)>;
 pub fn doc(app: &App, cols: usize) -> Doc {
     let mut doc = Doc::new();
     head(app, &mut doc, Screen::Dns, cols);
+    change::section(app, &mut doc, cols, |m| matches!(m, Measure::Dns(_)));
     let Some(t) = app.current() else {
         return doc;
     };

@@ -1,10 +1,11 @@
 //! HTTP: status, the phases of the exchange as a waterfall, what the server says.
 
-use super::{head, method, wait};
+use super::{change, head, method, wait};
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
+use crate::model::compare::Measure;
 use crate::model::observation::{HttpDetails, HttpPhases, HttpResponse, HttpSample};
 use crate::model::service::RedirectEnd;
 use crate::model::time::{Rtt, human};
@@ -17,6 +18,9 @@ const CLOCK_MS: u64 = 2_000;
 pub fn doc(app: &App, cols: usize) -> Doc {
     let mut doc = Doc::new();
     head(app, &mut doc, Screen::Http, cols);
+    change::section(app, &mut doc, cols, |m| {
+        matches!(m, Measure::Http | Measure::Phase(_))
+    });
     let Some(t) = app.current() else {
         return doc;
     };
@@ -96,6 +100,7 @@ fn remarks(d: &HttpDetails, doc: &mut Doc, cols: usize) {
         let end = match (r.members(), r.end) {
             (Some([first, ..]), _) => format!(" -> {first}: a loop"),
             (_, RedirectEnd::TooMany) => " and on".to_owned(),
+            (_, RedirectEnd::Arrived) => r.status.map_or(String::new(), |s| format!(": {s}")),
             _ => String::new(),
         };
         say(format!("redirects: {}{end}", way.join(" -> ")));

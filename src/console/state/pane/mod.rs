@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a terminal: columns and rows are numbers, the view places what it gets.
 
+pub mod change;
 pub mod devices;
 pub mod dns;
 pub mod http;
@@ -146,10 +147,15 @@ pub(super) fn head(app: &App, doc: &mut Doc, screen: Screen, cols: usize) {
     }
     for finding in findings_of(app, screen) {
         let sign = app.symbols.severity(finding.severity);
-        let text = Line::of(
-            severity_role(finding.severity),
-            format!("{sign} {}", finding.summary),
-        );
+        let text = match app.dismissal(finding) {
+            Some(_) => {
+                Line::of(Role::Pending, "dismissed: ").with(Role::Muted, finding.summary.clone())
+            }
+            None => Line::of(
+                severity_role(finding.severity),
+                format!("{sign} {}", finding.summary),
+            ),
+        };
         doc.paragraph(text, cols, 1);
     }
     for clean in app.verdicts.ruled_out.iter().filter(|r| r.subject == *id) {

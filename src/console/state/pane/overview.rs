@@ -3,7 +3,7 @@
 mod findings;
 mod targets;
 
-use super::{severity_role, timeline};
+use super::{change, severity_role, timeline};
 use crate::console::state::app::{App, Pick};
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::room::Room;
@@ -18,6 +18,11 @@ pub fn whole(app: &App, cols: usize) -> Doc {
     let (head, rows) = targets::table(app, cols, &app.window.order);
     doc.line(head);
     doc.lines(rows);
+    let change = change::lines(app, cols, usize::MAX);
+    if !change.is_empty() {
+        doc.gap();
+        doc.lines(change);
+    }
     doc.heading("FINDINGS");
     doc.lines(
         findings::groups(app, cols, usize::MAX, usize::MAX)
@@ -31,6 +36,17 @@ pub fn whole(app: &App, cols: usize) -> Doc {
 
 /// The three parts, sized to what is there.
 pub fn body(app: &App, room: Room) -> Vec<Line> {
+    // Where there is little room, its verdict alone.
+    let most = match room.body {
+        ..14 => 0,
+        14..24 => 2,
+        _ => 4,
+    };
+    let change = change::lines(app, room.cols, most);
+    let room = Room {
+        body: room.body.saturating_sub(change.len()),
+        ..room
+    };
     let count = app.window.order.len();
     let height = |found: &[Vec<Line>]| found.iter().map(Vec::len).sum::<usize>();
     let mut found = findings::groups(app, room.cols, findings::BRIEF, room.body);
@@ -48,6 +64,7 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
     let (head, rows) = targets::table(app, room.cols, targets::drawn_up(app, in_view));
     let mut out = vec![head];
     out.extend_from_slice(Doc { lines: rows }.window(in_view, 0));
+    out.extend(change.iter().cloned());
     let hidden = count.saturating_sub(in_view);
     out.push(section(app, room.cols, "FINDINGS", counts(app, hidden)));
     out.extend(findings::in_sight(
@@ -59,7 +76,7 @@ pub fn body(app: &App, room: Room) -> Vec<Line> {
         out.push(section(app, room.cols, "TIMELINE", more));
         out.extend(timeline::tail(app, room.cols, shares.timeline - 1));
     }
-    out.truncate(room.body);
+    out.truncate(room.body + change.len());
     out
 }
 

@@ -2,12 +2,13 @@
 
 mod flows;
 
-use super::{head, local, method, wait};
+use super::{change, head, local, method, wait};
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
 use crate::console::state::facts;
 use crate::console::state::screen::Screen;
 use crate::console::state::table::{Column, Row, Table};
+use crate::model::compare::Measure;
 use crate::model::finding::Finding;
 use crate::model::observation::{HopAnswer, How, Method};
 use crate::model::time::clock_utc;
@@ -17,6 +18,7 @@ use crate::model::window::{HopStats, PathWindow, PingKey, PingSeries, TargetWind
 pub fn doc(app: &App, cols: usize) -> Doc {
     let mut doc = Doc::new();
     head(app, &mut doc, Screen::Path, cols);
+    change::section(app, &mut doc, cols, |m| matches!(m, Measure::Ping));
     let Some(t) = app.current() else {
         return doc;
     };
@@ -276,7 +278,11 @@ fn others(
     cols: usize,
 ) {
     let mut first = true;
-    for ((dst, by), path) in t.paths.iter().filter(|(k, _)| *k != shown) {
+    for ((dst, by), path) in t
+        .paths
+        .iter()
+        .filter(|(k, p)| *k != shown && p.rounds() > 0)
+    {
         if std::mem::take(&mut first) {
             doc.gap();
         }

@@ -72,7 +72,7 @@ pub fn content(app: &App, f: &Finding, cols: usize) -> Doc {
         let also: Vec<_> = f.location.also.iter().map(ToString::to_string).collect();
         row(&mut doc, "also", Line::plain(also.join(", ")), cols);
     }
-    let age = app.now.wall.duration_since(f.since).unsigned_abs();
+    let age = app.shown_at().wall.duration_since(f.since).unsigned_abs();
     let since = Line::plain(date_time_utc(f.since)).with(
         Role::Muted,
         format!(

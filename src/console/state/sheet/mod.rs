@@ -64,10 +64,12 @@ pub fn of(app: &App) -> Option<Sheet> {
             sheet("WATCH IT NO MORE?", menu::remove(app, target, cols), 0)
         }
         Layer::Note(_)
+        | Layer::Change(_)
         | Layer::Parameter { .. }
         | Layer::Reason { .. }
         | Layer::Dismiss { .. }
         | Layer::AddTarget(_)
+        | Layer::GoTo(_)
         | Layer::Filter(_) => None,
     }
 }
@@ -80,6 +82,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             input,
             "! decision  ? question  todo  h hypothesis  @14:05 or @-10m for when",
         ),
+        Layer::Change(input) => (
+            "change".into(),
+            input,
+            "what is changed, or nothing; Enter marks now: what was before ends here",
+        ),
         Layer::AddTarget(input) => (
             "add target".into(),
             input,
@@ -89,6 +96,11 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
             "filter".into(),
             input,
             "lines that hold these words; empty shows all",
+        ),
+        Layer::GoTo(input) => (
+            "time (UTC)".into(),
+            input,
+            "14:05  14:05:30  2026-11-22 14:05  -10m  +10m  start  end",
         ),
         Layer::Parameter { plan, nth, input } => {
             let name = plan.needs.get(*nth).map(|(n, _)| n.as_str());
