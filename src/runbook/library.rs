@@ -138,13 +138,18 @@ impl Library {
         }
     }
 
-    /// Names of the runbooks that a finding suggests.
+    /// Names of the runbooks that a finding suggests, the one to open first: what a folder of
+    /// one's own holds before what is shipped, and what names the code earlier before what names
+    /// it later.
     pub fn for_code(&self, code: &Code) -> Vec<SafeText> {
-        self.list()
-            .into_iter()
-            .filter(|r| r.findings.contains(code))
-            .map(|r| r.name)
-            .collect()
+        let place = |r: &Listed| {
+            let at = r.findings.iter().position(|c| c == code)?;
+            Some((r.source.as_str().starts_with("shipped:"), at))
+        };
+        let listed = self.list().into_iter();
+        let mut named: Vec<_> = listed.filter_map(|r| Some((place(&r)?, r.name))).collect();
+        named.sort();
+        named.into_iter().map(|(_, name)| name).collect()
     }
 
     fn not_found(&self, name: &str) -> RunbookError {

@@ -212,7 +212,36 @@ fn findings_suggest_them() {
     assert_eq!(names("pmtu-black-hole"), ["mtu-black-hole", "vpn-tunnel"]);
     assert_eq!(names("resolver-servfail"), ["dns-incident"]);
     assert_eq!(names("host-down"), ["first-five-minutes", "vpn-tunnel"]);
+    // What `r` opens is the nearest, not the first of the alphabet.
+    for (code, first) in [
+        ("packet-loss", "path-loss-latency"),
+        ("path-broken", "provider-outage"),
+        ("routing-loop", "route-instability"),
+        ("http-slow", "load-balancer"),
+        ("backend-down", "load-balancer"),
+        ("device-cpu-high", "firewall-performance"),
+        ("device-rebooted", "firewall-performance"),
+        ("admin-prohibited", "firewall-performance"),
+        ("port-closed", "first-five-minutes"),
+        ("resolver-config-broken", "dns-incident"),
+        ("tls-handshake-stall", "mtu-black-hole"),
+        ("no-default-route", "first-five-minutes"),
+    ] {
+        assert_eq!(names(code)[0], first, "{code}");
+    }
     assert!(names("no-such-code").is_empty());
+}
+
+#[test]
+fn a_runbook_of_ones_own_comes_before_a_shipped_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "---\nfindings: [host-down, packet-loss]\n---\n# Zoo\n\n1. x\n";
+    std::fs::write(folder.path().join("zoo.md"), text).unwrap();
+    let library = Library::of(vec![folder.path().to_path_buf()]);
+    let code = Code::known("packet-loss");
+    let names = library.for_code(&code);
+    assert_eq!(names[0].as_str(), "zoo");
+    assert_eq!(names[1..], shipped_for(&code));
 }
 
 #[test]
