@@ -82,6 +82,13 @@ impl Library {
         Self { folders }
     }
 
+    /// The same with a folder that is looked into first.
+    #[must_use]
+    pub fn behind(mut self, folder: PathBuf) -> Self {
+        self.folders.insert(0, folder);
+        self
+    }
+
     /// Every runbook by name. A file that can't be read is listed with the reason.
     pub fn list(&self) -> Vec<Listed> {
         let mut found: BTreeMap<String, Listed> = BTreeMap::new();

@@ -198,6 +198,11 @@ impl App {
         }]
     }
 
+    /// Opens a runbook before the first frame.
+    pub fn begin_with(&mut self, name: SafeText) -> Vec<Command> {
+        self.open_runbook(name)
+    }
+
     /// Enter on a step: its command, if it has one that can run.
     pub(super) fn try_command(&mut self) -> Vec<Command> {
         if self.running() {
