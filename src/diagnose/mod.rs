@@ -89,7 +89,7 @@ pub fn judge(window: &Window, thresholds: &Thresholds, now: Stamp) -> Judgement 
         fold(&mut findings, services);
         device::judge(&facts, target, &mut findings);
     }
-    dns::yield_to_black_holes(&mut findings);
+    dns::yield_to_the_way(&mut findings);
     changes::attach(&facts, &mut findings);
     let states = state::states(&facts, &findings);
     let ruled_out = ruled_out::ruled_out(&facts, &findings);

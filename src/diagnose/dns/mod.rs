@@ -8,6 +8,7 @@ mod differ;
 mod fails;
 mod lame;
 mod names;
+mod partly;
 mod slow;
 mod tcp;
 
@@ -27,7 +28,11 @@ use crate::model::time::Mono;
 use crate::model::window::{Dated, DnsKey, Recent, TargetWindow};
 
 /// Unanswered questions in a row before a resolver is called down.
-const UNANSWERED: usize = 3;
+const UNANSWERED: usize = 5;
+/// The same where its host says that nothing listens.
+const TURNED_AWAY: usize = 3;
+/// Chance that so many are lost on the way, below which it is the resolver.
+const BY_CHANCE: f64 = 1e-4;
 
 /// Time over which those questions must be spread: with many targets several go out at once, and
 /// one lost burst is not a dead server.
@@ -69,7 +74,8 @@ pub fn judge(f: &Facts, out: &mut Vec<Finding>) {
             continue;
         }
         out.extend(tcp::judge(f, *server, seen, &servers));
-        out.extend(slow::judge(f, *server, seen, &servers));
+        let slow = slow::judge(f, *server, seen, &servers);
+        out.extend(slow.or_else(|| partly::judge(f, *server, seen)));
         for (rcode, which) in [
             ("SERVFAIL", code::RESOLVER_SERVFAIL),
             ("REFUSED", code::RESOLVER_REFUSED),
@@ -114,8 +120,25 @@ impl<'a> Server<'a> {
             .collect();
         run.sort_by_key(|(asked, _)| std::cmp::Reverse(*asked));
         let (last, first) = (run.first()?.0, run.last()?.0);
-        (run.len() >= UNANSWERED && last.since(first) >= UNANSWERED_SPAN)
-            .then(|| run.into_iter().map(|(_, d)| d).collect())
+        let run: Vec<_> = run.into_iter().map(|(_, d)| d).collect();
+        let needed = match is_closed(&run) {
+            true => TURNED_AWAY,
+            false => UNANSWERED.max(self.lost_by_chance(run.len())),
+        };
+        (run.len() >= needed && last.since(first) >= UNANSWERED_SPAN).then_some(run)
+    }
+
+    /// How many questions may be lost in a row without meaning anything, where some were lost
+    /// before the newest run of so many.
+    fn lost_by_chance(&self, run: usize) -> usize {
+        let all = || self.asked.iter().flat_map(|(_, _, r)| r.iter());
+        let lost = all().filter(|d| waited(d).is_some()).count() - run;
+        let answered = all().filter(|d| is_answer(d)).count();
+        if lost == 0 {
+            return 0;
+        }
+        let share = (lost + 1) as f64 / (lost + answered + 2) as f64;
+        (BY_CHANCE.ln() / share.ln()).ceil() as usize
     }
 
     fn subject(&self) -> TargetId {
@@ -184,6 +207,7 @@ pub fn is_settled(f: &Facts, t: &TargetWindow, server: SocketAddr) -> bool {
         && !tcp::awaits_size(f, t, server)
         && lame::is_settled(t)
         && slow::is_settled(f, t, server)
+        && partly::is_settled(f, t, server)
         && differ::is_settled(f, t)
 }
 
@@ -213,9 +237,11 @@ pub fn seems_slow<'a>(
         .any(|t| slow::seems(t, server, since, limits.dns_slow))
 }
 
-/// A black hole for large packets explains a connection over which no answer comes.
-pub fn yield_to_black_holes(findings: &mut Vec<Finding>) {
+/// A black hole for large packets explains a connection over which no answer comes, and packet loss
+/// explains questions that are lost.
+pub fn yield_to_the_way(findings: &mut Vec<Finding>) {
     tcp::yield_to_black_holes(findings);
+    partly::yield_to_loss(findings);
 }
 
 /// The finding that explains why no resolver helps this target, if none does.

@@ -24,7 +24,7 @@ fn one_of_two_is_down() {
     let s = two()
         .dns(RESOLVER, NAME, "NOERROR", 4)
         .at(0)
-        .dns(SECOND, NAME, "-", 3)
+        .dns(SECOND, NAME, "-", 5)
         .over_tcp(RESOLVER, "NOERROR", 1);
     let j = s.judge();
     let x = j.only(code::RESOLVER_DOWN);
@@ -41,13 +41,13 @@ fn one_of_two_is_down() {
 
 #[test]
 fn the_only_one_is_down_and_both_are() {
-    let j = one().dns(RESOLVER, NAME, "-", 3).judge();
+    let j = one().dns(RESOLVER, NAME, "-", 5).judge();
     assert_eq!(j.only(code::RESOLVER_DOWN).severity, Severity::Critical);
-    one().dns(RESOLVER, NAME, "-", 2).judge().quiet();
+    one().dns(RESOLVER, NAME, "-", 4).judge().quiet();
     let both = two()
-        .dns(RESOLVER, NAME, "-", 3)
+        .dns(RESOLVER, NAME, "-", 5)
         .at(0)
-        .dns(SECOND, NAME, "-", 3);
+        .dns(SECOND, NAME, "-", 5);
     assert!(
         both.judge()
             .findings
@@ -62,8 +62,8 @@ fn an_answer_in_between_says_that_it_lives() {
     let s = one()
         .dns(RESOLVER, NAME, "-", 2)
         .dns(RESOLVER, NAME, "NOERROR", 1);
-    s.clone().dns(RESOLVER, NAME, "-", 2).judge().quiet();
-    s.dns(RESOLVER, NAME, "-", 3)
+    s.clone().dns(RESOLVER, NAME, "-", 4).judge().quiet();
+    s.dns(RESOLVER, NAME, "-", 20)
         .judge()
         .only(code::RESOLVER_DOWN);
 }
@@ -87,10 +87,10 @@ fn several_targets_make_it_a_matter_of_this_host() {
     let other = "dns:b.example.com";
     let s = Scene::of(&[Q, other])
         .look(|_| {})
-        .dns(RESOLVER, NAME, "-", 4)
+        .dns(RESOLVER, NAME, "-", 5)
         .on(other)
         .at(100)
-        .dns(RESOLVER, "b.example.com", "-", 4);
+        .dns(RESOLVER, "b.example.com", "-", 5);
     let j = s.judge();
     assert_eq!(j.only(code::RESOLVER_DOWN).subject, TargetId::local());
     for t in [Q, other] {
@@ -106,7 +106,7 @@ fn a_resolver_that_is_no_longer_configured_is_forgotten() {
     let s = two()
         .dns(RESOLVER, NAME, "NOERROR", 4)
         .at(0)
-        .dns(SECOND, NAME, "-", 4);
+        .dns(SECOND, NAME, "-", 5);
     s.judge().only(code::RESOLVER_DOWN);
     s.look(|_| {}).judge().quiet();
 }
@@ -158,7 +158,7 @@ fn servfail_of_one_and_of_all() {
     assert_eq!(x.location.address, Some(ip(RESOLVER)));
     let alone = s
         .dns(RESOLVER, NAME, "SERVFAIL", 2)
-        .dns(SECOND, NAME, "-", 3)
+        .dns(SECOND, NAME, "-", 5)
         .judge();
     assert_eq!(
         alone.get(code::RESOLVER_SERVFAIL).unwrap().severity,
@@ -255,7 +255,7 @@ fn a_short_name_that_the_search_list_completes_exists() {
 #[test]
 fn a_named_resolver() {
     let t = "dns:api.example.com@10.0.9.99";
-    let s = Scene::host(t).asked("10.0.9.99", ServerRole::Named, (NAME, "A"), "-", 3);
+    let s = Scene::host(t).asked("10.0.9.99", ServerRole::Named, (NAME, "A"), "-", 5);
     let j = s.judge();
     assert_eq!(j.only(code::RESOLVER_DOWN).severity, Severity::Critical);
     assert!(matches!(j.state(t), TargetState::Down(_)));

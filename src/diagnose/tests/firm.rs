@@ -105,7 +105,7 @@ fn a_name_waits_for_its_resolvers() {
     let s = s.dns(RESOLVER, t, "NXDOMAIN", 2);
     assert_eq!(s.pending(t), ["dns"], "the second one too");
     let s = s
-        .dns("10.0.9.54", t, "-", 3)
+        .dns("10.0.9.54", t, "-", 5)
         .over_tcp(RESOLVER, "NOERROR", 1);
     assert!(s.pending(t).is_empty());
 }
@@ -116,7 +116,7 @@ fn a_target_that_never_resolves_becomes_firm() {
     let s = Scene::of(&[t])
         .look(|_| {})
         .unresolved("nobody answers")
-        .dns(RESOLVER, t, "-", 4);
+        .dns(RESOLVER, t, "-", 5);
     assert!(s.pending(t).is_empty());
     let no_resolver = Scene::of(&[t])
         .look(|l| l.resolvers.servers.clear())

@@ -356,7 +356,7 @@ fn several_faults_are_all_named() {
         .ping("10.0.8.2", 90, 100, |_| echo(3));
     let s = s
         .dns(RESOLVER, "x", "NOERROR", 3)
-        .dns("10.0.9.54", "x", "-", 4)
+        .dns("10.0.9.54", "x", "-", 5)
         .at(10_000);
     let alarms = s.judge().alarms();
     for code in ["path-broken", "packet-loss", "port-closed", "resolver-down"] {

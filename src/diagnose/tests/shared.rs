@@ -219,7 +219,7 @@ fn a_resolver_that_several_use_is_one_finding_that_names_it() {
     let names = ["a.example.com", "b.example.com", "c.example.com"];
     let mut s = Scene::of(&names).look(two_resolvers);
     for name in names {
-        s = s.on(name).at(0).dns(RESOLVER, name, "-", 4);
+        s = s.on(name).at(0).dns(RESOLVER, name, "-", 5);
         s = s.at(0).dns("10.0.9.54", name, "NOERROR", 4);
     }
     let all = Ledger::default().gather(&s.window, s.judge().findings);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::World;
-use super::services::Cadence;
+use super::services::{Cadence, Turns};
 use crate::diagnose::seems_slow;
 use crate::engine::plan::role;
 use crate::model::observation::{Body, DnsSample, Outcome};
@@ -31,41 +31,98 @@ const SERIALS: Duration = Duration::from_secs(60);
 /// How often a server is asked over TCP that answered.
 const SELDOM: Duration = Duration::from_secs(300);
 
-pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
-    let mut options = Options {
-        liveness_only: liveness,
-        source: world.sockets.source().clone(),
-        ..Options::within(TIMEOUT)
-    };
-    let (mut slow, mut in_vain) = (false, 0u32);
-    for n in 1u32.. {
-        let types: &[&str] = if liveness { &["A"] } else { &["A", "AAAA"] };
-        for rtype in types {
-            world.leave(server.ip(), 1, 1).await;
-            options.timeout = if slow || in_vain == 1 {
-                PATIENT
-            } else {
-                TIMEOUT
-            };
-            let (how, sample) = ask(server, role(named), name, rtype, &options).await;
-            match &sample.outcome {
-                Outcome::Timeout { .. } => in_vain = in_vain.saturating_add(1),
-                Outcome::Ok(a) => {
-                    slow = a.rtt.duration() * 2 > TIMEOUT;
-                    in_vain = 0;
-                }
-                _ => in_vain = 0,
+/// What is known of a server from the questions so far.
+#[derive(Default)]
+struct Heard {
+    /// It takes so long that the usual wait may be too short.
+    slow: bool,
+    /// Questions in a row that were not answered.
+    in_vain: u32,
+    /// Some were answered and others not: that is looked at closely.
+    turns: Turns,
+}
+
+impl Heard {
+    fn take(&mut self, sample: &DnsSample) {
+        match &sample.outcome {
+            Outcome::Timeout { .. } => self.in_vain = self.in_vain.saturating_add(1),
+            Outcome::Ok(a) => {
+                self.slow = a.rtt.duration() * 2 > TIMEOUT;
+                self.in_vain = 0;
             }
-            if sample.security.cd_retry.is_some() {
-                // Asked already, with checking disabled and once more: who comes next waits for it.
-                let now = world.clock.mono();
-                let _ = world.budget.delay(server.ip(), 2, 2, now);
-                let _ = world.budget.delay_in_all(2, now);
-            }
-            world.tell(how, Body::Dns(sample)).await;
+            _ => self.in_vain = 0,
         }
+        self.turns.take(match &sample.outcome {
+            Outcome::Ok(_) => Some(true),
+            Outcome::Timeout { .. } => Some(false),
+            _ => None,
+        });
+    }
+
+    fn patience(&self) -> Duration {
+        if self.slow || (1..3).contains(&self.in_vain) {
+            PATIENT
+        } else {
+            TIMEOUT
+        }
+    }
+}
+
+pub async fn questions(world: &World, server: SocketAddr, named: bool, name: &str, liveness: bool) {
+    let types = if liveness { ["A", "A"] } else { ["A", "AAAA"] };
+    let mut heard = Heard::default();
+    for n in 1u32.. {
+        for (i, rtype) in types.into_iter().enumerate() {
+            // One question tells whether a server lives, and it has answered.
+            if liveness && i > 0 && heard.in_vain == 0 {
+                break;
+            }
+            // After silence both are asked at once: a dead server is known sooner, and a lost
+            // question is known from it.
+            if heard.in_vain > 0 {
+                let ask = |rtype| question(world, server, named, name, rtype, liveness, &heard);
+                let [first, second] = types;
+                let (a, b) = tokio::join!(ask(first), ask(second));
+                // What was answered counts last.
+                let answered = |s: &DnsSample| s.outcome.ok().is_some();
+                let mut both = [a, b];
+                both.sort_by_key(answered);
+                both.iter().for_each(|s| heard.take(s));
+                break;
+            }
+            let sample = question(world, server, named, name, rtype, liveness, &heard).await;
+            heard.take(&sample);
+        }
+        let n = if heard.turns.is_curious() { 0 } else { n };
         Cadence::SERVICE.wait(world, n).await;
     }
+}
+
+/// Asks once, and tells it.
+async fn question(
+    world: &World,
+    server: SocketAddr,
+    named: bool,
+    name: &str,
+    rtype: &str,
+    liveness: bool,
+    heard: &Heard,
+) -> DnsSample {
+    world.leave(server.ip(), 1, 1).await;
+    let options = Options {
+        liveness_only: liveness,
+        source: world.sockets.source().clone(),
+        ..Options::within(heard.patience())
+    };
+    let (how, sample) = ask(server, role(named), name, rtype, &options).await;
+    if sample.security.cd_retry.is_some() {
+        // Asked already, with checking disabled and once more: who comes next waits for it.
+        let now = world.clock.mono();
+        let _ = world.budget.delay(server.ip(), 2, 2, now);
+        let _ = world.budget.delay_in_all(2, now);
+    }
+    world.tell(how, Body::Dns(sample.clone())).await;
+    sample
 }
 
 /// Once, and again only while that fails or the server seems slow.

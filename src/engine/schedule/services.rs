@@ -72,7 +72,7 @@ impl Cadence {
 /// A service that fails after it had worked, or the other way round, is asked quickly for a while:
 /// whether it is the whole of it or a share of its backends is seen by the next dozen requests.
 #[derive(Debug, Default)]
-struct Turns {
+pub(super) struct Turns {
     last: Option<bool>,
     /// Equal ones in a row.
     run: u32,
@@ -86,7 +86,7 @@ impl Turns {
     /// Quick requests after a turn.
     const QUICK: u32 = 12;
 
-    fn take(&mut self, served: Option<bool>) {
+    pub(super) fn take(&mut self, served: Option<bool>) {
         self.left = self.left.saturating_sub(1);
         let Some(served) = served else { return };
         let turn = self.last.is_some_and(|l| l != served);
@@ -99,7 +99,7 @@ impl Turns {
         self.last = Some(served);
     }
 
-    fn is_curious(&self) -> bool {
+    pub(super) fn is_curious(&self) -> bool {
         self.left > 0
     }
 }

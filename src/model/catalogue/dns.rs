@@ -36,8 +36,8 @@ pub(super) const SLOW: Entry = Entry {
     code: RESOLVER_SLOW,
     place: PlaceKind::Resolver,
     severity: Severity::Warning,
-    meaning: "The resolver itself takes long, even for names that it has just resolved: every connection by name starts late.",
-    inferred_from: "answers to questions that were answered before within their time to live, most of them 300 ms or more above what a TCP handshake with the resolver takes; 600 ms in all where it takes no TCP",
+    meaning: "The resolver itself takes long, even for names that it has just resolved, or leaves questions unanswered that its clients ask again after a timeout: connections by name start late.",
+    inferred_from: "answers to questions that were answered before within their time to live, most of them 300 ms or more above what a TCP handshake with the resolver takes; 600 ms in all where it takes no TCP; or three of twelve questions and more unanswered between answered ones, or all of one type",
     fooled_by: "a group of resolvers behind one address that do not share their caches, for a name that is slow at its source",
     next: "look at load, query rate and upstream of the resolver; ask the same question ten times with dig and compare with another resolver",
 };
