@@ -38,10 +38,16 @@ pub struct Case {
     /// Measured values: `"ping.loss" = "12 %"`.
     #[serde(default)]
     pub facts: BTreeMap<String, String>,
-    /// A file of recorded observations (one JSON object a line), beside the test file. Findings,
-    /// facts and what is ruled out are then concluded from it.
+    /// A recording beside the test file: what a probe printed with `--stream-json`, or the folder
+    /// of an incident. Findings, facts and what is ruled out are then concluded from it.
     #[serde(default)]
     pub observations: Option<String>,
+    /// Of an incident's folder: the instant, as `warroom replay --at` takes it; else its end.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// Of a recording with several targets: the one that the runbook is about; else the first.
+    #[serde(default)]
+    pub target: Option<String>,
     /// Anchor of the heading to begin at.
     #[serde(default)]
     pub from: Option<String>,

@@ -1,5 +1,5 @@
-//! Recorded observations for `warroom runbook test`: what a probe printed with `--stream-json`.
-//! The rules judge them as they would have judged them live.
+//! Recorded observations for `warroom runbook test`: what a probe printed with `--stream-json`,
+//! which the rules judge as they would have judged it live, or an instant of an incident's record.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -8,14 +8,20 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::cli::replay::instant;
 use crate::diagnose;
+use crate::engine::replay::Archive;
+use crate::incident::Folder;
+use crate::model::command::Verdicts;
 use crate::model::condition::Facts;
 use crate::model::observation::{Body, How, Method, ObsId, Observation};
 use crate::model::target::{Target, TargetId};
 use crate::model::text::SafeText;
 use crate::model::thresholds::Thresholds;
 use crate::model::time::{Mono, Stamp};
+use crate::model::travel::Travel;
 use crate::model::window::Window;
+use crate::runbook::case::Case;
 
 /// Largest recording in bytes.
 const MAX_RECORDING: u64 = 64 * 1024 * 1024;
@@ -44,8 +50,75 @@ struct Sample {
     sample: Body,
 }
 
-/// What the rules conclude from a recording, of the first target in it.
-pub(super) fn facts(path: &Path) -> Result<Facts, String> {
+/// What is known by a recording, of the target that the case names.
+pub(super) fn facts(path: &Path, case: &Case) -> Result<Facts, String> {
+    let (window, verdicts) = if path.is_dir() {
+        instant_of(path, case.at.as_deref())?
+    } else {
+        judged_file(path)?
+    };
+    let shown = path.display();
+    let target = match &case.target {
+        Some(named) => {
+            let mut known = window.order.iter();
+            known
+                .find(|t| t.as_str() == named)
+                .ok_or_else(|| format!("the recording {shown} is not about {named}"))?
+        }
+        None => window
+            .order
+            .first()
+            .ok_or_else(|| format!("no sample is in the recording {shown}"))?,
+    };
+    let state = verdicts.states.iter().find(|(t, _)| t == target);
+    Ok(Facts::of(
+        &window,
+        target,
+        &verdicts.findings,
+        state.map(|(_, s)| s),
+        &verdicts.ruled_out,
+    ))
+}
+
+/// What the screen showed at an instant of an incident.
+fn instant_of(path: &Path, at: Option<&str>) -> Result<(Window, Verdicts), String> {
+    let shown = path.display();
+    let wrong = |e: crate::incident::Error| format!("could not read the incident {shown}: {e}");
+    let folder = Folder::existing(path).map_err(wrong)?;
+    let mut archive = Archive::new(&folder);
+    let span = archive.span().map_err(wrong)?;
+    let span = span.ok_or_else(|| format!("nothing is on record in {shown}"))?;
+    let at = match at {
+        Some(typed) => instant(typed, span).map_err(|e| format!("`at`: {e}"))?,
+        None => span.1,
+    };
+    let mut window = Window::new([]);
+    let mut verdicts = Verdicts::default();
+    let mut trouble = None;
+    archive.travel(Travel::To(at), &mut |part| match part {
+        Ok(part) => {
+            if let Some(restart) = part.restart {
+                window = Window::new(restart.targets);
+                verdicts = Verdicts::default();
+            }
+            part.added.into_iter().for_each(|t| window.add(t));
+            part.observations.iter().for_each(|o| window.take(o));
+            verdicts = part.verdicts.unwrap_or_else(|| verdicts.clone());
+            true
+        }
+        Err(why) => {
+            trouble = Some(why);
+            false
+        }
+    });
+    match trouble {
+        Some(why) => Err(format!("the incident {shown}: {why}")),
+        None => Ok((window, verdicts)),
+    }
+}
+
+/// What the rules conclude from a stream.
+fn judged_file(path: &Path) -> Result<(Window, Verdicts), String> {
     let shown = path.display();
     let wrong = |e: std::io::Error| format!("could not read the recording {shown}: {e}");
     if std::fs::metadata(path).map_err(wrong)?.len() > MAX_RECORDING {
@@ -53,7 +126,18 @@ pub(super) fn facts(path: &Path) -> Result<Facts, String> {
     }
     let text = std::fs::read_to_string(path).map_err(wrong)?;
     let observations = read(&text).map_err(|(line, why)| format!("{shown}:{line}: {why}"))?;
-    judged(&observations).ok_or_else(|| format!("no sample is in the recording {shown}"))
+    let window = window_of(&observations);
+    let Some(now) = window.newest else {
+        return Err(format!("no sample is in the recording {shown}"));
+    };
+    let judged = diagnose::judge(&window, &Thresholds::default(), now);
+    let verdicts = Verdicts {
+        findings: judged.findings,
+        states: judged.states,
+        ruled_out: judged.ruled_out,
+        ..Verdicts::default()
+    };
+    Ok((window, verdicts))
 }
 
 fn read(text: &str) -> Result<Vec<Observation>, (usize, String)> {
@@ -106,7 +190,7 @@ fn observation(sample: Sample, began: Timestamp, number: usize) -> Observation {
     }
 }
 
-fn judged(observations: &[Observation]) -> Option<Facts> {
+fn window_of(observations: &[Observation]) -> Window {
     let mut window = Window::new([]);
     for seen in observations {
         if !window.targets.contains_key(&seen.target)
@@ -125,18 +209,7 @@ fn judged(observations: &[Observation]) -> Option<Facts> {
             of.known.push(dst);
         }
     }
-    let verdicts = diagnose::judge(&window, &Thresholds::default(), window.newest?);
-    let target = window.order.first()?;
-    let state = verdicts.states.iter().find(|(t, _)| t == target);
-    let state = state.map(|(_, s)| s);
-    let ruled_out = &verdicts.ruled_out;
-    Some(Facts::of(
-        &window,
-        target,
-        &verdicts.findings,
-        state,
-        ruled_out,
-    ))
+    window
 }
 
 fn destination(body: &Body) -> Option<IpAddr> {

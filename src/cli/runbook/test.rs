@@ -87,7 +87,7 @@ pub(super) fn run(library: &Library, names: &[String], out: &mut dyn Write) -> a
 fn facts_of(case: &Case, folder: &Path) -> Result<Facts, String> {
     let mut facts = match &case.observations {
         None => return case.facts(),
-        Some(file) => recording::facts(&folder.join(file))?,
+        Some(file) => recording::facts(&folder.join(file), case)?,
     };
     // What the case says besides is added to what was recorded.
     let said = case.facts()?;
