@@ -43,6 +43,7 @@ pub fn what(event: &Event) -> SafeText {
             ..
         } => {
             let (mark, link) = match mark {
+                StepMark::Done if title.as_str().ends_with('?') => ("done", " "),
                 StepMark::Done => ("done", ": "),
                 StepMark::Skipped => ("skipped", ", because "),
                 StepMark::Failed => ("failed", ", because "),

@@ -144,6 +144,7 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
         } => {
             // What was seen or decided, or why it was not done.
             let link = match mark {
+                StepMark::Done if title.as_str().ends_with('?') => " ",
                 StepMark::Done => ": ",
                 StepMark::Skipped | StepMark::Failed => ", because ",
             };

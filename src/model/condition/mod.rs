@@ -140,7 +140,7 @@ impl Facts {
             Some(Value::Flag(false)) => format!("{} no", name.name),
             Some(Value::Text(t)) => format!("{} {t}", name.name),
             Some(Value::Number(n)) => {
-                let digits = usize::from(n.fract().abs() > 0.05);
+                let digits = digits(*n);
                 let unit = match name.unit {
                     Unit::Percent => " %",
                     Unit::Milliseconds => " ms",
@@ -220,6 +220,17 @@ impl Condition {
             }
         });
         out
+    }
+}
+
+/// Decimals that tell a number from its neighbours: 0.02 ms is not 0 ms.
+fn digits(n: f64) -> usize {
+    match n.abs() {
+        _ if n.fract() == 0.0 => 0,
+        small if small < 0.01 => 3,
+        small if small < 1.0 => 2,
+        large if large < 100.0 => 1,
+        _ => 0,
     }
 }
 

@@ -93,6 +93,21 @@ fn what_it_rests_on_is_told() {
 }
 
 #[test]
+fn small_numbers_are_not_rounded_to_nothing() {
+    for (text, shown) in [
+        ("0 ms", "ping.rtt 0 ms"),
+        ("0.004 ms", "ping.rtt 0.004 ms"),
+        ("0.05 ms", "ping.rtt 0.05 ms"),
+        ("12.34 ms", "ping.rtt 12.3 ms"),
+        ("1.2346 s", "ping.rtt 1235 ms"),
+        ("30 ms", "ping.rtt 30 ms"),
+    ] {
+        let known = facts(&[("ping.rtt", text)], &[], true);
+        assert_eq!(known.shown(name("ping.rtt").unwrap()), shown);
+    }
+}
+
+#[test]
 fn errors_say_where_and_what() {
     for (text, column, word) in [
         ("", 1, "expected finding"),
