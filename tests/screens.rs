@@ -6,6 +6,8 @@
 mod change;
 #[path = "screens/chart.rs"]
 mod chart;
+#[path = "screens/decisions.rs"]
+mod decisions;
 #[path = "screens/fixture.rs"]
 mod fixture;
 #[path = "screens/flows.rs"]

@@ -109,6 +109,9 @@ pub struct ConsoleArgs {
     /// Colours and symbols: default, light, mono
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
+    /// Runbook to begin with.
+    #[arg(long, value_name = "NAME")]
+    pub runbook: Option<String>,
 }
 
 /// Subcommands.
@@ -138,7 +141,7 @@ pub enum Sub {
     },
     /// Look at a recorded incident in the console, at any instant of it
     Replay(super::replay::ReplayArgs),
-    /// Runbooks: list, show, lint
+    /// Runbooks: list, show, lint, test, new, run
     Runbook {
         /// What to do.
         #[command(subcommand)]

@@ -81,7 +81,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     let (name, dir) = folder_name(&handle);
     setup.origins = Some(config.address_origin.clone());
     setup.recording = Some(Recording { handle, news });
-    let app = App::new(AppInit {
+    let mut app = App::new(AppInit {
         targets,
         incident_name: name,
         incident_dir: dir,
@@ -100,10 +100,16 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
             keys,
         },
     });
+    let begin = args.runbook.as_deref();
+    let begin = begin.map_or_else(Vec::new, |name| app.begin_with(SafeText::new(name)));
     let shown = Shown { app, theme };
     let runtime = setup::runtime(setup.targets.len())?;
     let (exit, leave) = runtime.block_on(async {
         let engine = engine::start(setup);
+        for command in begin {
+            // The engine has room for these before the console asks for anything.
+            engine.commands.send(command).await.ok();
+        }
         let link = Link {
             commands: engine.commands,
             batches: engine.batches,

@@ -74,9 +74,7 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
         Some(Sub::Mtu(a)) => probe::mtu::run(&cli.common, a, &mut out),
         Some(Sub::Tcp(a)) => probe::tcp::run(&cli.common, a, &mut out),
         Some(Sub::Http(a)) => probe::http::run(&cli.common, a, &mut out),
-        Some(Sub::Runbook { command }) => {
-            runbook::run(command, &mut out).map_err(|e| CliError::could_not_run(format!("{e:#}")))
-        }
+        Some(Sub::Runbook { command }) => runbooks(&cli, command, &mut out),
         Some(Sub::Incident { command }) => incidents(&cli, command, &mut out),
         Some(Sub::Replay(args)) => replay::run(&cli.common, args),
         Some(Sub::Device { command }) => devices(&cli.common, command, &mut out),
@@ -165,6 +163,20 @@ fn incidents(
     match incident::run(command, state, out).map_err(CliError::could_not_run)? {
         incident::Outcome::Done(code) => Ok(code),
         incident::Outcome::Resume(folder) => console::run(&cli.common, &cli.console, Some(folder)),
+    }
+}
+
+fn runbooks(cli: &Cli, command: &runbook::RunbookCommand, out: &mut Out) -> Result<u8, CliError> {
+    let library = setup::library(&setup::load(&cli.common)?);
+    let outcome = runbook::run(command, &library, out);
+    match outcome.map_err(|e| CliError::could_not_run(format!("{e:#}")))? {
+        runbook::Outcome::Done(code) => Ok(code),
+        runbook::Outcome::Open(name, targets) => {
+            let mut args = cli.console.clone();
+            args.targets = targets;
+            args.runbook = Some(name);
+            console::run(&cli.common, &args, None)
+        }
     }
 }
 

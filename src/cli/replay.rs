@@ -100,7 +100,8 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<u8, CliError> {
     }
 }
 
-fn instant(typed: &str, span: (Timestamp, Timestamp)) -> Result<Timestamp, CliError> {
+/// An instant as a person types it, within what is on record.
+pub(super) fn instant(typed: &str, span: (Timestamp, Timestamp)) -> Result<Timestamp, CliError> {
     match typed {
         "start" => return Ok(span.0),
         "end" => return Ok(span.1),

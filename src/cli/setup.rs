@@ -125,9 +125,10 @@ pub fn keymap(config: &Config) -> Result<Keymap, CliError> {
 
 /// The runbooks: the folder of the configuration first, then the usual places.
 pub fn library(config: &Config) -> Library {
+    let usual = Library::standard();
     match &config.runbooks.folder {
-        Some(folder) => Library::of(vec![folder.clone(), "runbooks".into()]),
-        None => Library::standard(),
+        Some(folder) => usual.behind(folder.clone()),
+        None => usual,
     }
 }
 

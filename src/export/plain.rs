@@ -42,12 +42,13 @@ pub fn what(event: &Event) -> SafeText {
             reason,
             ..
         } => {
-            let mark = match mark {
-                StepMark::Done => "done",
-                StepMark::Skipped => "skipped",
-                StepMark::Failed => "failed",
+            let (mark, link) = match mark {
+                StepMark::Done if title.as_str().ends_with('?') => ("done", " "),
+                StepMark::Done => ("done", ": "),
+                StepMark::Skipped => ("skipped", ", because "),
+                StepMark::Failed => ("failed", ", because "),
             };
-            let why = reason.as_ref().map(|r| format!(", because {r}"));
+            let why = reason.as_ref().map(|r| format!("{link}{r}"));
             format!("step {mark}: {title}{}", why.unwrap_or_default())
         }
         EventKind::CommandStarted { command, host, .. } => format!("runs on {host}: {command}"),

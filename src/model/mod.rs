@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod command;
 pub mod compare;
+pub mod condition;
 pub mod device;
 pub mod dns;
 pub mod event;

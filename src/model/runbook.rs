@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::{Condition, Facts, Verdict};
 use super::finding::Code;
 use super::text::SafeText;
 
@@ -70,6 +71,78 @@ pub struct Step {
     pub title: SafeText,
     /// Its content in reading order, ready to lay out.
     pub blocks: Vec<Block>,
+    /// Of a decision: where it can lead, in reading order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+/// One option of a decision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Choice {
+    /// Line, from 1.
+    pub line: u32,
+    /// What it says.
+    pub text: SafeText,
+    /// Where it leads: `#anchor`, `other.md`, `other.md#anchor`.
+    pub link: SafeText,
+    /// Number of the step it leads to in the same file, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<usize>,
+    /// When it is the right one; without a condition it is for the person to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+}
+
+/// What the evidence says of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Of each option; `None` where it has no condition.
+    pub verdicts: Vec<Option<Verdict>>,
+    /// The option to offer first, with how sure that is.
+    pub first: Option<(usize, Basis)>,
+}
+
+/// Why an option is offered first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Its condition holds.
+    Holds,
+    /// No condition holds, and this is the option without one.
+    Default,
+}
+
+/// Weighs the options of a decision. The first whose condition holds is offered; if all conditions
+/// are known not to hold, the last option without one. As long as something is not known and
+/// nothing holds, nothing is offered: the person says.
+pub fn decide(choices: &[Choice], facts: &Facts) -> Decided {
+    let verdicts: Vec<Option<Verdict>> = choices
+        .iter()
+        .map(|c| c.when.as_ref().map(|w| w.eval(facts)))
+        .collect();
+    let holds = verdicts.iter().position(|v| *v == Some(Verdict::True));
+    let none_holds = verdicts.iter().flatten().all(|v| *v == Verdict::False);
+    let first = match holds {
+        Some(n) => Some((n, Basis::Holds)),
+        None if none_holds && verdicts.iter().any(Option::is_some) => verdicts
+            .iter()
+            .rposition(Option::is_none)
+            .map(|n| (n, Basis::Default)),
+        None => None,
+    };
+    Decided { verdicts, first }
+}
+
+/// One line of a `probe` block with what is expected of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProbeCheck {
+    /// Line, from 1.
+    pub line: u32,
+    /// Which probe: `ping`, `trace`, `mtu`, `tcp`, `dns`, `tls`, `http`, `local`.
+    pub probe: SafeText,
+    /// Whom it asks, as written: `{{target}}`.
+    pub of: SafeText,
+    /// What is expected.
+    pub expect: Vec<Condition>,
 }
 
 impl Step {
@@ -149,6 +222,9 @@ pub struct Fence {
     pub timeout_s: u64,
     /// Declared or computed risk.
     pub risk: Risk,
+    /// Of a `probe` block: what it checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<ProbeCheck>,
 }
 
 /// Several lines of safe text.
@@ -239,5 +315,51 @@ impl Risk {
             Risk::Change => "change",
             Risk::Danger => "danger",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::condition;
+
+    fn choice(when: Option<&str>) -> Choice {
+        Choice {
+            line: 1,
+            text: "x".into(),
+            link: "#x".into(),
+            to: None,
+            when: when.map(|w| condition::parse(w).unwrap()),
+        }
+    }
+
+    fn facts(values: &[(&str, &str)]) -> Facts {
+        let mut facts = Facts::default();
+        for (key, text) in values {
+            facts.set_text(key, text).unwrap();
+        }
+        facts
+    }
+
+    #[test]
+    fn evidence_offers_what_holds_and_nothing_while_it_is_open() {
+        let choices = [
+            choice(Some("ping.loss >= 5 %")),
+            choice(Some("mtu.black_hole")),
+            choice(None),
+        ];
+        let first = |values: &[(&str, &str)]| decide(&choices, &facts(values)).first;
+        let (lossy, clean) = (("ping.loss", "9 %"), ("ping.loss", "0 %"));
+        assert_eq!(first(&[lossy]), Some((0, Basis::Holds)));
+        let hole = ("mtu.black_hole", "true");
+        assert_eq!(first(&[hole]), Some((1, Basis::Holds)));
+        // The author's order decides between two that hold.
+        assert_eq!(first(&[lossy, hole]), Some((0, Basis::Holds)));
+        assert_eq!(first(&[clean]), None);
+        let passes = ("mtu.black_hole", "false");
+        assert_eq!(first(&[clean, passes]), Some((2, Basis::Default)));
+        // Without any condition a person says; without a default nothing is made up.
+        assert_eq!(decide(&[choice(None)], &facts(&[clean])).first, None);
+        assert_eq!(decide(&choices[..2], &facts(&[clean, passes])).first, None);
     }
 }

@@ -75,7 +75,9 @@ pub(super) fn read(info: Option<&str>, content: &str, line: u32) -> Read {
         not_runnable: None,
         timeout_s: info_read.timeout_s.unwrap_or(DEFAULT_TIMEOUT_S),
         risk: info_read.risk.unwrap_or(Risk::Change),
+        checks: Vec::new(),
     };
+    let mut warnings = info_read.warnings;
     let mut placeholders = Vec::new();
     if is_shell(language) || language == "probe" {
         placeholders = list_placeholders(&content, line);
@@ -97,12 +99,15 @@ pub(super) fn read(info: Option<&str>, content: &str, line: u32) -> Read {
         fence.not_runnable = why_not(language, info.is_some());
         if language == "probe" {
             fence.risk = Risk::Read;
+            let (checks, wrong) = super::checks::read(&lines, line);
+            fence.checks = checks;
+            warnings.extend(wrong);
         }
     }
     Read {
         fence,
         placeholders,
-        warnings: info_read.warnings,
+        warnings,
     }
 }
 
@@ -116,7 +121,7 @@ fn overall(declared: Option<Risk>, computed: Risk) -> Risk {
 
 fn why_not(language: &str, fenced: bool) -> Option<SafeText> {
     match language {
-        "probe" => Some(SafeText::new("shown beside the live panes")),
+        "probe" => Some(SafeText::new("the console's own probes answer it")),
         "" if fenced => Some(SafeText::new(
             "the block names no language: it can be copied, but is not run as shell",
         )),
@@ -351,7 +356,7 @@ mod tests {
         assert!(why("", "ls\n").contains("no language"));
         assert!(why("promql", "up\n").contains("not run"));
         assert_eq!(fence("yaml", "a: b\n").command, None);
-        assert!(why("probe", "mtu {{target}}\n").contains("live panes"));
+        assert!(why("probe", "mtu {{target}}\n").contains("own probes"));
     }
 
     #[test]

@@ -10,21 +10,35 @@ use crate::model::finding::Code;
 use crate::model::runbook::Runbook;
 use crate::model::text::SafeText;
 
-/// Runbooks that come with the program.
-const SHIPPED: &[(&str, &str)] = &[
-    (
-        "first-five-minutes",
-        include_str!("../../runbooks/first-five-minutes.md"),
-    ),
-    (
-        "mtu-black-hole",
-        include_str!("../../runbooks/mtu-black-hole.md"),
-    ),
-    (
-        "dns-incident",
-        include_str!("../../runbooks/dns-incident.md"),
-    ),
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../runbooks/", $name, ".md")),
+            include_str!(concat!("../../runbooks/", $name, ".test.toml")),
+        )),*]
+    };
+}
+
+/// Runbooks that come with the program: name, text, test file.
+const SHIPPED: &[(&str, &str, &str)] = shipped![
+    "first-five-minutes",
+    "provider-outage",
+    "route-instability",
+    "firewall-performance",
+    "dns-incident",
+    "ddos-mitigation",
+    "tls-certificate",
+    "mtu-black-hole",
+    "load-balancer",
+    "vpn-tunnel",
+    "path-loss-latency",
+    "misconfiguration-rollback",
+    "handover",
+    "comms-cadence",
 ];
+/// Largest test file in bytes.
+const MAX_CASES: u64 = 4 * 1024 * 1024;
 /// Most files of a folder that are listed.
 const MAX_FILES: usize = 1000;
 
@@ -68,6 +82,13 @@ impl Library {
         Self { folders }
     }
 
+    /// The same with a folder that is looked into first.
+    #[must_use]
+    pub fn behind(mut self, folder: PathBuf) -> Self {
+        self.folders.insert(0, folder);
+        self
+    }
+
     /// Every runbook by name. A file that can't be read is listed with the reason.
     pub fn list(&self) -> Vec<Listed> {
         let mut found: BTreeMap<String, Listed> = BTreeMap::new();
@@ -79,7 +100,7 @@ impl Library {
                 });
             }
         }
-        for (name, text) in SHIPPED {
+        for (name, text, _) in SHIPPED {
             found.entry((*name).to_owned()).or_insert_with(|| {
                 let source = shipped_source(name);
                 listed(name, &source, document(text.as_bytes(), name, &source))
@@ -124,13 +145,18 @@ impl Library {
         }
     }
 
-    /// Names of the runbooks that a finding suggests.
+    /// Names of the runbooks that a finding suggests, the one to open first: what a folder of
+    /// one's own holds before what is shipped, and what names the code earlier before what names
+    /// it later.
     pub fn for_code(&self, code: &Code) -> Vec<SafeText> {
-        self.list()
-            .into_iter()
-            .filter(|r| r.findings.contains(code))
-            .map(|r| r.name)
-            .collect()
+        let place = |r: &Listed| {
+            let at = r.findings.iter().position(|c| c == code)?;
+            Some((r.source.as_str().starts_with("shipped:"), at))
+        };
+        let listed = self.list().into_iter();
+        let mut named: Vec<_> = listed.filter_map(|r| Some((place(&r)?, r.name))).collect();
+        named.sort();
+        named.into_iter().map(|(_, name)| name).collect()
     }
 
     fn not_found(&self, name: &str) -> RunbookError {
@@ -152,12 +178,40 @@ pub fn shipped_for(code: &Code) -> Vec<SafeText> {
     Library::of(Vec::new()).for_code(code)
 }
 
+/// The test file of an opened runbook, and the folder that its recordings are in: the file
+/// `NAME.test.toml` beside it. `None` if there is none.
+pub fn cases_of(runbook: &Runbook) -> Result<Option<(String, PathBuf)>, RunbookError> {
+    let source = runbook.source.as_str();
+    if let Some(name) = source.strip_prefix("shipped:") {
+        let found = SHIPPED.iter().find(|(n, _, _)| *n == name);
+        return Ok(found.map(|(_, _, cases)| ((*cases).to_owned(), PathBuf::new())));
+    }
+    let path = Path::new(source).with_extension("test.toml");
+    let unreadable = |error| RunbookError::Unreadable {
+        source_name: SafeText::new(path.to_string_lossy()),
+        error,
+    };
+    let meta = match std::fs::metadata(&path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unreadable(e)),
+    };
+    if !meta.is_file() || meta.len() > MAX_CASES {
+        return Err(unreadable(std::io::Error::other(
+            "it is not a regular file of at most 4 MiB",
+        )));
+    }
+    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    Ok(Some((text, folder)))
+}
+
 fn shipped_source(name: &str) -> String {
     format!("shipped:{name}")
 }
 
 fn open_shipped(name: &str) -> Option<Result<Document, RunbookError>> {
-    let (name, text) = SHIPPED.iter().find(|(n, _)| *n == name)?;
+    let (name, text, _) = SHIPPED.iter().find(|(n, _, _)| *n == name)?;
     Some(document(text.as_bytes(), name, &shipped_source(name)))
 }
 

@@ -1,6 +1,8 @@
 //! Checks a runbook for what would let a reader down at night. Advice only: a file with
 //! problems opens all the same.
 
+use std::collections::HashSet;
+
 use super::inline::plain_text;
 use super::{Document, shell};
 use crate::model::runbook::{Block, Fence, Risk, Step};
@@ -26,13 +28,26 @@ pub fn check(document: &Document, is_runbook: &dyn Fn(&str) -> bool) -> Vec<Prob
             message: w.clone(),
         })
         .collect();
+    let anchors: HashSet<&str> = document.phases.iter().map(|(.., a)| a.as_str()).collect();
     for (destination, line) in &document.links {
-        if let Some(message) = link_problem(document, destination, is_runbook) {
+        if let Some(message) = link_problem(&anchors, destination, is_runbook) {
             problems.push(problem(*line, message));
         }
     }
-    for step in &document.runbook.steps {
-        check_step(step, document, &mut problems);
+    let steps: Vec<(&Step, String)> = document
+        .runbook
+        .steps
+        .iter()
+        .map(|s| (s, step_words(s)))
+        .collect();
+    // Phases in which something is said of verifying.
+    let verifying: HashSet<&SafeText> = steps
+        .iter()
+        .filter(|(_, words)| words.contains("verify"))
+        .map(|(step, _)| &step.phase)
+        .collect();
+    for (step, words) in &steps {
+        check_step(step, words, verifying.contains(&step.phase), &mut problems);
     }
     problems.sort_by_key(|p| p.line);
     problems
@@ -54,7 +69,7 @@ fn line_in(warning: &str) -> u32 {
 }
 
 fn link_problem(
-    document: &Document,
+    anchors: &HashSet<&str>,
     destination: &str,
     is_runbook: &dyn Fn(&str) -> bool,
 ) -> Option<String> {
@@ -63,8 +78,8 @@ fn link_problem(
         .map_or((destination, None), |(f, a)| (f, Some(a)));
     if file.is_empty() {
         let anchor = anchor?;
-        let known = document.phases.iter().any(|(_, _, a)| a == anchor);
-        return (!known).then(|| format!("no heading here has the anchor #{anchor}"));
+        return (!anchors.contains(anchor))
+            .then(|| format!("no heading here has the anchor #{anchor}"));
     }
     let name = file
         .strip_suffix(".md")
@@ -73,19 +88,14 @@ fn link_problem(
         .then(|| format!("it leads to {file}, and there is no such runbook beside it"))
 }
 
-fn check_step(step: &Step, document: &Document, problems: &mut Vec<Problem>) {
-    let words = step_words(step);
+fn check_step(step: &Step, words: &str, phase_verifies: bool, problems: &mut Vec<Problem>) {
+    if !step.choices.is_empty() && step.choices.iter().all(|c| c.when.is_some()) {
+        problems.push(problem(
+            step.line,
+            "a decision without a default: end its list with an option that has no condition",
+        ));
+    }
     let says = |any: &[&str]| any.iter().any(|w| words.contains(w));
-    let same_phase = |any: &[&str]| {
-        let phase = document
-            .runbook
-            .steps
-            .iter()
-            .filter(|s| s.phase == step.phase);
-        phase
-            .map(step_words)
-            .any(|t| any.iter().any(|w| t.contains(w)))
-    };
     for fence in step.fences() {
         let runnable = fence.command.is_some();
         if runnable
@@ -97,7 +107,7 @@ fn check_step(step: &Step, document: &Document, problems: &mut Vec<Problem>) {
                 "a dangerous command whose step does not say how to roll it back",
             ));
         }
-        let verified = says(&["verify", "verified", "check that"]) || same_phase(&["verify"]);
+        let verified = says(&["verify", "verified", "check that"]) || phase_verifies;
         if runnable && fence.risk == Risk::Change && !verified {
             problems.push(problem(
                 fence.line,
@@ -257,6 +267,21 @@ mod tests {
                 "Verify.\n\n```sh\nx --token=abcd1234efgh\n```\n",
                 "Verify.\n\n```sh\nx --token=<TOKEN>\n```\n",
                 "placeholder",
+            ),
+            (
+                "# A\n\nDecision: x?\n\n- [a](#a) <!-- when: tls.ok -->\n",
+                "# A\n\nDecision: x?\n\n- [a](#a) <!-- when: tls.ok -->\n- else [a](#a)\n",
+                "without a default",
+            ),
+            (
+                "# A\n\nDecision: x?\n\n- [a](#a) <!-- when: tls.okay -->\n- [a](#a)\n",
+                "# A\n\nDecision: x?\n\n- [a](#a)\n  <!-- when: tls.ok -->\n- [a](#a)\n",
+                "condition not understood",
+            ),
+            (
+                "```probe\nping {{target}}\nexpect: los < 1\n```\n",
+                "```probe\nping {{target}}\nexpect: loss < 1 %\n```\n",
+                "expectation not understood",
             ),
             (
                 "Decision: a or b?\n\n- a\n- b\n",

@@ -4,6 +4,8 @@
 //! one confirmed script. Opening, listing and linting execute nothing. A value never becomes
 //! part of a command's text: see [`placeholder`].
 
+pub mod case;
+mod checks;
 pub mod environment;
 pub mod execute;
 pub mod fence;
@@ -21,6 +23,7 @@ mod reading;
 pub mod risk;
 mod session;
 pub mod shell;
+pub mod walk;
 
 pub use parse::{Document, MAX_BYTES, document, parse};
 

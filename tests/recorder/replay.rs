@@ -428,3 +428,44 @@ fn a_record_without_samples_shows_its_events_and_says_so() {
             .contains("no samples were kept")
     );
 }
+
+/// A record is evidence for a runbook: the same decision leads elsewhere before, and in, a fault.
+#[test]
+fn a_runbook_is_tested_against_an_instant_of_a_record() {
+    use warroom::cli::runbook::{Outcome as Left, RunbookCommand, run};
+    use warroom::runbook::library::Library;
+
+    let mut scene = Scene::new();
+    scene.record();
+    let book = scene.dir.path().join("x.md");
+    let text = "# A\n\nDecision: lost?\n\n- yes → [B](#b) <!-- when: ping.loss >= 20 % -->\n\
+                - no → [C](#c)\n\n## B\n\n1. b\n\n## C\n\n1. c\n";
+    std::fs::write(&book, text).unwrap();
+    let folder = &scene.folder.as_ref().unwrap().path;
+    let tested = |ms: u64, target: &str, way: &str| {
+        let (folder, at) = (folder.display(), scene.at(ms).wall);
+        let case = format!(
+            "[[case]]\nname = \"x\"\nobservations = \"{folder}\"\nat = \"{at}\"\n\
+             target = \"{target}\"\npath = [\"{way}\"]\n"
+        );
+        std::fs::write(scene.dir.path().join("x.test.toml"), case).unwrap();
+        let names = vec![book.to_str().unwrap().to_owned()];
+        let mut out = Vec::new();
+        let command = RunbookCommand::Test { names };
+        let left = run(&command, &Library::of(Vec::new()), &mut out).unwrap();
+        (left, String::from_utf8(out).unwrap())
+    };
+    for (ms, target, way) in [
+        (50_900, "192.0.2.2", "#c"),
+        (100_900, "192.0.2.2", "#b"),
+        (100_900, "192.0.2.1", "#c"),
+    ] {
+        let (left, said) = tested(ms, target, way);
+        assert_eq!(left, Left::Done(0), "{ms} {target}: {said}");
+    }
+    let (left, said) = tested(100_900, "192.0.2.2", "#c");
+    assert!(said.contains("took #b, expected #c"), "{said}");
+    assert_eq!(left, Left::Done(1));
+    let (_, said) = tested(100_900, "192.0.2.9", "#c");
+    assert!(said.contains("is not about 192.0.2.9"), "{said}");
+}

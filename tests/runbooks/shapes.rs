@@ -129,8 +129,48 @@ fn a_decision_is_a_list_of_links() {
         .map(|l| l.as_str())
         .collect();
     assert_eq!(links, ["#b", "dns-incident.md"]);
+    let to: Vec<Option<usize>> = decision.choices.iter().map(|c| c.to).collect();
+    assert_eq!(to, [Some(2), None]);
     let plain = read("Decision: we chose this long ago.\n\nText.\n\n1. x\n");
     assert!(plain.steps.iter().all(|s| s.kind == StepKind::Read));
+}
+
+#[test]
+fn options_carry_conditions_that_are_read_and_not_shown() {
+    let runbook = read(concat!(
+        "## A\n\nDecision: which?\n\n",
+        "- lost → [B](#b)\n  <!-- when: finding(\"packet-loss\") or ping.loss >= 5 % -->\n",
+        "- large → [C](#c) <!-- when: mtu.black_hole -->\n",
+        "- new → [B again](#b)\n  <!--\n  when: tls.ok\n  -->\n",
+        "- odd → [C](#c) <!-- when: ping.los > 1 -->\n",
+        "- else → [out](other.md)\n\n",
+        "## B\n\n### C\n\n1. y\n\n<!-- when: tls.ok -->\n",
+    ));
+    let choices = &runbook.steps[0].choices;
+    let when: Vec<Option<&str>> = choices
+        .iter()
+        .map(|c| c.when.as_ref().map(|w| w.text().as_str()))
+        .collect();
+    assert_eq!(
+        when,
+        [
+            Some("finding(\"packet-loss\") or ping.loss >= 5 %"),
+            Some("mtu.black_hole"),
+            Some("tls.ok"),
+            None,
+            None
+        ]
+    );
+    // A heading that holds nothing but another heading leads to the first step below.
+    let to: Vec<Option<usize>> = choices.iter().map(|c| c.to).collect();
+    assert_eq!(to, [Some(1), Some(1), Some(1), Some(1), None]);
+    assert_eq!(choices[0].text.as_str(), "lost → B");
+    let shown = format!("{:?}", runbook.steps[0].blocks);
+    assert!(!shown.contains("when:"), "{shown}");
+    let warned: Vec<&str> = runbook.warnings.iter().map(|w| w.as_str()).collect();
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    assert!(warned[0].contains("line 12: condition not understood, column 1"));
+    assert!(warned[1].contains("outside the list of a decision"));
 }
 
 #[test]
@@ -281,7 +321,8 @@ fn every_line_of_text_is_shown_somewhere() {
         .filter(|l| !l.starts_with('#') && !l.contains("```"))
     {
         // Destinations of links stand beside the text, not in it.
-        if line.contains("](") {
+        // A condition belongs to its option.
+        if line.contains("](") || line.trim_start().starts_with("<!-- when:") {
             continue;
         }
         let line = line

@@ -4,13 +4,13 @@
 use warroom::model::catalogue;
 use warroom::model::finding::Code;
 use warroom::model::runbook::{Block, Risk, Runbook, StepKind};
-use warroom::runbook::library::{Library, shipped_for};
-use warroom::runbook::{lint, parse};
+use warroom::runbook::library::{Library, cases_of, shipped_for};
+use warroom::runbook::{case, lint, parse};
 
 fn shipped() -> Vec<Runbook> {
     let library = Library::of(Vec::new());
     let listed = library.list();
-    assert_eq!(listed.len(), 3);
+    assert_eq!(listed.len(), 14);
     listed
         .iter()
         .map(|l| library.open(l.name.as_str()).unwrap())
@@ -31,11 +31,23 @@ fn they_are_understood_without_a_warning() {
             "{}",
             runbook.name
         );
-        assert!(!runbook.findings.is_empty());
+        // How to work together is not asked for by a fault.
+        let of_people = ["handover", "comms-cadence"].contains(&runbook.name.as_str());
+        assert_eq!(runbook.findings.is_empty(), of_people, "{}", runbook.name);
         for code in &runbook.findings {
             assert!(catalogue::entry(code).is_some(), "{code}");
         }
-        let known = ["target", "control", "resolver", "name"];
+        let known = [
+            "target",
+            "control",
+            "resolver",
+            "name",
+            "interface",
+            "peer",
+            "member",
+            "device",
+            "sessions",
+        ];
         for parameter in &runbook.parameters {
             assert!(
                 known.contains(&parameter.name.as_str()),
@@ -126,6 +138,70 @@ fn they_lint_clean_and_the_linter_can_complain() {
 }
 
 #[test]
+fn every_code_of_the_catalogue_has_a_runbook() {
+    let unnamed: Vec<_> = catalogue::CATALOGUE
+        .iter()
+        .filter(|e| shipped_for(&e.code).is_empty())
+        .map(|e| e.code.as_str())
+        .collect();
+    assert_eq!(unnamed, Vec::<&str>::new());
+}
+
+/// The test file of each runbook drives it down every branch, and each case can fail.
+#[test]
+fn their_cases_pass_and_take_every_branch() {
+    let library = Library::of(Vec::new());
+    for listed in library.list() {
+        let document = library.open_document(listed.name.as_str()).unwrap();
+        let (text, _) = cases_of(&document.runbook).unwrap().unwrap();
+        let cases = case::read(&text).unwrap();
+        let mut taken = Vec::new();
+        for case in &cases.case {
+            let facts = case.facts().unwrap();
+            match case.run(&document, &facts) {
+                Ok(way) => taken.extend(way),
+                Err(why) => panic!("{}, {}: {why}", listed.name, case.name),
+            }
+            let mut other = case.clone();
+            other.path.push("#elsewhere".into());
+            assert!(other.run(&document, &facts).is_err(), "{}", case.name);
+        }
+        let untaken = case::untaken(&document, &taken);
+        assert!(untaken.is_empty(), "{}: {untaken:?}", listed.name);
+    }
+}
+
+/// What a decision rests on is said where it is made.
+#[test]
+fn every_decision_states_its_measure_what_misleads_and_its_source() {
+    for runbook in shipped() {
+        let decisions = runbook
+            .steps
+            .iter()
+            .filter(|s| s.kind == StepKind::Decision);
+        for step in decisions {
+            let said: String = step
+                .blocks
+                .iter()
+                .filter_map(|b| match b {
+                    Block::Paragraph(spans) => Some(spans.iter().map(|s| s.text.as_str())),
+                    _ => None,
+                })
+                .flatten()
+                .collect();
+            for word in ["Measured:", "Misleads:", "Source:"] {
+                assert!(
+                    said.contains(word),
+                    "{} line {}: {word}",
+                    runbook.name,
+                    step.line
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn findings_suggest_them() {
     let names = |code: &'static str| -> Vec<String> {
         shipped_for(&Code::known(code))
@@ -133,10 +209,39 @@ fn findings_suggest_them() {
             .map(|n| n.as_str().to_owned())
             .collect()
     };
-    assert_eq!(names("pmtu-black-hole"), ["mtu-black-hole"]);
+    assert_eq!(names("pmtu-black-hole"), ["mtu-black-hole", "vpn-tunnel"]);
     assert_eq!(names("resolver-servfail"), ["dns-incident"]);
-    assert_eq!(names("host-down"), ["first-five-minutes"]);
+    assert_eq!(names("host-down"), ["first-five-minutes", "vpn-tunnel"]);
+    // What `r` opens is the nearest, not the first of the alphabet.
+    for (code, first) in [
+        ("packet-loss", "path-loss-latency"),
+        ("path-broken", "provider-outage"),
+        ("routing-loop", "route-instability"),
+        ("http-slow", "load-balancer"),
+        ("backend-down", "load-balancer"),
+        ("device-cpu-high", "firewall-performance"),
+        ("device-rebooted", "firewall-performance"),
+        ("admin-prohibited", "firewall-performance"),
+        ("port-closed", "first-five-minutes"),
+        ("resolver-config-broken", "dns-incident"),
+        ("tls-handshake-stall", "mtu-black-hole"),
+        ("no-default-route", "first-five-minutes"),
+    ] {
+        assert_eq!(names(code)[0], first, "{code}");
+    }
     assert!(names("no-such-code").is_empty());
+}
+
+#[test]
+fn a_runbook_of_ones_own_comes_before_a_shipped_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "---\nfindings: [host-down, packet-loss]\n---\n# Zoo\n\n1. x\n";
+    std::fs::write(folder.path().join("zoo.md"), text).unwrap();
+    let library = Library::of(vec![folder.path().to_path_buf()]);
+    let code = Code::known("packet-loss");
+    let names = library.for_code(&code);
+    assert_eq!(names[0].as_str(), "zoo");
+    assert_eq!(names[1..], shipped_for(&code));
 }
 
 #[test]

@@ -842,6 +842,7 @@ pub fn runbook() -> Runbook {
         not_runnable: why.map(SafeText::new),
         timeout_s: 30,
         risk,
+        checks: Vec::new(),
     };
     let step = |n: usize, kind, title: &str, blocks| Step {
         id: SafeText::new(format!("step-{n}")),
@@ -851,6 +852,7 @@ pub fn runbook() -> Runbook {
         kind,
         title: title.into(),
         blocks,
+        choices: Vec::new(),
     };
     let ping = CommandText {
         script: "ping -M do -c 5 -s \"$WR_SIZE\" \"$WR_TARGET\"".into(),

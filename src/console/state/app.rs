@@ -449,14 +449,14 @@ impl App {
         match action {
             A::StepDone | A::StepSkip | A::StepFailed => steps,
             A::Next | A::Previous if self.screen == Screen::Runbook => {
-                steps && self.runbooks.fences().len() > 1
+                steps && self.runbooks.aside() > 1
             }
             A::Next | A::Previous if matches!(self.layer(), Some(Layer::Chart { .. })) => {
                 self.last_hop() > 0
             }
             A::Next | A::Previous => self.window.order.len() > 1,
             A::Open if self.screen == Screen::Runbook && steps && self.layers.is_empty() => {
-                !self.runbooks.fences().is_empty()
+                self.runbooks.aside() > 0
             }
             _ if action.travels() => self.past.is_some(),
             A::Stop => self.running(),

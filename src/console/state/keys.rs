@@ -214,6 +214,9 @@ impl App {
                     self.layers.push(Layer::Reason { mark, step, input });
                     return Vec::new();
                 }
+                if mark == StepMark::Done {
+                    return self.take_choice(Some(reason));
+                }
                 self.mark_step(step, mark, Some(SafeText::new(reason)))
             }
             Some(Layer::Change(input)) => self.mark_change(input.text()),

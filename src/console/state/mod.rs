@@ -11,6 +11,7 @@
 pub mod action;
 pub mod app;
 mod change;
+pub mod decision;
 mod dismiss;
 pub mod doc;
 pub mod facts;

@@ -152,6 +152,9 @@ impl App {
             return;
         }
         if self.screen == Screen::Runbook {
+            if self.choose_aside(by) {
+                return;
+            }
             let count = self.runbooks.fences().len();
             self.runbooks.fence = around(self.runbooks.fence, count, by);
             return;

@@ -58,6 +58,10 @@ pub struct Runbooks {
     pub fence: usize,
     /// First line of the step shown.
     pub scroll: usize,
+    /// Option moved to, of which decision: step and option.
+    pub choice: Option<(usize, usize)>,
+    /// Heading to begin at in the one being opened: its anchor.
+    pub wanted: Option<String>,
     /// Name being opened.
     pub opening: Option<SafeText>,
 }
@@ -99,11 +103,22 @@ impl Runbooks {
     }
     /// Fences of the current step that can be run, or that say why not.
     pub fn fences(&self) -> Vec<&Fence> {
-        self.current().map_or_else(Vec::new, |s| {
-            s.fences()
-                .filter(|f| f.command.is_some() || f.not_runnable.is_some())
-                .collect()
-        })
+        let offered = |f: &&Fence| f.command.is_some() || f.not_runnable.is_some();
+        // The console's own probes answer theirs.
+        let fences = self.current().into_iter().flat_map(Step::fences);
+        fences
+            .filter(offered)
+            .filter(|f| f.checks.is_empty())
+            .collect()
+    }
+    /// How many options or commands of the current step there are to move among.
+    pub fn aside(&self) -> usize {
+        let options = self.current().map_or(0, |s| s.choices.len());
+        if options > 0 {
+            options
+        } else {
+            self.fences().len()
+        }
     }
 }
 
@@ -145,12 +160,16 @@ impl App {
         };
         let first = runbook.steps.iter().position(|s| !marked(s)).unwrap_or(0);
         let books = &mut self.runbooks;
+        // Ids are the anchor of the heading and a number.
+        let under = books.wanted.take().map(|anchor| format!("{anchor}-1"));
+        let under = under.and_then(|id| runbook.steps.iter().position(|s| s.id.as_str() == id));
         books.open = Some(runbook);
         books.opening = None;
         books.picking = false;
-        books.step = first;
+        books.step = under.unwrap_or(first);
         books.fence = 0;
         books.scroll = 0;
+        books.choice = None;
     }
 
     /// Goes to the runbook screen; asks for the list if nobody did yet.
@@ -167,6 +186,7 @@ impl App {
     /// Opens a runbook by name.
     pub(super) fn open_runbook(&mut self, name: SafeText) -> Vec<Command> {
         self.screen = Screen::Runbook;
+        self.runbooks.wanted = None;
         let open = self.runbooks.open.as_ref();
         if open.is_some_and(|r| r.name == name) {
             self.runbooks.picking = false;
@@ -178,11 +198,19 @@ impl App {
         }]
     }
 
+    /// Opens a runbook before the first frame.
+    pub fn begin_with(&mut self, name: SafeText) -> Vec<Command> {
+        self.open_runbook(name)
+    }
+
     /// Enter on a step: its command, if it has one that can run.
     pub(super) fn try_command(&mut self) -> Vec<Command> {
         if self.running() {
             self.layers.push(Layer::Output { back: 0 });
             return Vec::new();
+        }
+        if self.decided().is_some() {
+            return self.decide_here();
         }
         let fences = self.runbooks.fences();
         let Some(fence) = fences.get(self.runbooks.fence.min(fences.len().saturating_sub(1)))

@@ -159,8 +159,14 @@ impl App {
             return Vec::new();
         }
         let step = self.runbooks.step;
+        // A decision is done by taking one of its options.
+        let options = self.runbooks.current().map_or(0, |s| s.choices.len());
+        if mark == StepMark::Done && options > 0 {
+            return self.decide_here();
+        }
         if mark == StepMark::Done {
-            return self.mark_step(step, mark, None);
+            let seen = self.checked();
+            return self.mark_step(step, mark, seen);
         }
         self.layers.push(Layer::Reason {
             mark,

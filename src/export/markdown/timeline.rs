@@ -142,7 +142,13 @@ fn describe(view: &View<'_>, event: &Event) -> Option<String> {
             reason,
             ..
         } => {
-            let reason = reason.as_ref().map(|r| format!(", because {}", text(r)));
+            // What was seen or decided, or why it was not done.
+            let link = match mark {
+                StepMark::Done if title.as_str().ends_with('?') => " ",
+                StepMark::Done => ": ",
+                StepMark::Skipped | StepMark::Failed => ", because ",
+            };
+            let reason = reason.as_ref().map(|r| format!("{link}{}", text(r)));
             let (mark, reason) = (step_word(*mark), reason.unwrap_or_default());
             let title = title.as_str().trim_end_matches('.');
             format!("step {mark}: {}{reason}", text(title))

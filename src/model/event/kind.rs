@@ -160,7 +160,7 @@ pub enum EventKind {
         title: SafeText,
         /// What became of it.
         mark: StepMark,
-        /// Why it was skipped or failed.
+        /// Why it was skipped or failed; what was seen or which way was taken where it was done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<SafeText>,
     },

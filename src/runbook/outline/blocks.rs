@@ -63,6 +63,7 @@ impl Builder<'_> {
         {
             self.close_step(line.saturating_sub(1));
         }
+        self.choice(&block, line);
         match &mut self.step {
             Some(draft) => draft.step.blocks.push(block),
             None => self.pending.push((block, line)),
@@ -161,6 +162,10 @@ impl Builder<'_> {
         let Some((html, line)) = self.html.take() else {
             return;
         };
+        if super::choices::condition_in(&html).is_some() {
+            self.condition(&html, line);
+            return;
+        }
         for (i, part) in html.trim_end().split('\n').enumerate() {
             let text = SafeText::new(part.trim_end_matches('\r'));
             if !text.is_empty() {

@@ -5,6 +5,7 @@
 //! Other text is shown with its step. Nothing here runs or resolves anything.
 
 mod blocks;
+mod choices;
 mod steps;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, Event, Options, Parser, Tag,
 
 use super::fence;
 use super::inline::{Inline, plain_text};
+use crate::model::condition::Condition;
 use crate::model::runbook::{Block, Span, SpanStyle, Step, StepKind};
 use crate::model::text::SafeText;
 
@@ -73,6 +75,8 @@ struct Builder<'a> {
     html: Option<(String, u32)>,
     table: Option<Vec<Vec<SafeText>>>,
     decision: Decision,
+    /// A condition that stands in the item that is being read.
+    when: Option<(Condition, u32)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,6 +146,7 @@ impl<'a> Builder<'a> {
             html: None,
             table: None,
             decision: Decision::None,
+            when: None,
         }
     }
 
@@ -180,6 +185,10 @@ impl<'a> Builder<'a> {
                     code.line.get_or_insert(line);
                     code.content.push_str(&text);
                 }
+            }
+            Event::InlineHtml(html) if choices::condition_in(&html).is_some() => {
+                let line = self.line(range.start);
+                self.condition(&html, line);
             }
             Event::Rule => self.decision = Decision::None,
             other => {
@@ -317,6 +326,7 @@ impl<'a> Builder<'a> {
     fn finish(mut self) -> Outline {
         let last = self.line(self.text.len().saturating_sub(self.offset + 1));
         self.end_phase(last);
+        choices::resolve(&mut self.out);
         self.out
     }
 }

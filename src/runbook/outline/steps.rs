@@ -66,6 +66,7 @@ impl Builder<'_> {
                 .into_iter()
                 .map(|(b, _)| b)
                 .collect(),
+            choices: Vec::new(),
         };
         let lead = step.blocks.len();
         self.step = Some(Draft {
@@ -110,6 +111,9 @@ impl Builder<'_> {
             (_, _, true) => StepKind::Probe,
             _ => StepKind::Read,
         };
+        if step.kind != StepKind::Decision {
+            step.choices.clear();
+        }
         step.title = title_of(step, draft.lead);
         if draft.decides && draft.links == 0 {
             let line = step.line;

@@ -1,5 +1,7 @@
 //! Runbook: the list to pick from, and the steps of the open one with the evidence beside them.
 
+mod evidence;
+
 use super::overview::section;
 use crate::console::state::app::App;
 use crate::console::state::doc::{Doc, Line, Role};
@@ -49,6 +51,14 @@ pub fn whole(app: &App, cols: usize) -> Doc {
     doc.line(section(app, cols, &step_title(app, book), Line::new()));
     doc.lines(content(app, cols).lines);
     doc
+}
+
+/// Line of the current step's content where the option that Enter takes begins, and the one
+/// after it.
+pub fn chosen_lines(app: &App) -> Option<(usize, usize)> {
+    let cols = left_cols(app.room());
+    let mut doc = text(app, cols);
+    evidence::options(app, app.runbooks.current()?, &mut doc, cols)
 }
 
 /// Lines of the current step's content, and rows there are for them.
@@ -208,10 +218,20 @@ fn commands(app: &App) -> Line {
 
 /// The current step, laid out.
 fn content(app: &App, cols: usize) -> Doc {
+    let mut doc = text(app, cols);
+    if let Some(step) = app.runbooks.current() {
+        evidence::options(app, step, &mut doc, cols);
+    }
+    doc
+}
+
+/// The current step without the options of a decision.
+fn text(app: &App, cols: usize) -> Doc {
     let mut doc = Doc::new();
     let Some(step) = app.runbooks.current() else {
         return doc;
     };
+    evidence::heading(app, step, &mut doc, cols);
     let chosen = app.runbooks.fences();
     let chosen = chosen
         .get(app.runbooks.fence.min(chosen.len().saturating_sub(1)))
@@ -227,6 +247,8 @@ fn content(app: &App, cols: usize) -> Doc {
                 doc.paragraph(bar.join(styled(spans)), cols, 1);
                 doc.gap();
             }
+            // An option of a decision stands below, with what the evidence says of it.
+            Block::Item { text, .. } if evidence::is_option(step, text) => {}
             Block::Item {
                 depth,
                 marker,
@@ -239,6 +261,7 @@ fn content(app: &App, cols: usize) -> Doc {
                 let hang = line.width();
                 doc.lines(line.join(styled(text)).wrap(cols, hang));
             }
+            Block::Fence(f) if !f.checks.is_empty() => evidence::checks(app, f, &mut doc, cols),
             Block::Fence(f) => fence(app, f, chosen == Some(f.line), &mut doc, cols),
             Block::Table(rows) => grid(rows, &mut doc, cols),
         }

@@ -113,7 +113,8 @@ pub fn prompt(app: &App) -> Option<Prompt<'_>> {
         Layer::Reason { mark, input, .. } => {
             let word = match mark {
                 StepMark::Failed => "failed: what happened",
-                StepMark::Done | StepMark::Skipped => "skipped: why",
+                StepMark::Skipped => "skipped: why",
+                StepMark::Done => "against the evidence: why",
             };
             (word.into(), input, "goes to the timeline with the step")
         }

@@ -1,6 +1,12 @@
-//! `warroom runbook list|show|lint`: how a file was understood. Nothing of a runbook is run here.
+//! `warroom runbook list|show|lint|test|new|run`: how a file was understood, and which way it leads.
+//! Nothing of a runbook is run here.
+
+mod new;
+mod recording;
+mod test;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -33,13 +39,53 @@ pub enum RunbookCommand {
         /// Names or paths; all that are listed if none is given.
         names: Vec<String>,
     },
+    /// Test runbooks against recorded observations, without a network: which branch is taken.
+    ///
+    /// The cases of NAME.md are in NAME.test.toml beside it; docs/runbooks.md describes them.
+    Test {
+        /// Names or paths; all that are listed and have cases if none is given.
+        names: Vec<String>,
+    },
+    /// Begin a runbook: NAME.md and its cases, to be filled in. Overwrites nothing.
+    New {
+        /// Small letters, digits and hyphens.
+        name: String,
+        /// Where to put it.
+        #[arg(long, value_name = "DIR", default_value = "runbooks")]
+        folder: PathBuf,
+    },
+    /// Open the console at a runbook: its steps beside the live probes.
+    ///
+    /// Nothing runs before you saw and confirmed it.
+    Run {
+        /// Name, `shipped:NAME` or path.
+        name: String,
+        /// What to look at.
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+    },
 }
 
-/// Runs a subcommand and prints to `out`. Exit code 1 if `lint` found problems.
-pub fn run(command: &RunbookCommand, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let library = Library::standard();
+/// What is left to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing; the exit code.
+    Done(u8),
+    /// The console, opened at this runbook and with these targets.
+    Open(String, Vec<String>),
+}
+
+/// Runs a subcommand and prints to `out`. Exit code 1 if `lint` or `test` found something wrong.
+///
+/// # Errors
+/// A runbook that is not there or can't be read, a file that can't be written.
+pub fn run(
+    command: &RunbookCommand,
+    library: &Library,
+    out: &mut dyn Write,
+) -> anyhow::Result<Outcome> {
     match command {
-        RunbookCommand::List { json } => list(&library, *json, out)?,
+        RunbookCommand::List { json } => list(library, *json, out)?,
         RunbookCommand::Show { name, json } => {
             let document = library.open_document(name)?;
             if *json {
@@ -48,9 +94,18 @@ pub fn run(command: &RunbookCommand, out: &mut dyn Write) -> anyhow::Result<u8> 
                 show(&document, out)?;
             }
         }
-        RunbookCommand::Lint { names } => return lint_all(&library, names, out),
+        RunbookCommand::Lint { names } => return lint_all(library, names, out).map(Outcome::Done),
+        RunbookCommand::Test { names } => {
+            return test::run(library, names, out).map(Outcome::Done);
+        }
+        RunbookCommand::New { name, folder } => new::run(folder, name, out)?,
+        RunbookCommand::Run { name, targets } => {
+            // What is not there is told before the screen is taken.
+            library.open(name)?;
+            return Ok(Outcome::Open(name.clone(), targets.clone()));
+        }
     }
-    Ok(0)
+    Ok(Outcome::Done(0))
 }
 
 fn print_json(value: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -133,13 +188,13 @@ fn front_json(document: &Document) -> Value {
 fn step_json(step: &Step) -> Value {
     let commands: Vec<Value> = step.fences().map(command_json).collect();
     json!({"id": step.id, "line": step.line, "end_line": step.end_line, "phase": step.phase, "kind": step.kind,
-           "title": step.title, "commands": commands})
+           "title": step.title, "commands": commands, "choices": step.choices})
 }
 
 fn command_json(f: &Fence) -> Value {
     json!({"line": f.line, "language": f.language, "text": fence::stripped(f.language.as_str(), &f.text),
            "risk": f.risk, "runnable": f.command.is_some(), "why_not": f.not_runnable, "timeout_s": f.timeout_s,
-           "script": f.command.as_ref().map(|c| &c.script)})
+           "script": f.command.as_ref().map(|c| &c.script), "checks": f.checks})
 }
 
 fn show(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -171,6 +226,11 @@ fn show(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
         writeln!(out, "\n {number:>3}. [{}] line {}", kind(step), step.line)?;
         for block in &step.blocks {
             show_block(block, out)?;
+        }
+        for choice in &step.choices {
+            if let Some(when) = &choice.when {
+                writeln!(out, "      {} when {}", choice.link, when.text())?;
+            }
         }
     }
     Ok(())
@@ -276,7 +336,10 @@ mod tests {
 
     fn output(command: RunbookCommand) -> (String, u8) {
         let mut out = Vec::new();
-        let code = run(&command, &mut out).unwrap();
+        let library = Library::of(Vec::new());
+        let Outcome::Done(code) = run(&command, &library, &mut out).unwrap() else {
+            panic!("it opens the console");
+        };
         (String::from_utf8(out).unwrap(), code)
     }
 
@@ -341,9 +404,24 @@ mod tests {
                     name: "no-such".into(),
                     json: false
                 },
+                &Library::of(Vec::new()),
                 &mut Vec::new()
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn run_opens_the_console_at_a_runbook_that_is_there() {
+        let library = Library::of(Vec::new());
+        let command = |name: &str| RunbookCommand::Run {
+            name: name.into(),
+            targets: vec!["192.0.2.7".into()],
+        };
+        let opened = run(&command("handover"), &library, &mut Vec::new()).unwrap();
+        let targets = vec!["192.0.2.7".to_owned()];
+        assert_eq!(opened, Outcome::Open("handover".into(), targets));
+        let error = run(&command("no-such"), &library, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("no-such"), "{error}");
     }
 }
