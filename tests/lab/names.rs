@@ -257,6 +257,27 @@ impl Lab {
         self.dig_must_say(resolver, &["+tcp", "ns.lab.test"], word);
     }
 
+    /// Of the questions that a resolver is asked over UDP that share in a hundred is lost.
+    pub fn loses_questions(&self, resolver: &str, percent: u8) {
+        let rule =
+            format!("ip daddr {resolver} udp dport 53 numgen random mod 100 < {percent} drop;");
+        self.filter(Role::Dns, "lostquestions", "input priority 0", &rule);
+        let once = ["+tries=1", "+time=1", "ns.lab.test"];
+        let answered = (0..20)
+            .filter(|_| self.dig_with(resolver, &once).contains("status: NOERROR"))
+            .count();
+        assert!((1..20).contains(&answered), "{answered} of 20 answered");
+    }
+
+    /// A resolver never answers questions for the AAAA record of `www.lab.test`, as some filters do.
+    pub fn no_aaaa(&self, resolver: &str) {
+        // The type follows 8 bytes of UDP, 12 of the header and 14 of the name (RFC 1035 4.1.2).
+        let rule = format!("ip daddr {resolver} udp dport 53 @th,272,16 28 drop;");
+        self.filter(Role::Dns, "noaaaa", "input priority 0", &rule);
+        self.dig_must_say(resolver, &["-t", "A", "www.lab.test"], "status: NOERROR");
+        self.dig_must_say(resolver, &["-t", "AAAA", "www.lab.test"], "timed out");
+    }
+
     /// A resolver at [`RESOLVER_2`] whose answer for `large.lab.test` does not fit a UDP packet.
     pub fn large_answers(&mut self) {
         let all: String = (1..=150)

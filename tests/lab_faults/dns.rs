@@ -95,6 +95,28 @@ fn a_resolver_that_is_slow_but_fine() {
 }
 
 #[test]
+fn a_resolver_that_leaves_questions_unanswered() {
+    on_each_user("questions lost", |lab| {
+        let target = "dns:www.lab.test";
+        lab.loses_questions(RESOLVER, 40);
+        let seen = lab.check(&[target]);
+        seen.expect_only("resolver-slow", target)
+            .severity(&["warning"])
+            .at("resolver", address(RESOLVER))
+            .saying("unanswered");
+        lab.unfilter(Role::Dns, "lostquestions");
+        lab.check(&[target]).expect_healthy(target);
+        lab.no_aaaa(RESOLVER);
+        let seen = lab.check(&[target]);
+        seen.expect_only("resolver-slow", target)
+            .severity(&["warning"])
+            .at("resolver", address(RESOLVER))
+            .saying("AAAA");
+        seen.expect_state(target, &["degraded"]);
+    });
+}
+
+#[test]
 fn a_name_that_one_resolver_does_not_know() {
     on_each_user("resolvers disagree", |lab| {
         lab.resolver_that_says("", &["www.lab.test"], "");
