@@ -200,12 +200,29 @@ impl Ledger {
         let ended: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, o)| now.mono.since(o.seen.mono) >= o.patience())
+            .filter(|(_, o)| {
+                let over = now.mono.since(o.seen.mono) >= o.patience();
+                over || self.is_part_of_another(o, now)
+            })
             .map(|(k, _)| k.clone())
             .collect();
         changes.extend(ended.iter().filter_map(|key| self.end(key)));
         self.forget_the_past(now);
         changes
+    }
+
+    /// Whether what was said of one target alone is said no more, and is now a part of what several
+    /// share.
+    fn is_part_of_another(&self, one: &Open, now: Stamp) -> bool {
+        let Some(question) = QUESTIONS.iter().find(|q| q.contains(&one.finding.code)) else {
+            return false;
+        };
+        let shares = |o: &Open| {
+            o.seen == now
+                && question.contains(&o.finding.code)
+                && o.finding.shared.contains(&one.finding.subject)
+        };
+        one.seen != now && one.finding.shared.is_empty() && self.open.values().any(shares)
     }
 
     fn forget_the_past(&mut self, now: Stamp) {
@@ -238,7 +255,9 @@ impl Ledger {
                 && now.mono.since(o.seen.mono) < o.patience()
         });
         let (other, open) = same.next()?;
-        Some((other.clone(), open.finding.confidence > said.confidence))
+        // What several share explains more than what was said of one of them.
+        let surer = said.shared.is_empty() && open.finding.confidence > said.confidence;
+        Some((other.clone(), surer))
     }
 
     fn end(&mut self, key: &FindingKey) -> Option<Change> {

@@ -129,7 +129,9 @@ pub(super) fn is_limited(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLo
     }
     let waited = f.now.mono.since(loss.begun);
     match trial(t, addr, loss.method) {
-        Trial::Runs { share, calm } if by_chance(share, calm) => Other::Limits(calm),
+        Trial::Runs { share, calm } if calm >= TRIED_CALM && by_chance(share, calm) => {
+            Other::Limits(calm)
+        }
         Trial::Runs { .. } if waited < PATIENCE * 3 => Other::Pending,
         Trial::Wanted if waited < PATIENCE => Other::Pending,
         // Too few to know whether it is worth a trial.
@@ -147,6 +149,8 @@ const AFTERMATH: Duration = Duration::from_millis(1400);
 const TRIED: usize = 60;
 /// Of them those in quick succession that are needed.
 const TRIED_QUICK: u32 = 20;
+/// Calm ones that are needed at least: where nearly all is lost a few could be chance.
+const TRIED_CALM: u32 = 5;
 /// Share of them lost from which calm ones are tried: of less, too many would be needed.
 const WORTH_A_TRIAL: f64 = 0.3;
 

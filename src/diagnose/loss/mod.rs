@@ -168,6 +168,11 @@ fn packet_loss(f: &Facts, t: &TargetWindow, addr: IpAddr, loss: &EndLoss) -> Fin
                 place.to_address = Some(addr);
             }
         }
+        if let Some(ttl) = place::parting(t, addr) {
+            lines.push(format!(
+                "flows part at hop {ttl}: what one router there carries says nothing of the others"
+            ));
+        }
         for h in &hops {
             let how = if h.direct {
                 "pings"

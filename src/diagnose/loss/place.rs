@@ -1,11 +1,12 @@
 //! Where loss begins: the change point between hops that lose nothing and hops that lose what the
 //! target loses.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Traced, judged_series};
 use crate::diagnose::facts::Facts;
-use crate::model::window::{PathWindow, TargetWindow};
+use crate::model::window::{Balance, PathWindow, TargetWindow};
 
 /// Share below which a hop counts as losing nothing, for the change point.
 const CLEAN: f64 = 0.005;
@@ -30,6 +31,9 @@ pub(super) fn hop_losses(
     path: &PathWindow,
 ) -> Vec<HopLoss> {
     let end = path.reached_ttl().unwrap_or(u8::MAX);
+    // Where the ways part each hop is on some of them only, and pings of a hop behind take one of
+    // them: what says something of all is where they are one again, asked by all flows.
+    let parting = parting(t, dst).unwrap_or(u8::MAX);
     let traced = Traced::of(f, path);
     let mut hops = Vec::new();
     for (ttl, stats) in path.hops().filter(|(ttl, _)| *ttl < end) {
@@ -37,6 +41,18 @@ pub(super) fn hop_losses(
             continue;
         };
         if addr == dst {
+            continue;
+        }
+        if ttl >= parting {
+            if let Some((sent, lost)) = by_all_flows(f, t, dst, ttl) {
+                hops.push(HopLoss {
+                    ttl,
+                    addr,
+                    sent,
+                    lost,
+                    direct: false,
+                });
+            }
             continue;
         }
         let direct = judged_series(t, addr).map(|s| s.loss_since(f.horizon()));
@@ -61,6 +77,41 @@ pub(super) fn hop_losses(
         }
     }
     hops
+}
+
+/// What all flows sent to one TTL lately, and what of it was lost, where one router answers all.
+fn by_all_flows(f: &Facts, t: &TargetWindow, dst: IpAddr, ttl: u8) -> Option<(u32, u32)> {
+    if parted_at(t, dst, ttl) {
+        return None;
+    }
+    let flows = paths(t, dst).flat_map(PathWindow::flows);
+    let rounds = flows.flat_map(|(_, flow)| flow.kept());
+    let lately = rounds.filter(|(_, at, _)| at.mono >= f.horizon());
+    let hops = lately.flat_map(|(_, _, r)| r.hops.iter().filter(|h| h.ttl == ttl));
+    let (sent, lost) = hops.fold((0, 0), |(sent, lost), h| {
+        (sent + 1, lost + u32::from(h.answer.from().is_none()))
+    });
+    (sent > 0).then_some((sent, lost))
+}
+
+fn paths(t: &TargetWindow, dst: IpAddr) -> impl Iterator<Item = &PathWindow> {
+    let of = t.paths.iter().filter(move |((a, _), _)| *a == dst);
+    of.map(|(_, p)| p.as_ref())
+}
+
+/// Whether different routers answer flows to an address at a TTL.
+fn parted_at(t: &TargetWindow, dst: IpAddr, ttl: u8) -> bool {
+    // A route that changed meanwhile is one way before and one after.
+    let mut balances = paths(t, dst).map(|p| p.balance(ttl));
+    let parted = balances.any(|b| matches!(b, Balance::PerFlow | Balance::PerPacket));
+    let owners = paths(t, dst).flat_map(|p| p.flows().last()?.1.hop(ttl)?.address());
+    parted || owners.collect::<BTreeSet<_>>().len() > 1
+}
+
+/// The first TTL at which flows to an address are answered by different routers.
+pub(super) fn parting(t: &TargetWindow, dst: IpAddr) -> Option<u8> {
+    let end = paths(t, dst).filter_map(PathWindow::reached_ttl).max()?;
+    (1..end).find(|ttl| parted_at(t, dst, *ttl))
 }
 
 /// The index of the first hop that shares the target's loss: `hops.len()` if only the target does.

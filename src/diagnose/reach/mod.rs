@@ -4,6 +4,7 @@
 //! rounds over some seconds must agree, more of them where loss was seen before.
 
 mod case;
+mod common;
 mod words;
 
 use std::net::IpAddr;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::arp;
 use super::case::Case;
+use super::common::cut_off_alike;
 use crate::diagnose::answers::{Said, last_answer};
 use crate::diagnose::build::Build;
 use crate::diagnose::facts::{Facts, address_of_hop, hop_of, name_of, span};
@@ -73,6 +74,14 @@ fn host_unreachable(f: &Facts, case: &Case) -> Option<Finding> {
     {
         return waited.then(|| next_router(case, place, hop, &who, &host));
     }
+    // One that answered at the very next hop has no router before it.
+    let others = match waited && case.known_distance.is_none() {
+        true => cut_off_alike(f, case, by),
+        false => Vec::new(),
+    };
+    if let Some(other) = others.first() {
+        return Some(one_behind_it(case, place, &who, &host, other.as_str()));
+    }
     waited.then(|| {
         super::host_down(case, since, 0.97)
             .summary(format!(
@@ -114,6 +123,30 @@ fn next_router(
             arp(addr)
         ))
         .evidence(ids(said), format!("{who} reports host unreachable {}", times(said.len())))
+        .evidence(case.silence.ids.clone(), case.attempts())
+        .done()
+}
+
+/// The router gets no answer for several targets: what is between them may be gone, or each of them.
+fn one_behind_it(
+    case: &Case,
+    place: Location,
+    who: &str,
+    said: &[(IpAddr, &Said)],
+    other: &str,
+) -> Finding {
+    let (t, addr) = (case.t, case.addr);
+    start(code::PATH_BROKEN, t, addr, place, case.first.wall, 0.75)
+        .summary(format!(
+            "the path to {} ends after {who}: it gets no {} answer for it, and nothing is heard of \
+             {other} behind it either; the next router is gone, or each of them is",
+            name_of(t, addr),
+            arp(addr)
+        ))
+        .evidence(
+            ids(said),
+            format!("{who} reports host unreachable {}", times(said.len())),
+        )
         .evidence(case.silence.ids.clone(), case.attempts())
         .done()
 }

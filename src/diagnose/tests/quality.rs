@@ -338,6 +338,31 @@ fn a_lossy_member_and_a_silent_one_are_found_as_well() {
 }
 
 #[test]
+fn hops_that_carry_some_flows_say_nothing_of_the_others() {
+    // Connections are lost, by whatever way they go; the hops' own pings are well.
+    let mut s = flows(hop(OTHER), |_, _| true);
+    for r in R {
+        s = s.at(0).ping(r, 100, 100, |_| echo(2));
+    }
+    let half = |i: u32| if i % 2 == 0 { lost() } else { echo(4) };
+    let mut s = s.at(0).pings(Method::TcpConnect, T, 100, 100, half).at(0);
+    for _ in 0..4 {
+        s = s.tcp_resent(&format!("{T}:443"), 1);
+    }
+    let j = s.at(20_000).judge();
+    let x = j.only(code::PACKET_LOSS);
+    // Where the ways are one again all flows were answered: it is behind that.
+    assert_eq!((x.location.hop, x.location.to_hop), (Some(3), Some(4)));
+    let said: String = x.evidence.iter().map(|e| format!("{}\n", e.text)).collect();
+    assert!(said.contains("flows part at hop 2"), "{said}");
+    assert!(
+        said.contains("hop 1 (") && !said.contains("hop 2 ("),
+        "{said}"
+    );
+    assert!(said.contains("0 of 20 traceroute probes"), "{said}");
+}
+
+#[test]
 fn members_that_are_alike_are_well() {
     flows(hop(OTHER), |_, _| true).judge().quiet();
     flows(hop(OTHER), |_, n| n % 3 == 0).judge().quiet();

@@ -4,7 +4,7 @@ use super::scene::*;
 use crate::diagnose::Ledger;
 use crate::model::catalogue as code;
 use crate::model::finding::Finding;
-use crate::model::observation::{HopAnswer, Outcome};
+use crate::model::observation::{HopAnswer, IcmpError, Outcome};
 use crate::model::target::TargetId;
 use crate::model::tls::TlsFault;
 
@@ -132,6 +132,58 @@ fn what_once_answered_beyond_is_named_and_counts_for_those_who_never_saw_it() {
         .unwrap();
     assert_eq!(own.location.to_address, Some(ip("10.0.3.1")));
     assert_eq!(own.location.to_hop, Some(3));
+}
+
+/// Hop 2 gets no ARP answer for the first `dead` of three targets behind it.
+fn no_arp_behind_hop_2(dead: usize) -> Scene {
+    let mut s = Scene::of(&TARGETS).look(|_| {});
+    for (n, t) in TARGETS.iter().enumerate() {
+        let lives = n >= dead;
+        let said = move || icmp("10.0.2.1", IcmpError::HostUnreachable, 3070);
+        let last = match lives {
+            true => end(t),
+            false => unreachable("10.0.2.1", IcmpError::HostUnreachable, 3070),
+        };
+        s = s
+            .on(t)
+            .at(0)
+            .trace(t, 8, 1000, &[hop(GATEWAY), hop("10.0.2.1"), last])
+            .at(0)
+            .ping(t, 30, 300, |_| if lives { echo(3) } else { said() });
+    }
+    s
+}
+
+#[test]
+fn several_that_one_router_gets_no_answer_for_are_one_finding() {
+    let s = no_arp_behind_hop_2(3);
+    let all = Ledger::default().gather(&s.window, s.judge().findings);
+    let [one] = all.as_slice() else {
+        panic!("{all:#?}")
+    };
+    assert_eq!(one.code, code::PATH_BROKEN);
+    assert_eq!((one.location.hop, one.shared.len()), (Some(2), 2));
+    assert!(
+        one.summary.as_str().contains("or each of them"),
+        "{}",
+        one.summary
+    );
+    // What was said of one of them before is a part of it now, however sure that was.
+    let mut ledger = Ledger::default();
+    let of_one = no_arp_behind_hop_2(1).judge().findings;
+    ledger.update(of_one, s.stamp());
+    let later = s.clone().at(s.now + 500);
+    ledger.update(all, later.stamp());
+    let open: Vec<_> = ledger.open().iter().map(|x| x.code.clone()).collect();
+    assert_eq!(open, [code::PATH_BROKEN]);
+    // The control: another lives beyond that router, so it is the hosts.
+    let s = no_arp_behind_hop_2(2);
+    let j = s.judge();
+    let down = j.findings.iter().filter(|x| x.code == code::HOST_DOWN);
+    assert_eq!((down.count(), j.alarms().len()), (2, 2));
+    // And one alone is a dead host.
+    let alone = no_arp_behind_hop_2(1);
+    alone.judge().only(code::HOST_DOWN);
 }
 
 const SITES: [&str; 3] = [
