@@ -41,6 +41,7 @@ pub use facts::Facts;
 pub use firm::{expected_services, pending};
 pub use ledger::{Change, Ledger};
 pub use loss::{judged_series, tcp_is_doubtful, wants_calm};
+pub use mtu::hangs;
 pub use quality::is_uneven;
 
 use crate::model::finding::{Finding, RuledOut, TargetState};

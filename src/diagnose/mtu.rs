@@ -1,6 +1,6 @@
 //! Path MTU: a black hole is critical, a smaller MTU that is properly announced is information.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::build::Build;
 use super::facts::{Facts, address_of_hop, name_of};
@@ -8,8 +8,8 @@ use super::reach::is_unreachable;
 use super::reproduce;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
-use crate::model::observation::{Hop, Pmtu, PmtuHow, PmtuSample};
-use crate::model::window::{Dated, TargetWindow};
+use crate::model::observation::{DnsSample, Hop, Outcome, Pmtu, PmtuHow, PmtuSample};
+use crate::model::window::{Dated, TargetWindow, Window};
 
 /// Pushes `pmtu-black-hole` or `pmtu-reduced`.
 pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
@@ -20,6 +20,16 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
         }
         let Some(pmtu) = last.value.outcome.ok() else {
             continue;
+        };
+        // Large echoes vanish, and other packets do not: if connections hang for want of answers, what
+        // is large vanishes on the way back.
+        let pmtu = match &last.value.echoes {
+            Some(echoes) if hangs(f.window, t, *addr) => echoes,
+            Some(echoes) => {
+                out.push(echoes_alone(t, *addr, last, pmtu, echoes));
+                pmtu
+            }
+            None => pmtu,
         };
         match &pmtu.how {
             PmtuHow::FullSize | PmtuHow::AsAsked | PmtuHow::NoLarger => {}
@@ -83,6 +93,56 @@ pub fn judge(f: &Facts, t: &TargetWindow, out: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Connections in a row that open and bring no answer.
+const STALLS: usize = 2;
+
+/// Whether connections to an address open, and nothing comes over them: TLS, HTTP, or DNS.
+pub fn hangs(window: &Window, t: &TargetWindow, addr: IpAddr) -> bool {
+    let opens = |dst: &SocketAddr| {
+        let last = t.tcp.get(dst).and_then(|r| r.last());
+        dst.ip() == addr && last.is_some_and(|d| d.value.outcome.ok().is_some())
+    };
+    let of = |dst: &SocketAddr| dst.ip() == addr;
+    let tls = t.tls.iter().filter(|(dst, _)| opens(dst)).any(|(_, r)| {
+        r.run_of(|s| matches!(s.outcome, Outcome::Timeout { .. }))
+            .count()
+            >= STALLS
+    });
+    let http = t.http.iter().filter(|(dst, _)| opens(dst)).any(|(_, r)| {
+        r.run_of(|s| matches!(s.outcome, Outcome::Timeout { .. }))
+            .count()
+            >= STALLS
+    });
+    let mut dns = window.dns_tcp.iter().filter(|(dst, _)| of(dst));
+    tls || http || dns.any(|(_, r)| r.run_of(DnsSample::hangs).count() >= STALLS)
+}
+
+/// Only echoes say so: whether more than they is dropped can't be told from here.
+fn echoes_alone(
+    t: &TargetWindow,
+    addr: IpAddr,
+    last: &Dated<PmtuSample>,
+    pmtu: &Pmtu,
+    echoes: &Pmtu,
+) -> Finding {
+    let place = Location::at(PlaceKind::Endpoint, addr);
+    Build::new(code::PMTU_REDUCED, Severity::Info, &t.target.id, place, last.at.wall)
+        .which(addr)
+        .confidence(0.5)
+        .summary(format!(
+            "{} answers no pings above {} bytes, though other packets of {} bytes arrive: pings of that \
+             size are filtered, or large packets vanish on the way back",
+            name_of(t, addr),
+            echoes.mtu,
+            pmtu.mtu
+        ))
+        .evidence(
+            [last.id],
+            "what would decide: a large answer over TCP that arrives, or hangs".to_owned(),
+        )
+        .done()
 }
 
 fn reduced(

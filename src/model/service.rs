@@ -72,6 +72,12 @@ impl DnsSample {
                 Outcome::Timeout { .. } | Outcome::Refused { .. }
             )
     }
+
+    /// Whether a connection opened, and no answer came over it.
+    pub fn hangs(&self) -> bool {
+        let opened = self.channel.as_ref().map(|c| c.stage) == Some(DnsStage::Exchange);
+        opened && matches!(self.outcome, Outcome::Timeout { .. })
+    }
 }
 
 /// A DNS answer, whatever its rcode.

@@ -83,6 +83,8 @@ pub struct Ask {
     /// TCP ports that may be sent data if nothing else is answered, and what they are told; the
     /// first that is open. Three are tried.
     pub data: Vec<(u16, Speech)>,
+    /// Connections to it hang, so large echoes that vanish need no second opinion.
+    pub hangs: bool,
 }
 
 /// Measures the path MTU towards `dst` by ICMP echo where permitted and answered, else by UDP
@@ -99,6 +101,7 @@ pub async fn measure(
     let begun = clock.mono();
     let mut found = search(dst, sockets, rights, budget, ask).await;
     if ask.via.is_none()
+        && !ask.hangs
         && let Some(other) = contradiction(dst, sockets, rights, budget, ask, &found).await
     {
         found = other;
@@ -150,6 +153,7 @@ async fn contradiction(
         found.how.method.label(),
         pmtu.mtu
     )));
+    other.sample.echoes = Some(pmtu.clone());
     Some(other)
 }
 

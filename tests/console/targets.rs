@@ -36,7 +36,7 @@ fn a_target_is_added_probed_removed_and_the_incident_knows() {
     s.wait_screen("neither row nor finding", |s| {
         let screen = s.contents();
         let above = screen.split("TIMELINE").next().unwrap_or_default();
-        !above.contains("/bad") && !above.contains("503")
+        !above.contains("/bad") && !above.contains(" 503")
     });
     s.send("q");
     assert_eq!(s.wait_exit(), 0);

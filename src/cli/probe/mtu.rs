@@ -143,6 +143,7 @@ fn ask(args: &MtuArgs, target: &Target) -> Result<Ask, CliError> {
             .filter_map(|p| speech(args, target, *p))
             .collect(),
         ports,
+        hangs: false,
     })
 }
 

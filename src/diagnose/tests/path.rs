@@ -3,7 +3,7 @@
 use super::scene::*;
 use crate::model::catalogue as code;
 use crate::model::finding::{PlaceKind, Severity};
-use crate::model::observation::{Hop, PmtuHow};
+use crate::model::observation::{Body, Hop, Method, Outcome, Pmtu, PmtuHow, PmtuSample};
 
 const T: &str = "10.0.5.2";
 
@@ -113,4 +113,51 @@ fn a_target_that_is_gone_has_no_path_mtu() {
         .at(9500)
         .trace(T, 8, 1000, &[hop(GATEWAY), SILENT]);
     s.judge().only(code::PATH_BROKEN);
+}
+
+/// Large echoes vanish, and UDP of the full size arrives.
+fn echoes_alone(s: Scene) -> Scene {
+    let mut sample = PmtuSample::of(
+        ip(T),
+        Outcome::Ok(Pmtu {
+            mtu: 1500,
+            link_mtu: 1500,
+            how: PmtuHow::FullSize,
+            tries: Vec::new(),
+        }),
+    );
+    sample.echoes = Some(Pmtu {
+        mtu: 1400,
+        link_mtu: 1500,
+        how: silent(12, 3, 3),
+        tries: Vec::new(),
+    });
+    s.see(Method::UdpErrorQueue, Body::Pmtu(sample))
+}
+
+#[test]
+fn large_echoes_that_vanish_alone_are_a_black_hole_only_where_answers_fail_to_come() {
+    let url = format!("http://{T}/");
+    let at = format!("{T}:80");
+    let s = |hangs: bool| {
+        let s = Scene::host(&url)
+            .resolved(&[T])
+            .ping(T, 20, 200, |_| echo(3))
+            .at(0)
+            .tcp(&at, true, 3, &open())
+            .at(0);
+        let s = match hangs {
+            true => s.http(&at, true, 3, &lost()),
+            false => s,
+        };
+        echoes_alone(s)
+    };
+    let j = s(true).judge();
+    let x = j.get(code::PMTU_BLACK_HOLE).unwrap();
+    assert!(x.summary.as_str().contains("1401-byte packets vanish"));
+    // The control: nothing hangs, so it is information, with both readings.
+    let j = s(false).judge();
+    j.quiet();
+    let said = j.get(code::PMTU_REDUCED).unwrap().summary.to_string();
+    assert!(said.contains("filtered, or"), "{said}");
 }

@@ -344,7 +344,7 @@ fn hops_that_carry_some_flows_say_nothing_of_the_others() {
     for r in R {
         s = s.at(0).ping(r, 100, 100, |_| echo(2));
     }
-    let half = |i: u32| if i % 2 == 0 { lost() } else { echo(4) };
+    let half = |i: u32| if i.is_multiple_of(2) { lost() } else { echo(4) };
     let mut s = s.at(0).pings(Method::TcpConnect, T, 100, 100, half).at(0);
     for _ in 0..4 {
         s = s.tcp_resent(&format!("{T}:443"), 1);

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use super::task::{Plan, Task};
 use crate::diagnose;
 use crate::model::observation::{DnsSample, Outcome, ServerRole};
-use crate::model::service::DnsStage;
 use crate::model::target::{TargetId, TargetKind};
 use crate::model::time::Mono;
 use crate::model::window::{TargetWindow, Window};
@@ -111,11 +110,7 @@ fn stalls(window: &Window, server: SocketAddr) -> bool {
     let Some(asked) = window.dns_tcp.get(&server) else {
         return false;
     };
-    let stalled = |s: &DnsSample| {
-        let opened = s.channel.as_ref().map(|c| c.stage) == Some(DnsStage::Exchange);
-        opened && matches!(s.outcome, Outcome::Timeout { .. })
-    };
-    asked.run_of(stalled).count() >= 2
+    asked.run_of(DnsSample::hangs).count() >= 2
 }
 
 /// Whether the server said anything to a question of this target.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::World;
+use crate::diagnose;
 use crate::model::observation::{Body, Outcome, PmtuHow, PmtuSample};
 use crate::model::window::TargetWindow;
 use crate::probe::pmtu::{self, Ask, Speech};
@@ -31,6 +32,7 @@ pub async fn mtu(world: &World, addr: IpAddr) {
             known_hops: before.reached,
             ports: before.open.clone(),
             data: before.data.clone(),
+            hangs: hangs(world, addr),
             ..Ask::default()
         };
         let (how, sample) =
@@ -51,6 +53,14 @@ pub async fn mtu(world: &World, addr: IpAddr) {
             () = change(world, addr, before) => {}
         }
     }
+}
+
+/// Whether connections to an address open, and bring no answer.
+fn hangs(world: &World, addr: IpAddr) -> bool {
+    let seen = world.seen.borrow();
+    let ids = world.audience.borrow();
+    let mut targets = ids.iter().filter_map(|id| seen.targets.get(id));
+    targets.any(|t| diagnose::hangs(&seen, t, addr))
 }
 
 /// Waits for a sign that another measurement may find something else.

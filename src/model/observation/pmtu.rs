@@ -24,6 +24,10 @@ pub struct PmtuSample {
     /// The TCP port that was sent data, where that was the method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_port: Option<u16>,
+    /// What large echoes said, where they vanish and packets of another kind do not: echoes of that
+    /// size are dropped, or what is large vanishes on the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echoes: Option<Pmtu>,
     /// Time from the first packet to the result; 0 in records that don't tell.
     #[serde(default)]
     pub took: Rtt,
@@ -38,6 +42,7 @@ impl PmtuSample {
             claims: Vec::new(),
             tcp: None,
             data_port: None,
+            echoes: None,
             took: Rtt(0),
         }
     }
