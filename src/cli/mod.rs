@@ -13,6 +13,7 @@ pub mod generate;
 pub mod incident;
 mod out;
 pub mod probe;
+pub mod redact;
 pub mod replay;
 pub mod runbook;
 mod setup;
@@ -86,6 +87,7 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
             config::run(command, &config, &mut out).map_err(CliError::could_not_run)
         }
         Some(Sub::Explain { code }) => explain::run(code.as_deref(), &mut out),
+        Some(Sub::Redact(args)) => redact::run(&cli.common, args, &mut out),
         Some(Sub::Completions { shell }) => generate::completions(*shell, &mut out),
         Some(Sub::Man) => generate::man(&mut out),
         None => {
