@@ -162,7 +162,10 @@ fn incidents(
         .state
         .as_deref()
         .or(config.record.state.as_deref());
-    match incident::run(command, state, out).map_err(CliError::could_not_run)? {
+    let secrets = crate::redact::Secrets::new();
+    setup::patterns(&config, &secrets)?;
+    config.secrets().iter().for_each(|s| secrets.add(s));
+    match incident::run(command, state, &secrets, out).map_err(CliError::could_not_run)? {
         incident::Outcome::Done(code) => Ok(code),
         incident::Outcome::Resume(folder) => console::run(&cli.common, &cli.console, Some(folder)),
     }

@@ -45,6 +45,21 @@ pub struct RedactArgs {
 pub fn run(common: &Common, args: &RedactArgs, out: &mut Out) -> Result<u8, CliError> {
     if args.rules {
         rules(args.json, out);
+        for own in setup::load(common)?.redact.patterns {
+            let (name, regex) = (SafeText::new(own.value.name), own.value.regex);
+            match args.json {
+                true => out.line(
+                    json!({"schema": "warroom.redact/1", "rule": name.as_str(), "regex": regex,
+                        "origin": own.origin.to_string()})
+                    .to_string(),
+                ),
+                false => out.line(format!(
+                    "{name:<14} {} ({})",
+                    SafeText::new(regex),
+                    own.origin
+                )),
+            }
+        }
         return Ok(HEALTHY);
     }
     if args.json && !args.check {
@@ -54,6 +69,7 @@ pub fn run(common: &Common, args: &RedactArgs, out: &mut Out) -> Result<u8, CliE
     }
     let config = setup::load(common)?;
     let secrets = Secrets::new();
+    setup::patterns(&config, &secrets)?;
     config.secrets().iter().for_each(|s| secrets.add(s));
     let key = match &args.incident {
         Some(name) => {
