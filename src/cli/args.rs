@@ -164,6 +164,8 @@ pub enum Sub {
         /// Code of the finding; without it all are listed
         code: Option<String>,
     },
+    /// Mask secrets in a file or in what is piped in, or show what would be masked
+    Redact(super::redact::RedactArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

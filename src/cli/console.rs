@@ -57,6 +57,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
     let vantage = Vantage::here(&rights);
     let place = place(common, args, &config, &targets, resume, clock)?;
     let secrets = Secrets::new();
+    setup::patterns(&config, &secrets)?;
     for secret in inventory::secrets(&config, &targets) {
         secrets.add(&secret);
     }

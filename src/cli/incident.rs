@@ -124,13 +124,15 @@ pub enum IncidentError {
 
 type Result<T> = std::result::Result<T, IncidentError>;
 
-/// Runs a subcommand. `state` is the argument `--state`; `out` is standard output.
+/// Runs a subcommand. `state` is the argument `--state`; `secrets` are masked in
+/// what is written down; `out` is standard output.
 ///
 /// # Errors
 /// A sentence that says what could not be done, on what, and what to try.
 pub fn run(
     command: &IncidentCommand,
     state: Option<&Path>,
+    secrets: &Secrets,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
     let store = Store::place(state)?;
@@ -141,7 +143,9 @@ pub fn run(
             json,
             jsonl,
         } => show(&store.find(incident)?, *json, *jsonl, out),
-        IncidentCommand::Note { incident, text } => note(&store.find(incident)?, text, out),
+        IncidentCommand::Note { incident, text } => {
+            note(&store.find(incident)?, text, secrets, out)
+        }
         IncidentCommand::Dismiss {
             incident,
             finding,
@@ -152,6 +156,7 @@ pub fn run(
             finding,
             &reason.join(" "),
             *known,
+            secrets,
             out,
         ),
         IncidentCommand::Resume { incident } => return Ok(Outcome::Resume(store.find(incident)?)),
@@ -276,7 +281,7 @@ fn event_line(incident: &Incident, event: &Event) -> String {
     )
 }
 
-fn note(folder: &Folder, words: &[String], out: &mut dyn Write) -> Result<u8> {
+fn note(folder: &Folder, words: &[String], secrets: &Secrets, out: &mut dyn Write) -> Result<u8> {
     let raw = match words {
         [only] if only == "-" => {
             let mut text = Vec::new();
@@ -293,7 +298,7 @@ fn note(folder: &Folder, words: &[String], out: &mut dyn Write) -> Result<u8> {
     if text.is_empty() {
         return Err(IncidentError::EmptyNote);
     }
-    let redactor = Redactor::new(folder.key(), Secrets::new());
+    let redactor = Redactor::new(folder.key(), secrets.clone());
     // Redacted before it is cut or escaped, so that a secret over several lines is found.
     let text = redactor.raw(&text).into_inner();
     let text = SafeText::capped(&text, LONGEST_NOTE as usize);
@@ -312,9 +317,10 @@ fn dismiss(
     wanted: &str,
     reason: &str,
     known: bool,
+    secrets: &Secrets,
     out: &mut dyn Write,
 ) -> Result<u8> {
-    let redactor = Redactor::new(folder.key(), Secrets::new());
+    let redactor = Redactor::new(folder.key(), secrets.clone());
     let reason = SafeText::new(redactor.raw(reason.trim()).into_inner());
     if reason.is_empty() {
         return Err(IncidentError::NoReason);

@@ -13,6 +13,7 @@ pub mod generate;
 pub mod incident;
 mod out;
 pub mod probe;
+pub mod redact;
 pub mod replay;
 pub mod runbook;
 mod setup;
@@ -86,6 +87,7 @@ pub fn run(cli: Cli) -> Result<u8, CliError> {
             config::run(command, &config, &mut out).map_err(CliError::could_not_run)
         }
         Some(Sub::Explain { code }) => explain::run(code.as_deref(), &mut out),
+        Some(Sub::Redact(args)) => redact::run(&cli.common, args, &mut out),
         Some(Sub::Completions { shell }) => generate::completions(*shell, &mut out),
         Some(Sub::Man) => generate::man(&mut out),
         None => {
@@ -160,7 +162,10 @@ fn incidents(
         .state
         .as_deref()
         .or(config.record.state.as_deref());
-    match incident::run(command, state, out).map_err(CliError::could_not_run)? {
+    let secrets = crate::redact::Secrets::new();
+    setup::patterns(&config, &secrets)?;
+    config.secrets().iter().for_each(|s| secrets.add(s));
+    match incident::run(command, state, &secrets, out).map_err(CliError::could_not_run)? {
         incident::Outcome::Done(code) => Ok(code),
         incident::Outcome::Resume(folder) => console::run(&cli.common, &cli.console, Some(folder)),
     }

@@ -197,3 +197,16 @@ pub fn host_name() -> String {
         short.to_owned()
     }
 }
+
+/// Adds the patterns of `[redact]` to what is masked.
+///
+/// # Errors
+/// A pattern that can't be used; the configuration was read, so it should not come to this.
+pub fn patterns(config: &Config, secrets: &crate::redact::Secrets) -> Result<(), CliError> {
+    for one in &config.redact.patterns {
+        secrets
+            .add_pattern(&one.value.name, &one.value.regex)
+            .map_err(CliError::could_not_run)?;
+    }
+    Ok(())
+}

@@ -27,6 +27,7 @@ pub mod nearest;
 pub mod origin;
 mod read;
 pub mod record;
+mod redact;
 pub mod secret_file;
 mod sections;
 pub mod show;
@@ -34,6 +35,7 @@ pub mod theme;
 
 pub use find::Surroundings;
 pub use origin::{Origin, Place};
+pub use redact::{Pattern, Redact};
 
 /// Environment variable with the community of SNMP agents that nothing else gives one for.
 pub const COMMUNITY_VARIABLE: &str = "WARROOM_SNMP_COMMUNITY";
@@ -65,6 +67,8 @@ pub struct Config {
     pub keys: Vec<KeyChoice>,
     /// The recorder.
     pub record: Record,
+    /// What is masked beside what the program knows to be a secret.
+    pub redact: Redact,
     /// Community from [`COMMUNITY_VARIABLE`].
     pub snmp_community: Option<Secret>,
     /// Things the user should know that are not errors.
@@ -270,7 +274,11 @@ impl Config {
             _ => None,
         });
         let mut secrets: Vec<Secret> = Vec::new();
-        for secret in devices.chain(targets).chain(&self.snmp_community) {
+        for secret in devices
+            .chain(targets)
+            .chain(&self.snmp_community)
+            .chain(&self.redact.known)
+        {
             if secret.expose() != DEFAULT_COMMUNITY && !secrets.contains(secret) {
                 secrets.push(secret.clone());
             }

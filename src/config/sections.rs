@@ -73,6 +73,9 @@ pub(super) fn read(
     if let Some(section) = root.section("record", p) {
         super::record::section(section, source, around, config, p);
     }
+    if let Some(section) = root.section("redact", p) {
+        super::redact::section(section, around, config, p);
+    }
     if let Some(section) = root.section("display", p) {
         display(section, config, p);
     }
@@ -95,6 +98,7 @@ pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
     Some(match key {
         "theme" | "time" | "hide_hops" => "[display]",
         "state" | "samples" | "samples_size" | "samples_raw" => "[record]",
+        "patterns" | "known_env" => "[redact]",
         "folder" => "[runbooks]",
         "flows" => "[probing]",
         "asn" | "geo" | "reverse_names" | "dns_asn" => "[origin]",

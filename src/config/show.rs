@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use super::record::write_size;
-use super::{Config, ConfiguredDevice, Origin, Sourced, duration};
+use super::{Config, ConfiguredDevice, Origin, Pattern, Sourced, duration};
 use crate::model::secret::MASK;
 use crate::model::target::Target;
 
@@ -87,6 +87,22 @@ pub fn lines(config: &Config) -> Vec<String> {
         ),
     ] {
         value(key, &shown, config, &mut out);
+    }
+    if !config.redact.patterns.is_empty() || !config.redact.known_env.is_empty() {
+        out.push("[redact]".into());
+    }
+    for name in &config.redact.known_env {
+        let line = format!("known_env = [{}]", quoted(&name.value));
+        out.push(with_origin(&line, &name.origin));
+    }
+    for pattern in &config.redact.patterns {
+        let Pattern { name, regex } = &pattern.value;
+        let line = format!(
+            "patterns = [{{ name = {}, regex = {} }}]",
+            quoted(name),
+            quoted(regex)
+        );
+        out.push(with_origin(&line, &pattern.origin));
     }
     for device in &config.devices {
         one_device(device, &mut out);

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
+use regex_lite::Regex;
+
 use crate::model::secret::Secret;
 use crate::model::text::SafeText;
 
 use super::hmac::hex;
+use super::shapes;
 
 /// Shorter values are not masked: the letter `a` as a password would mask every word.
 const MIN: usize = 4;
@@ -15,7 +18,37 @@ const MIN_ANYWHERE: usize = 8;
 
 /// The secrets that the program handles, shared by whoever learns one and the redactor.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<RwLock<Vec<Known>>>);
+pub struct Secrets(Arc<RwLock<Vec<Known>>>, Arc<RwLock<Patterns>>);
+
+/// Why a pattern of one's own is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the pattern {name} can't be used: {why}")]
+pub struct PatternError {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Patterns of one's own, tried after the built-in rules.
+#[derive(Clone, Default)]
+pub(super) struct Patterns(Vec<(String, Regex)>);
+
+impl Patterns {
+    /// Masks the first group of every match, or all of it where the pattern has no group.
+    pub(super) fn mask(&self, line: &str, by: impl Fn(&str, &str) -> String) -> String {
+        let mut line = line.to_owned();
+        for (name, regex) in &self.0 {
+            let masked = regex.replace_all(&line, |caps: &regex_lite::Captures<'_>| {
+                shapes::masked_by(&line, caps, |_| true, |secret| by(name, secret))
+            });
+            if masked != line {
+                line = masked.into_owned();
+            }
+        }
+        line
+    }
+}
 
 /// A secret and the forms to look for.
 #[derive(Clone)]
@@ -58,9 +91,39 @@ impl Secrets {
         all.sort_by_key(|k| std::cmp::Reverse(k.value.len()));
     }
 
-    /// How many are known.
+    /// Adds a pattern of one's own to the rules; its first group is the secret, or all of the
+    /// match. From then on it holds for everyone who shares these secrets.
+    ///
+    /// # Errors
+    /// If it is no regular expression, or matches the empty text.
+    pub fn add_pattern(&self, name: &str, pattern: &str) -> Result<(), PatternError> {
+        let refused = |why: String| PatternError {
+            name: name.to_owned(),
+            why,
+        };
+        let regex = Regex::new(pattern).map_err(|e| refused(e.to_string()))?;
+        if regex.is_match("") {
+            return Err(refused("it matches the empty text, so everything".into()));
+        }
+        let mut all = match self.1.write() {
+            Ok(all) => all,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        all.0.push((name.to_owned(), regex));
+        Ok(())
+    }
+
+    pub(super) fn patterns(&self) -> Patterns {
+        match self.1.read() {
+            Ok(all) => all.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
+        }
+    }
+
+    /// How many values and patterns are known.
     pub(super) fn count(&self) -> usize {
-        match self.0.read() {
+        let own = self.patterns().0.len();
+        own + match self.0.read() {
             Ok(all) => all.len(),
             Err(poisoned) => poisoned.into_inner().len(),
         }

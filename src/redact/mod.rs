@@ -13,17 +13,37 @@ mod event;
 mod hmac;
 mod known;
 mod pem;
+mod prose;
+mod rules;
 mod sample;
 mod shapes;
+mod stream;
+mod table;
 
 pub use hmac::{hex, hmac_sha256};
-pub use known::Secrets;
+pub use known::{PatternError, Secrets};
+pub use rules::{RULES, Rule};
 pub use sample::SampleRedactor;
+pub use stream::{LONGEST, Piece, Stream};
+
+use std::cell::RefCell;
 
 use crate::model::text::SafeText;
 
 /// How a placeholder begins; whoever counts masked secrets looks for it.
 pub const PLACEHOLDER: &str = "‹secret:";
+
+/// The rule that a known value goes by.
+pub const KNOWN: &str = "known";
+
+/// One thing that was masked.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Hit {
+    /// Name of the rule: one of [`RULES`], [`KNOWN`], or one from the configuration.
+    pub rule: String,
+    /// What stands in its place.
+    pub placeholder: String,
+}
 
 /// The key of one incident's placeholders. Never written into the incident's folder.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,21 +114,44 @@ impl Redactor {
     /// Masks raw text of any number of lines, as a command printed it. Give all of it at once:
     /// a secret that spans two pieces is found in neither.
     pub fn raw(&self, text: &str) -> Redacted<String> {
+        self.masked(text, &|_, _| {})
+    }
+
+    /// [`Redactor::raw`], and what was masked in it. The list tells no secret.
+    pub fn explained(&self, text: &str) -> (Redacted<String>, Vec<Hit>) {
+        let hits = RefCell::new(Vec::new());
+        let masked = self.masked(text, &|rule, placeholder| {
+            hits.borrow_mut().push(Hit {
+                rule: rule.to_owned(),
+                placeholder: placeholder.to_owned(),
+            });
+        });
+        (masked, hits.into_inner())
+    }
+
+    fn masked(&self, text: &str, note: &dyn Fn(&str, &str)) -> Redacted<String> {
+        let placeholder = |rule: &str, secret: &str| {
+            let placeholder = self.placeholder(secret);
+            note(rule, &placeholder);
+            placeholder
+        };
         let mut text = text.to_owned();
         for known in self.secrets.snapshot() {
             let by = self.placeholder(&known.value);
             for form in &known.forms {
                 if let Some(masked) = known::replace(&text, form, &by) {
+                    note(KNOWN, &by);
                     text = masked;
                 }
             }
         }
-        if let Some(masked) = pem::mask(&text, |s| self.placeholder(s)) {
+        if let Some(masked) = pem::mask(&text, |s| placeholder("private-key", s)) {
             text = masked;
         }
+        let own = self.secrets.patterns();
         let lines: Vec<_> = text
             .split('\n')
-            .map(|line| shapes::mask_line(line, |s| self.placeholder(s)))
+            .map(|line| own.mask(&shapes::mask_line(line, placeholder), placeholder))
             .collect();
         Redacted(lines.join("\n"))
     }

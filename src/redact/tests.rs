@@ -258,3 +258,19 @@ proptest! {
         prop_assert_eq!(redactor().raw(&once).into_inner(), once);
     }
 }
+
+#[test]
+fn patterns_of_ones_own_hold_for_all_who_share_the_secrets() {
+    let secrets = Secrets::new();
+    let redactor = Redactor::new(Key::from_bytes([7; 32]), secrets.clone());
+    assert_eq!(redactor.raw("ref TKT-12345 x").get(), "ref TKT-12345 x");
+    secrets.add_pattern("ticket", "TKT-([0-9]+)").unwrap();
+    secrets.add_pattern("whole", "Q[0-9]{4}").unwrap();
+    let (masked, hits) = redactor.explained("ref TKT-12345 Q1234");
+    let (one, two) = (redactor.placeholder("12345"), redactor.placeholder("Q1234"));
+    assert_eq!(*masked.get(), format!("ref TKT-{one} {two}"));
+    assert_eq!(hits[0].rule, "ticket");
+    assert_eq!(redactor.raw(masked.get()), masked, "twice is once");
+    assert!(secrets.add_pattern("bad", "(").is_err());
+    assert!(secrets.add_pattern("all", "x*").is_err());
+}

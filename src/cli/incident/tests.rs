@@ -11,7 +11,7 @@ fn run_in(dir: &Path, args: &[&str]) -> (Result<Outcome>, String) {
     let line = ["incident"].iter().chain(args);
     let line = <Line as clap::Parser>::try_parse_from(line).unwrap();
     let mut out = Vec::new();
-    let done = run(&line.command, Some(dir), &mut out);
+    let done = run(&line.command, Some(dir), &Secrets::new(), &mut out);
     (done, String::from_utf8(out).unwrap())
 }
 
