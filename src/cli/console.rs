@@ -120,7 +120,7 @@ pub fn run(common: &Common, args: &ConsoleArgs, resume: Option<Folder>) -> Resul
             crate::sys::memory::give_back();
         });
         let exit = show(shown, link, terminal, Options::new(clock)).await;
-        let left = tokio::time::timeout(Duration::from_millis(300), engine.left).await;
+        let left = tokio::time::timeout(Duration::from_millis(1500), engine.left).await;
         (exit, left.ok().and_then(Result::ok))
     });
     runtime.shutdown_timeout(Duration::from_millis(50));
