@@ -12,10 +12,12 @@ use super::{severity, sufferer, via};
 use crate::diagnose::answers::last_answer;
 use crate::diagnose::build::Build;
 use crate::diagnose::facts::Facts;
+use crate::diagnose::reach::heard_lately;
 use crate::model::catalogue as code;
 use crate::model::finding::{Finding, Location, PlaceKind, Severity};
 use crate::model::local::{DefaultRoute, LocalState, NeighbourState};
 use crate::model::observation::ObsId;
+use crate::model::target::TargetId;
 use crate::model::time::{Mono, Stamp};
 use crate::model::window::{Dated, PingPoint};
 
@@ -59,14 +61,21 @@ pub(super) fn judge(
     };
     let mut place = Location::at(PlaceKind::Hop, gw);
     place.hop = Some(1);
-    let severity = severity(&local.value, route);
-    let so = match severity {
-        Severity::Critical if other_family_works(f, local, gw) => match gw {
-            IpAddr::V4(_) => "no IPv4 leaves this link",
-            IpAddr::V6(_) => "no IPv6 leaves this link",
-        },
-        Severity::Critical => "nothing leaves this link",
-        _ => "another default route is used instead of it",
+    let other_works = other_family_works(f, local, gw);
+    let (severity, so) = match severity(&local.value, route) {
+        Severity::Critical if other_works => (
+            // Nobody who is watched goes that way, and there is another.
+            match is_used(f, gw.is_ipv6()) {
+                true => Severity::Critical,
+                false => Severity::Warning,
+            },
+            match gw {
+                IpAddr::V4(_) => "no IPv4 leaves this link",
+                IpAddr::V6(_) => "no IPv6 leaves this link",
+            },
+        ),
+        Severity::Critical => (Severity::Critical, "nothing leaves this link"),
+        other => (other, "another default route is used instead of it"),
     };
     out.push(
         Build::new(
@@ -89,11 +98,25 @@ pub(super) fn judge(
     );
 }
 
-/// Whether the other family has a default route and somebody was heard over it lately.
+/// Whether some target has an address of that family beyond the own links that does not answer, or
+/// none that is known yet.
+fn is_used(f: &Facts, v6: bool) -> bool {
+    let targets = f.window.targets.iter();
+    let mut others = targets.filter(|(id, _)| **id != TargetId::local());
+    others.any(|(_, t)| {
+        let mut all = t.addresses().iter().filter(|a| a.is_ipv6() == v6);
+        t.addresses().is_empty() || all.any(|a| !f.is_on_link(*a) && !heard_lately(f, t, *a))
+    })
+}
+
+/// Whether the other family has a default route, and its gateway or somebody behind it was heard
+/// lately.
 fn other_family_works(f: &Facts, local: &Dated<LocalState>, gw: IpAddr) -> bool {
     let v6 = !gw.is_ipv6();
-    local.value.default_routes.iter().any(|r| r.v6 == v6)
-        && heard_beyond(f, v6, f.now.mono.minus(Duration::from_secs(5)))
+    let lately = f.now.mono.minus(Duration::from_secs(5));
+    let answers = |gw: IpAddr| pings(f, gw).any(|p| p.sent > lately && p.rtt.is_some());
+    let mut routes = local.value.default_routes.iter().filter(|r| r.v6 == v6);
+    routes.any(|r| r.gateway.is_some_and(answers) || heard_beyond(f, v6, lately))
 }
 
 fn by_table(f: &Facts, route: &DefaultRoute, gw: IpAddr) -> Option<Gone> {

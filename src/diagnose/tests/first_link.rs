@@ -154,3 +154,34 @@ fn the_methods_of_gateways_are_echoes() {
         Method::TcpConnect
     ));
 }
+
+#[test]
+fn a_dead_gateway_that_nobody_uses_is_a_warning() {
+    let dead6 = |l: &mut LocalState| {
+        l.default_routes.push(route("fd00:1::1", 100));
+        l.neighbours
+            .push(neighbour("fd00:1::1", NeighbourState::Failed));
+    };
+    let judge = |target: &str, answers: bool| {
+        let s = Scene::of(&["local", target])
+            .looks(6, 500, dead6)
+            .at(0)
+            .ping(GATEWAY, 6, 500, |_| echo(1))
+            .on(target)
+            .at(0);
+        let s = s.ping(target, 6, 500, |_| if answers { echo(3) } else { lost() });
+        s.at(3000).judge()
+    };
+    let j = judge(T, true);
+    let x = j.get(code::GATEWAY_UNREACHABLE).unwrap();
+    assert_eq!(x.severity, Severity::Warning);
+    assert!(
+        x.summary.as_str().contains("no IPv6 leaves"),
+        "{}",
+        x.summary
+    );
+    // The control: a target has an address of that family.
+    let j = judge("fd00:5::2", false);
+    let x = j.get(code::GATEWAY_UNREACHABLE).unwrap();
+    assert_eq!(x.severity, Severity::Critical);
+}
