@@ -11,6 +11,8 @@ mod pmtu_tcp;
 mod quality;
 mod rights;
 mod short_quote;
+#[path = "../lab/steady.rs"]
+mod steady;
 mod sweep;
 mod tcp;
 mod trace;

@@ -17,7 +17,7 @@ use crate::model::time::Mono;
 use crate::model::window::{Dated, DnsKey, Recent, TargetWindow};
 
 /// Questions before a share of unanswered ones is judged …
-const ENOUGH: usize = 12;
+const ENOUGH: usize = 8;
 /// … and so many moments at which one was lost: a burst that is lost is one.
 const MOMENTS: usize = 3;
 /// Time between two such moments.
