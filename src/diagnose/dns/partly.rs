@@ -16,8 +16,10 @@ use crate::model::stats::wilson;
 use crate::model::time::Mono;
 use crate::model::window::{Dated, DnsKey, Recent, TargetWindow};
 
+/// Questions after which it is known, while one was lost, that no more are.
+const ENOUGH: usize = 12;
 /// Questions before a share of unanswered ones is judged …
-const ENOUGH: usize = 8;
+const FEWEST: usize = 8;
 /// … and so many moments at which one was lost: a burst that is lost is one.
 const MOMENTS: usize = 3;
 /// Time between two such moments.
@@ -173,7 +175,7 @@ pub(super) fn judge(f: &Facts, server: SocketAddr, seen: &Server) -> Option<Find
     let rest = share(&asked, &mute, f.horizon());
     let (lost, all) = (rest.lost.len(), rest.all.len());
     let low = wilson(lost as u32, all as u32).0;
-    if all < ENOUGH || low <= f.thresholds.loss_floor || moments(&rest.lost) < MOMENTS {
+    if all < FEWEST || low <= f.thresholds.loss_floor || moments(&rest.lost) < MOMENTS {
         return None;
     }
     let first = rest.lost.first()?;

@@ -65,7 +65,7 @@ pub(super) fn judge(
     let (severity, so) = match severity(&local.value, route) {
         Severity::Critical if other_works => (
             // Nobody who is watched goes that way, and there is another.
-            match is_used(f, gw.is_ipv6()) {
+            match is_used(f, gw) {
                 true => Severity::Critical,
                 false => Severity::Warning,
             },
@@ -98,14 +98,15 @@ pub(super) fn judge(
     );
 }
 
-/// Whether some target has an address of that family beyond the own links that does not answer, or
-/// none that is known yet.
-fn is_used(f: &Facts, v6: bool) -> bool {
+/// Whether some target is the gateway, or has an address of its family beyond the own links that does
+/// not answer, or none that is known yet.
+fn is_used(f: &Facts, gw: IpAddr) -> bool {
+    let beyond = |a: IpAddr| a == gw || !f.is_on_link(a);
     let targets = f.window.targets.iter();
     let mut others = targets.filter(|(id, _)| **id != TargetId::local());
     others.any(|(_, t)| {
-        let mut all = t.addresses().iter().filter(|a| a.is_ipv6() == v6);
-        t.addresses().is_empty() || all.any(|a| !f.is_on_link(*a) && !heard_lately(f, t, *a))
+        let mut all = t.addresses().iter().filter(|a| a.is_ipv6() == gw.is_ipv6());
+        t.addresses().is_empty() || all.any(|a| beyond(*a) && !heard_lately(f, t, *a))
     })
 }
 
